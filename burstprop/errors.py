@@ -1,0 +1,27 @@
+"""The one exception that says: what was asked for cannot be done, and here is the way out.
+
+Every message names the field, the value with its unit, what is allowed, and what to do. The command line prints
+the message without a traceback and ends with exit code 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BurstpropError(ValueError):
+    """A description, a file or a request that burstprop cannot use."""
+
+
+class Diverged(BurstpropError):
+    """A run stopped because a state or a loss is no longer a finite number."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return the sentence that lists the known names, those nearest to ``name`` first."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(repr(c) for c in close)}? (known: {', '.join(sorted(known))})"
+    return f"known: {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,178 @@
+"""Fields that know their unit and bounds, the check of them, and the table printed from them.
+
+A description (neuron, synapse, projection, circuit parameters) is a frozen dataclass whose fields are made by
+`quantity`. Its ``__post_init__`` calls `validate`. A field may hold one number, or, where ``per_neuron=True``,
+a one-dimensional array with one number per neuron.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from burstprop.errors import BurstpropError, near
+
+
+def quantity(
+    default: float | int | bool | None,
+    unit: str,
+    doc: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
+    per_neuron: bool = False,
+    optional: bool = False,
+) -> Any:
+    """Declare a dataclass field with unit, meaning and bounds.
+
+    Parameters
+    ----------
+    default : number, bool or None
+        The published or otherwise stated default.
+    unit : str
+        ``"ms"``, ``"mV"``, ``"pA"``, ``"pF"``, ``"nS"``, ``"Hz"``, ``"1"`` for a pure number, ``""`` for a switch.
+    doc : str
+        What it is, one line.
+    low, high : float
+        Bounds, inclusive; ``open_low`` excludes the lower one.
+    per_neuron : bool
+        An array of one value per neuron is accepted too.
+    optional : bool
+        None is accepted.
+    """
+    metadata = dict(
+        unit=unit, doc=doc, low=low, high=high, open_low=open_low, per_neuron=per_neuron, optional=optional
+    )
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def allowed(metadata: Any) -> str:
+    """Return the allowed range of a field in words, with its unit."""
+    low, high, unit = metadata["low"], metadata["high"], metadata["unit"]
+    unit = f" {unit}" if unit not in ("", "1") else ""
+    if math.isinf(low) and math.isinf(high):
+        return f"any finite number{unit and ' of' + unit}"
+    if math.isinf(high):
+        return f"{'above' if metadata['open_low'] else 'at least'} {low:g}{unit}"
+    if math.isinf(low):
+        return f"at most {high:g}{unit}"
+    return f"between {low:g} and {high:g}{unit}"
+
+
+def validate(obj: Any) -> None:
+    """Check every `quantity` of a dataclass instance.
+
+    Raises
+    ------
+    BurstpropError
+        Naming the field, the value with its unit, and what is allowed.
+    """
+    for field in dataclasses.fields(obj):
+        meta = field.metadata
+        if "unit" not in meta:
+            continue
+        check_value(f"{type(obj).__name__}.{field.name}", getattr(obj, field.name), meta, type(field.default))
+
+
+def check_value(name: str, value: Any, meta: Any, default_type: type = float) -> None:
+    """Check one value against the metadata of a `quantity`; see `validate`."""
+    if value is None and meta["optional"]:
+        return
+    unit = f" {meta['unit']}" if meta["unit"] not in ("", "1") else ""
+    if default_type is bool:
+        if not isinstance(value, bool | np.bool_):
+            raise BurstpropError(f"{name} = {value!r}: a switch, give True or False")
+        return
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind not in "fiu":
+        raise BurstpropError(f"{name} = {value!r}: give a number{unit and ' in' + unit}, {allowed(meta)}")
+    if array.ndim > (1 if meta["per_neuron"] else 0):
+        what = "one number, or one per neuron (a one-dimensional array)" if meta["per_neuron"] else "one number"
+        raise BurstpropError(f"{name} has shape {array.shape}: give {what}{unit and ' in' + unit}")
+    if default_type is int and array.dtype.kind == "f":
+        raise BurstpropError(f"{name} = {value!r}: give a whole number, {allowed(meta)}")
+    bad = ~np.isfinite(array) | (array < meta["low"]) | (array > meta["high"])
+    if meta["open_low"]:
+        bad |= array <= meta["low"]
+    if np.any(bad):
+        shown = f"{array[()]:g}" if array.ndim == 0 else f"{array[bad][0]:g} (neuron {np.flatnonzero(bad)[0]})"
+        raise BurstpropError(f"{name} = {shown}{unit}: must be {allowed(meta)} ({meta['doc']})")
+
+
+def replace(obj: Any, **changes: Any) -> Any:
+    """Return a copy of a description with some fields changed; an unknown name lists the near ones."""
+    names = {field.name for field in dataclasses.fields(obj)}
+    for name in changes:
+        if name not in names:
+            raise BurstpropError(f"{type(obj).__name__} has no field {name!r}: {near(name, names)}")
+    return dataclasses.replace(obj, **changes)
+
+
+def parse(obj: Any, settings: list[str]) -> Any:
+    """Return a copy of a description changed by strings ``NAME=VALUE``, as typed on a command line."""
+    fields = {field.name: field for field in dataclasses.fields(obj)}
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        name = name.strip()
+        if not equals:
+            raise BurstpropError(f"setting {setting!r}: write NAME=VALUE, for example {next(iter(fields))}=1.5")
+        if name not in fields:
+            raise BurstpropError(f"{type(obj).__name__} has no field {name!r}: {near(name, fields)}")
+        changes[name] = _parse_value(name, text.strip(), fields[name])
+    return dataclasses.replace(obj, **changes)
+
+
+def _parse_value(name: str, text: str, field: Any) -> Any:
+    kind = type(field.default)
+    if kind is bool:
+        if text.lower() in ("true", "yes", "on", "1"):
+            return True
+        if text.lower() in ("false", "no", "off", "0"):
+            return False
+        raise BurstpropError(f"{name} = {text!r}: a switch, give true or false")
+    if kind is str:
+        return text
+    if field.metadata.get("optional") and text.lower() == "none":
+        return None
+    try:
+        return int(text) if kind is int else float(text)
+    except ValueError:
+        unit = field.metadata.get("unit", "1")
+        raise BurstpropError(
+            f"{name} = {text!r}: give a {'whole ' if kind is int else ''}number"
+            f"{f' in {unit}' if unit not in ('', '1') else ''}"
+        ) from None
+
+
+def parameter_rows(obj: Any) -> list[tuple[str, str, str, str]]:
+    """Return (name, value, unit, meaning) of every field of a description, as text."""
+    rows = []
+    for field in dataclasses.fields(obj):
+        value = getattr(obj, field.name)
+        if isinstance(value, np.ndarray) and value.ndim:
+            text = f"{value.min():g} to {value.max():g} (per neuron)"
+        elif isinstance(value, float):
+            text = f"{value:g}"
+        else:
+            text = str(value)
+        rows.append((field.name, text, field.metadata.get("unit", ""), field.metadata.get("doc", "")))
+    return rows
+
+
+def text_table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+    """Return rows of text as an aligned table."""
+    table = [header, *rows]
+    widths = [max(len(row[k]) for row in table) for k in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def parameter_table(obj: Any) -> str:
+    """Return the fields of a description as a text table: name, value, unit, meaning."""
+    return text_table(parameter_rows(obj), ("name", "value", "unit", "meaning"))

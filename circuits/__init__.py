@@ -1,0 +1,1 @@
+"""Ready-built circuits, one module each, installed as `burstprop.circuits`."""
