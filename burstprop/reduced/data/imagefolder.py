@@ -1,0 +1,181 @@
+"""Images in folders: one folder for each class, JPEG or PNG, greyscale or colour, decoded with Pillow.
+
+Layouts understood: ``train/<class>/*.JPEG`` with ``test/`` or ``val/<class>/*.JPEG`` beside it (ImageNet after sorting its
+validation images into folders, and most others), and Tiny ImageNet as it is downloaded: ``train/<class>/images/*.JPEG``,
+``val/images/*.JPEG`` and ``val/val_annotations.txt``. The labelled validation images of ImageNet and Tiny ImageNet serve as
+test images here; the validation part is taken from the training images.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from burstprop.errors import BurstpropError
+from burstprop.reduced.data.augmentation import centre_crop
+from burstprop.reduced.data.dataset import ImageFiles, ImagesInMemory, ReadOptions
+
+EXTENSIONS = (".jpeg", ".jpg", ".png", ".bmp", ".ppm", ".webp")
+TEST_NAMES = ("test", "val", "validation")
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+"""What Pillow raises for a file that is no sound image."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the training and the test images of a folder dataset are."""
+
+    train: Path
+    test: Path
+
+
+def find_folders(folder: Path) -> Folders | None:
+    """Return the training and test folder below ``folder``, or None if it has no such layout."""
+    if not (folder / "train").is_dir():
+        return None
+    for name in TEST_NAMES:
+        if (folder / name).is_dir() and _has_labels(folder / name):
+            return Folders(folder / "train", folder / name)
+    return None
+
+
+def _has_labels(folder: Path) -> bool:
+    """Whether the images of a test folder have classes (Tiny ImageNet's test/ has none)."""
+    if (folder / "val_annotations.txt").is_file():
+        return True
+    return any(entry.is_dir() and entry.name != "images" for entry in os.scandir(folder))
+
+
+def _image_paths(folder: Path) -> list[str]:
+    entries = sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(EXTENSIONS))
+    return [os.path.join(folder, name) for name in entries]
+
+
+def list_images(
+    folder: Path, classes: tuple[str, ...] | None = None
+) -> tuple[list[str], list[int], tuple[str, ...]]:
+    """Return the paths of all images below a folder, their labels, and the classes (names of folders, sorted).
+
+    Parameters
+    ----------
+    folder : path
+        Holds one folder for each class, or Tiny ImageNet's ``images`` and ``val_annotations.txt``.
+    classes : tuple of str, optional
+        The classes of the training images, which label those of a test folder.
+
+    Raises
+    ------
+    BurstpropError
+        For a folder without images, an empty class, or a test class that has no training images.
+    """
+    by_class: dict[str, list[str]] = {}
+    if (folder / "val_annotations.txt").is_file():
+        for line in (folder / "val_annotations.txt").read_text(encoding="utf-8").splitlines():
+            file, name = line.split("\t")[:2]
+            by_class.setdefault(name, []).append(os.path.join(folder, "images", file))
+    else:
+        for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+            if entry.is_dir():
+                inner = Path(entry.path) / "images"
+                by_class[entry.name] = _image_paths(inner if inner.is_dir() else Path(entry.path))
+    names = classes or tuple(sorted(by_class))
+    if not by_class:
+        raise BurstpropError(
+            f"{folder.resolve()} holds no folder of images; it needs one folder for each class"
+        )
+    empty = [name for name, paths in by_class.items() if not paths]
+    if empty:
+        raise BurstpropError(
+            f"{folder.resolve()}: {len(empty)} of {len(by_class)} class folders hold no image "
+            f"({', '.join(EXTENSIONS)}), the first of them {empty[0]!r}; unpack the data again or remove the folder"
+        )
+    strange = sorted(set(by_class) - set(names))
+    if strange:
+        raise BurstpropError(
+            f"{folder.resolve()} has the class {strange[0]!r}, which has no training images "
+            f"({len(strange)} such of {len(by_class)}); training and test folders do not belong together"
+        )
+    paths, labels = [], []
+    for name in sorted(by_class):
+        paths += by_class[name]
+        labels += [names.index(name)] * len(by_class[name])
+    return paths, labels, names
+
+
+def list_files(folders: Folders, size: int) -> tuple[ImageFiles, ImageFiles, tuple[str, ...]]:
+    """Return the training and the test images as files, and the classes."""
+    paths, labels, classes = list_images(folders.train)
+    test_paths, test_labels, _ = list_images(folders.test, classes)
+    train = ImageFiles(np.array(paths), torch.tensor(labels), size)
+    return train, ImageFiles(np.array(test_paths), torch.tensor(test_labels), size), classes
+
+
+def broken_image(path: str, error: BaseException) -> BurstpropError:
+    """Return the error that stops a run at an image that cannot be decoded."""
+    return BurstpropError(
+        f"image {path} cannot be decoded ({type(error).__name__}: {error}); restore or remove it, or go on without such "
+        "images with --on-broken-image skip"
+    )
+
+
+def decode(path: str, size: int) -> np.ndarray:
+    """Return an image as uint8 (3, size, size): RGB, the largest central square, resized if it has another size."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(centre_crop(image, size, 1.0)).transpose(2, 0, 1)
+
+
+def decode_all(label: str, files: ImageFiles, options: ReadOptions) -> tuple[ImagesInMemory, list[str]]:
+    """Decode files into memory; return the images and the paths of the broken ones left out.
+
+    Raises
+    ------
+    BurstpropError
+        At the first broken image, unless these are to be skipped; when none is left.
+    """
+    from burstprop.progress import Progress
+
+    images = np.empty((len(files), 3, files.size, files.size), np.uint8)
+
+    def fill(k: int) -> tuple[int, Exception | None]:
+        try:
+            images[k] = decode(str(files.paths[k]), files.size)
+        except BROKEN as error:
+            return k, error
+        return k, None
+
+    sound = np.ones(len(files), bool)
+    progress = Progress(len(files), f"decoding {label}", unit="images", enabled=options.progress)
+    with progress, ThreadPoolExecutor(options.workers) as pool:
+        for done, (k, error) in enumerate(pool.map(fill, range(len(files))), start=1):
+            if error is not None:
+                if options.on_broken == "stop":
+                    pool.shutdown(cancel_futures=True)
+                    raise broken_image(str(files.paths[k]), error)
+                sound[k] = False
+            if done % 64 == 0 or done == len(files):
+                progress.update(done)
+    broken = [str(path) for path in files.paths[~sound]]
+    if not sound.any():
+        raise BurstpropError(
+            f"{label}: none of {len(files):,} images can be decoded, the first of them {broken[0]}"
+        )
+    keep = images if sound.all() else images[sound]
+    return ImagesInMemory(torch.from_numpy(keep), files.labels[torch.from_numpy(sound)]), broken
+
+
+def read_folders_into_memory(
+    label: str, folders: Folders, size: int, options: ReadOptions
+) -> tuple[ImagesInMemory, ImagesInMemory, tuple[str, ...], tuple[str, ...]]:
+    """Decode a folder dataset of small images; return training and test images, the classes and the broken images."""
+    train_files, test_files, classes = list_files(folders, size)
+    train, broken_train = decode_all(f"{label}, training images", train_files, options)
+    test, broken_test = decode_all(f"{label}, test images", test_files, options)
+    return train, test, classes, (*broken_train, *broken_test)
