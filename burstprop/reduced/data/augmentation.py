@@ -1,12 +1,13 @@
-"""What is done to an image before a network sees it: random crops and flips in training, a centre crop in testing.
+"""What is done to an image before a network sees it: crops and flips in training, a centre crop in testing.
 
-Small images are augmented as whole batches of tensors, on the device they live on. Photographs of many sizes are
-cropped one by one where they are decoded, in the worker processes, with Pillow. Both take their random numbers from
-`burstprop.reduced.data.streams`, so an image's crop depends on (seed, epoch, image) alone.
+Small images are augmented as whole batches of tensors, on the device they live on. Photographs of many
+sizes are cropped one by one where they are decoded, in the worker processes, with Pillow. Both take their
+random numbers from `burstprop.reduced.data.streams`, so an image's crop depends on (seed, epoch, image)
+alone.
 
-A crop after padding and a flip are those of He et al. 2016 (doi 10.1109/CVPR.2016.90); the crop of random area (8 to 100 %)
-and aspect ratio (3/4 to 4/3), resized, and the centre crop of 7/8 of the shorter side, those of Szegedy et al. 2015
-(doi 10.1109/CVPR.2015.7298594) and of most work on ImageNet since.
+A crop after padding and a flip are those of He et al. 2016 (doi 10.1109/CVPR.2016.90); the crop of random
+area (8 to 100 %) and aspect ratio (3/4 to 4/3), resized, and the centre crop of 7/8 of the shorter side,
+those of Szegedy et al. 2015 (doi 10.1109/CVPR.2015.7298594) and of most work on ImageNet since.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity, validate
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 TRIES = 10
 DRAWS = 2 * TRIES + 3
-"""Random numbers an image takes: a flip, a position (2), and an area and an aspect ratio for each try of a crop."""
+"""Random numbers an image takes: a flip, a position (2), an area and an aspect ratio for each try of a crop."""
 
 CENTRE = 0.875
 """The centre crop's side as a part of the shorter side: 224 of 256."""
@@ -51,10 +52,12 @@ class Augmentation:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
+        """Check the fields."""
         validate(self)
         if self.padding and self.least_area is not None:
             raise BurstpropError(
-                f"Augmentation: padding = {self.padding} pixels and least_area = {self.least_area:g} exclude each other; "
+                f"Augmentation: padding = {self.padding} pixels and least_area = {self.least_area:g} "
+                "exclude each other; "
                 "give one of the two"
             )
 
@@ -67,10 +70,11 @@ class Augmentation:
 def crop_boxes(
     draws: np.ndarray, height: np.ndarray, width: np.ndarray, least_area: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return top, left, height, width (pixels, float64, one per image) of crops of random area and aspect ratio.
+    """Return top, left, height, width (pixels, float64, one per image) of crops of random area and ratio.
 
-    Each try draws an area, uniform from ``least_area`` to 1 of the image's, and an aspect ratio, log-uniform from 3/4 to
-    4/3. The first try that fits is taken; when none does, the largest central crop within those ratios.
+    Each try draws an area, uniform from ``least_area`` to 1 of the image's, and an aspect ratio,
+    log-uniform from 3/4 to 4/3. The first try that fits is taken; when none does, the largest central crop
+    within those ratios.
 
     Parameters
     ----------
@@ -116,7 +120,7 @@ def augment_batch(images: torch.Tensor, draws: np.ndarray, augmentation: Augment
     if augmentation.padding:
         pad = augmentation.padding
         # every crop is a view into this one; indexing copies the chosen ones
-        crops = F.pad(images, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
+        crops = functional.pad(images, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
         shift = torch.from_numpy((draws[:, 1:3] * (2 * pad + 1)).astype(np.int64)).to(images.device)
         images = crops[torch.arange(n, device=images.device), :, shift[:, 0], shift[:, 1]]
     if augmentation.least_area is not None:
@@ -134,21 +138,26 @@ def _resized_crops(images: torch.Tensor, draws: np.ndarray, least_area: float) -
     theta = np.zeros((n, 2, 3), np.float32)
     theta[:, 0, 0], theta[:, 0, 2] = w / width, (2 * left + w) / width - 1
     theta[:, 1, 1], theta[:, 1, 2] = h / height, (2 * top + h) / height - 1
-    grid = F.affine_grid(torch.from_numpy(theta).to(images.device), list(images.shape), align_corners=False)
-    return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    grid = functional.affine_grid(
+        torch.from_numpy(theta).to(images.device), list(images.shape), align_corners=False
+    )
+    return functional.grid_sample(
+        images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
 
 
 def normalise(images: torch.Tensor, mean: torch.Tensor, sd: torch.Tensor) -> torch.Tensor:
-    """Return ``(images / 255 - mean) / sd`` as float32; ``mean`` and ``sd`` have the shape (channels, 1, 1)."""
+    """Return ``(images / 255 - mean) / sd`` as float32; ``mean`` and ``sd`` have shape (channels, 1, 1)."""
     return torch.addcmul(-mean / sd, images.to(torch.float32), 1 / (255 * sd))
 
 
 def random_resized_crop(image: Image, draws: np.ndarray, size: int, augmentation: Augmentation) -> Image:
-    """Return a crop of random area and aspect ratio of a Pillow image, resized to ``size`` pixels a side, perhaps flipped.
+    """Return a random crop of a Pillow image, resized to ``size`` pixels a side and perhaps flipped.
 
-    A JPEG is decoded at a half, quarter or eighth of its size where the crop still has more pixels than are asked for.
+    A JPEG is decoded at a half, quarter or eighth of its size where the crop still has more pixels than are
+    asked for.
     """
-    from PIL import Image as pillow
+    from PIL import Image as PillowImage
 
     width, height = image.size
     box = crop_boxes(draws[None], np.array([height]), np.array([width]), augmentation.least_area or 1.0)
@@ -156,15 +165,15 @@ def random_resized_crop(image: Image, draws: np.ndarray, size: int, augmentation
     image = _decoded(image, min(h, w), size)
     fx, fy = image.width / width, image.height / height
     corners = (left * fx, top * fy, min((left + w) * fx, image.width), min((top + h) * fy, image.height))
-    image = image.resize((size, size), pillow.Resampling.BILINEAR, box=corners)
+    image = image.resize((size, size), PillowImage.Resampling.BILINEAR, box=corners)
     if augmentation.flip and draws[0] < 0.5:
-        image = image.transpose(pillow.Transpose.FLIP_LEFT_RIGHT)
+        image = image.transpose(PillowImage.Transpose.FLIP_LEFT_RIGHT)
     return image
 
 
 def centre_crop(image: Image, size: int, part: float = CENTRE) -> Image:
-    """Return the central square of a Pillow image, ``part`` of the shorter side, resized to ``size`` pixels a side."""
-    from PIL import Image as pillow
+    """Return the central square, ``part`` of the shorter side, resized to ``size`` pixels a side."""
+    from PIL import Image as PillowImage
 
     image = _decoded(image, part * min(image.size), size)
     side = part * min(image.size)
@@ -172,7 +181,7 @@ def centre_crop(image: Image, size: int, part: float = CENTRE) -> Image:
     corners = (left, top, left + side, top + side)
     if image.size == (size, size) and part == 1.0:
         return image
-    return image.resize((size, size), pillow.Resampling.BILINEAR, box=corners)
+    return image.resize((size, size), PillowImage.Resampling.BILINEAR, box=corners)
 
 
 def _decoded(image: Any, side: float, size: int) -> Image:

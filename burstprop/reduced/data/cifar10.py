@@ -1,8 +1,8 @@
-"""CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of ten classes, 32 x 32 pixels, in colour.
+"""CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test colour images of ten classes, 32 x 32 pixels.
 
-Read from the binary version (data_batch_1.bin to data_batch_5.bin and test_batch.bin: records of one byte for the class and
-3,072 for the red, green and blue planes) or from image folders, train/<class>/*.png and test/<class>/*.png (or JPEG), which
-are decoded once into memory.
+Read from the binary version (data_batch_1.bin to data_batch_5.bin and test_batch.bin: records of one byte
+for the class and 3,072 for the red, green and blue planes) or from image folders, train/<class>/*.png and
+test/<class>/*.png (or JPEG), which are decoded once into memory.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ BATCHES = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 RECORD = 1 + 3 * 32 * 32
 SIZE = 32
 HOW = (
-    "download the 'binary version' of CIFAR-10 (cifar-10-binary.tar.gz, suitable for C programs) from its home page, unpack "
-    "it and give the folder cifar-10-batches-bin; or give a folder with train/<class>/*.png and test/<class>/*.png (JPEG is "
+    "download the 'binary version' of CIFAR-10 (cifar-10-binary.tar.gz, suitable for C programs) from its "
+    "home page, unpack "
+    "it and give the folder cifar-10-batches-bin; or give a folder with train/<class>/*.png and "
+    "test/<class>/*.png (JPEG is "
     "fine). The 'python version' is pickled and is not read."
 )
 
@@ -48,7 +50,8 @@ def read_batch(path: Path) -> ImagesInMemory:
     raw = np.fromfile(path, np.uint8)
     if len(raw) == 0 or len(raw) % RECORD:
         raise BurstpropError(
-            f"{path} holds {len(raw):,} bytes, which is no whole number of records of {RECORD} bytes; download it again"
+            f"{path} holds {len(raw):,} bytes, which is no whole number of records of {RECORD} bytes; "
+            "download it again"
         )
     records = raw.reshape(-1, RECORD)
     if records[:, 0].max() > 9:
@@ -85,7 +88,7 @@ def read(folder: Path | None, options: ReadOptions) -> ImageDataset:
             everything, test, classes, broken = read_folders_into_memory("CIFAR-10", found, SIZE, options)
             break
     else:
-        looked_for = "data_batch_1.bin ... test_batch.bin, nor folders train/ and test/ with one folder for each class,"
+        looked_for = "data_batch_1.bin ... test_batch.bin, and no folders train/ and test/ with classes,"
         raise missing("CIFAR-10", looked_for, [p.resolve() for p in places], HOW)
     train, validation = split_training(everything, options.validation_fraction or 0.1)
     return ImageDataset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ class ImagesInMemory:
     labels: torch.Tensor
 
     def __len__(self) -> int:
+        """Return the number of images."""
         return len(self.labels)
 
     def select(self, indices: np.ndarray) -> ImagesInMemory:
@@ -45,6 +46,7 @@ class ImageFiles:
     """Side of the square that a network sees, in pixels."""
 
     def __len__(self) -> int:
+        """Return the number of images."""
         return len(self.labels)
 
     def select(self, indices: np.ndarray) -> ImageFiles:
@@ -70,7 +72,7 @@ class ImageDataset:
     mean: tuple[float, ...]
     """Mean of each channel, on a scale from 0 to 1."""
     sd: tuple[float, ...]
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
     """The usual augmentation of its training images."""
     source: str = ""
     """Folder it was read from."""
@@ -101,10 +103,12 @@ class ReadOptions:
     """Side in pixels of the images of a folder dataset; None: the dataset's own."""
 
     def __post_init__(self) -> None:
+        """Check the fields."""
         fraction = self.validation_fraction
         if fraction is not None and not 0 < fraction < 1:
             raise BurstpropError(
-                f"validation_fraction = {fraction:g}: must be above 0 and below 1 (a part of the training images of every "
+                f"validation_fraction = {fraction:g}: must be above 0 and below 1 (a part of the training "
+                "images of every "
                 "class; there is always one, so that no setting is chosen on the test images)"
             )
         if self.on_broken not in ("stop", "skip"):
@@ -158,7 +162,8 @@ def open_dataset(
     path = None if folder is None else Path(folder).expanduser()
     if path is not None and name != "digits" and not path.is_dir():
         raise BurstpropError(
-            f"data folder {str(path)!r} of dataset {name!r} {'is no folder' if path.exists() else 'does not exist'}; "
+            f"data folder {str(path)!r} of dataset {name!r} "
+            f"{'is no folder' if path.exists() else 'does not exist'}; "
             "give the folder that holds the data (--data DIR)"
         )
     return importlib.import_module(DATASETS[name][0]).read(path, options or ReadOptions())
@@ -167,8 +172,8 @@ def open_dataset(
 def hold_out(labels: torch.Tensor, fraction: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of the images to train on and of those kept for validation.
 
-    The last images of every class, in the order of the files, are kept: at least one of each class, the same ones for
-    every seed.
+    The last images of every class, in the order of the files, are kept: at least one of each class, the
+    same ones for every seed.
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """Handwritten digits that are shipped with burstprop: 1,797 images of 8 x 8 pixels, by 13 people.
 
-Source: Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, doi 10.24432/C50P49 (CC BY 4.0; OPTDIGITS.md
-beside the file). Real, small and offline: a network learns them within seconds. Every fifth image is a test image.
+Source: Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, doi 10.24432/C50P49 (CC BY 4.0;
+OPTDIGITS.md beside the file). Real, small and offline: a network learns them within seconds. Every fifth
+image is a test image.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ MEAN, SD = 0.305, 0.376
 
 
 def read(folder: Path | None, options: ReadOptions) -> ImageDataset:
-    """Read the shipped digits; ``folder`` is not used. One image in eight of the training data is for validation."""
+    """Read the shipped digits (``folder`` is not used); one training image in eight is for validation."""
     with np.load(Path(__file__).with_name("optdigits.npz"), allow_pickle=False) as file:
         grey = np.round(file["images"].astype(np.float64) * (255 / 16)).astype(np.uint8)
         labels = file["labels"].astype(np.int64)

@@ -1,9 +1,10 @@
 """Images in folders: one folder for each class, JPEG or PNG, greyscale or colour, decoded with Pillow.
 
-Layouts understood: ``train/<class>/*.JPEG`` with ``test/`` or ``val/<class>/*.JPEG`` beside it (ImageNet after sorting its
-validation images into folders, and most others), and Tiny ImageNet as it is downloaded: ``train/<class>/images/*.JPEG``,
-``val/images/*.JPEG`` and ``val/val_annotations.txt``. The labelled validation images of ImageNet and Tiny ImageNet serve as
-test images here; the validation part is taken from the training images.
+Layouts understood: ``train/<class>/*.JPEG`` with ``test/`` or ``val/<class>/*.JPEG`` beside it (ImageNet
+after sorting its validation images into folders, and most others), and Tiny ImageNet as it is downloaded:
+``train/<class>/images/*.JPEG``,
+``val/images/*.JPEG`` and ``val/val_annotations.txt``. The labelled validation images of ImageNet and Tiny
+ImageNet serve as test images here; the validation part is taken from the training images.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _image_paths(folder: Path) -> list[str]:
 def list_images(
     folder: Path, classes: tuple[str, ...] | None = None
 ) -> tuple[list[str], list[int], tuple[str, ...]]:
-    """Return the paths of all images below a folder, their labels, and the classes (names of folders, sorted).
+    """Return the paths of all images below a folder, their labels, and the classes (folder names, sorted).
 
     Parameters
     ----------
@@ -93,7 +94,8 @@ def list_images(
     if empty:
         raise BurstpropError(
             f"{folder.resolve()}: {len(empty)} of {len(by_class)} class folders hold no image "
-            f"({', '.join(EXTENSIONS)}), the first of them {empty[0]!r}; unpack the data again or remove the folder"
+            f"({', '.join(EXTENSIONS)}), the first of them {empty[0]!r}; unpack the data again or remove "
+            "the folder"
         )
     strange = sorted(set(by_class) - set(names))
     if strange:
@@ -119,13 +121,14 @@ def list_files(folders: Folders, size: int) -> tuple[ImageFiles, ImageFiles, tup
 def broken_image(path: str, error: BaseException) -> BurstpropError:
     """Return the error that stops a run at an image that cannot be decoded."""
     return BurstpropError(
-        f"image {path} cannot be decoded ({type(error).__name__}: {error}); restore or remove it, or go on without such "
+        f"image {path} cannot be decoded ({type(error).__name__}: {error}); restore or remove it, or go on "
+        "without such "
         "images with --on-broken-image skip"
     )
 
 
 def decode(path: str, size: int) -> np.ndarray:
-    """Return an image as uint8 (3, size, size): RGB, the largest central square, resized if it has another size."""
+    """Return an image as uint8 (3, size, size): RGB, the largest central square, resized where needed."""
     from PIL import Image
 
     with Image.open(path) as image:
@@ -174,7 +177,7 @@ def decode_all(label: str, files: ImageFiles, options: ReadOptions) -> tuple[Ima
 def read_folders_into_memory(
     label: str, folders: Folders, size: int, options: ReadOptions
 ) -> tuple[ImagesInMemory, ImagesInMemory, tuple[str, ...], tuple[str, ...]]:
-    """Decode a folder dataset of small images; return training and test images, the classes and the broken images."""
+    """Decode a dataset of small images; return training and test images, classes and broken images."""
     train_files, test_files, classes = list_files(folders, size)
     train, broken_train = decode_all(f"{label}, training images", train_files, options)
     test, broken_test = decode_all(f"{label}, test images", test_files, options)

@@ -1,7 +1,7 @@
 """ImageNet (ILSVRC 2012), or any photographs in folders: read from their files by worker processes.
 
-Training: a crop of random area and aspect ratio, resized to 224 x 224, and a flip. Testing: the central crop of 7/8 of the
-shorter side, resized to 224 x 224. The labelled validation images serve as test images.
+Training: a crop of random area and aspect ratio, resized to 224 x 224, and a flip. Testing: the central
+crop of 7/8 of the shorter side, resized to 224 x 224. The labelled validation images serve as test images.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from burstprop.reduced.data.imagefolder import find_folders, list_files
 SIZE = 224
 HOW = (
     "download ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar from image-net.org, unpack each class into "
-    "train/<class>/*.JPEG, sort the validation images by their classes into val/<class>/*.JPEG, and give the folder "
+    "train/<class>/*.JPEG, sort the validation images by their classes into val/<class>/*.JPEG, and give "
+    "the folder "
     "that holds train/ and val/"
 )
 
 
 def read(folder: Path | None, options: ReadOptions) -> ImageDataset:
-    """List the images of ImageNet; one training image in a hundred is for validation unless told otherwise."""
+    """List ImageNet's images; one training image in a hundred is for validation unless told otherwise."""
     folder = need_folder("imagenet", folder, HOW)
     places = [folder, folder / "imagenet", folder / "ILSVRC2012"]
     found = next(filter(None, map(find_folders, places)), None)

@@ -1,7 +1,7 @@
 """From images to batches: `Loader`.
 
-Images in memory are gathered, augmented and normalised as whole batches, on the device. Files are decoded and cropped by
-worker processes, which send uint8 pixels; normalisation is left to the device.
+Images in memory are gathered, augmented and normalised as whole batches, on the device. Files are decoded
+and cropped by worker processes, which send uint8 pixels; normalisation is left to the device.
 """
 
 from __future__ import annotations
@@ -83,9 +83,11 @@ class Loader:
     on_skipped: Callable[[str, str], None] | None = None
 
     def __post_init__(self) -> None:
+        """Check the fields."""
         if self.batch_size < 1 or self.batch_size % self.world:
             raise BurstpropError(
-                f"batch_size = {self.batch_size} images: must be at least 1 and a multiple of the number of processes "
+                f"batch_size = {self.batch_size} images: must be at least 1 and a multiple of the number "
+                "of processes "
                 f"({self.world}), so that every process gets the same share"
             )
         self.images: Images = self.dataset.part(self.part)
@@ -124,6 +126,7 @@ class Loader:
 
     def _batches(self, batches: list[np.ndarray], epoch: int | None) -> Iterator[Batch]:
         shares = [np.array_split(batch, self.world)[self.rank] for batch in batches]
+        parts: Iterator[tuple[torch.Tensor, torch.Tensor]]
         if isinstance(self.images, ImagesInMemory):
             parts = (self._from_memory(share, epoch) for share in shares)
         else:
@@ -133,12 +136,14 @@ class Loader:
                 yield Batch(normalise(images, self._mean, self._sd), labels, len(whole))
             elif self.world > 1 and epoch is not None:
                 raise BurstpropError(
-                    "not one image of this process's share of a batch can be decoded; remove the broken images "
+                    "not one image of this process's share of a batch can be decoded; remove the broken "
+                    "images "
                     f"({len(self.skipped)} so far) or use a larger batch"
                 )
 
     def _from_memory(self, share: np.ndarray, epoch: int | None) -> tuple[torch.Tensor, torch.Tensor]:
-        assert isinstance(self.images, ImagesInMemory) and self.augmentation is not None
+        assert isinstance(self.images, ImagesInMemory)
+        assert self.augmentation is not None
         chosen = torch.from_numpy(share).to(self.device)
         images, labels = self.images.images[chosen], self.images.labels[chosen]
         if epoch is not None and not self.augmentation.nothing:
@@ -148,7 +153,8 @@ class Loader:
     def _from_files(
         self, shares: list[np.ndarray], epoch: int | None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        assert isinstance(self.images, ImageFiles) and self.augmentation is not None
+        assert isinstance(self.images, ImageFiles)
+        assert self.augmentation is not None
         decoder = _Decoder(self.images, self.augmentation, self.seed, epoch)
         loader: Any = torch.utils.data.DataLoader(
             decoder,
@@ -165,7 +171,8 @@ class Loader:
     def _broken(self, path: str, reason: str) -> None:
         if self.on_broken == "stop":
             raise BurstpropError(
-                f"image {path} cannot be decoded ({reason}); restore or remove it, or go on without such images with "
+                f"image {path} cannot be decoded ({reason}); restore or remove it, or go on without such "
+                "images with "
                 "--on-broken-image skip"
             )
         if path not in self.skipped:
@@ -189,7 +196,7 @@ class _Plan:
 
 
 @dataclass(frozen=True)
-class _Decoder:
+class _Decoder(torch.utils.data.Dataset[Any]):
     """What a worker process does with the number of an image: decode, crop, and perhaps flip it."""
 
     files: ImageFiles

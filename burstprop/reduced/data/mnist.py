@@ -1,7 +1,7 @@
-"""MNIST (LeCun, Cortes & Burges 1998): 60,000 training and 10,000 test images of handwritten digits, 28 x 28 pixels.
+"""MNIST (LeCun, Cortes & Burges 1998): 60,000 training and 10,000 test images of digits, 28 x 28 pixels.
 
-Read from the IDX files, gzipped or not. An IDX file begins with two zero bytes, the code of the element type, the number
-of dimensions, and each dimension as a big-endian 32-bit number; the elements follow.
+Read from the IDX files, gzipped or not. An IDX file begins with two zero bytes, the code of the element
+type, the number of dimensions, and each dimension as a big-endian 32-bit number; the elements follow.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ PLACES = (".", "mnist", "MNIST/raw", "raw")
 HOW = (
     "download the four files "
     + ", ".join(f"{name}.gz" for name in FILES)
-    + " (from a mirror of MNIST, or with torchvision.datasets.MNIST(DIR, download=True), which puts them in DIR/MNIST/raw), "
+    + " (from a mirror of MNIST, or with torchvision.datasets.MNIST(DIR, download=True), which puts them "
+    "in DIR/MNIST/raw), "
     "and give their folder or the one above it"
 )
 
@@ -47,7 +48,8 @@ def read_idx(path: Path) -> np.ndarray:
     Raises
     ------
     BurstpropError
-        When the file is no IDX file of unsigned bytes, is cut off, has bytes left over or is no sound gzip file.
+        When the file is no IDX file of unsigned bytes, is cut off, has bytes left over or is no sound gzip
+        file.
     """
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -61,7 +63,8 @@ def read_idx(path: Path) -> np.ndarray:
     data = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3])
     if len(data) != math.prod(shape):
         raise BurstpropError(
-            f"{path} holds {len(data):,} bytes of data, but states {' x '.join(map(str, shape))}; download it again"
+            f"{path} holds {len(data):,} bytes of data, but states {' x '.join(map(str, shape))}; download "
+            "it again"
         )
     return data.reshape(shape)
 
@@ -99,7 +102,7 @@ def _part(images_path: Path, labels_path: Path) -> ImagesInMemory:
 
 
 def read(folder: Path | None, options: ReadOptions) -> ImageDataset:
-    """Read MNIST from a folder; 5,000 of the 60,000 training images are for validation unless told otherwise."""
+    """Read MNIST; 5,000 of the 60,000 training images are for validation unless told otherwise."""
     paths = _find(need_folder("mnist", folder, HOW))
     everything, test = _part(*paths[:2]), _part(*paths[2:])
     fraction = 1 / 12 if options.validation_fraction is None else options.validation_fraction

@@ -1,7 +1,8 @@
-"""Random numbers that are functions of (seed, stream, epoch, image): no state, so nothing to save and restore.
+"""Random numbers that are functions of (seed, stream, epoch, image): no state, nothing to save and restore.
 
-The hash is the finaliser of SplitMix64 (Steele, Lea & Flood 2014, doi 10.1145/2714064.2660195) over a counter. The
-numbers depend on nothing but their arguments: not on the batch, the worker, the machine or the version of NumPy.
+The hash is the finaliser of SplitMix64 (Steele, Lea & Flood 2014, doi 10.1145/2714064.2660195) over a
+counter. The numbers depend on nothing but their arguments: not on the batch, the worker, the machine or the
+version of NumPy.
 """
 
 from __future__ import annotations

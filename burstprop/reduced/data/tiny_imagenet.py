@@ -21,7 +21,8 @@ from burstprop.reduced.data.imagefolder import find_folders, read_folders_into_m
 
 SIZE = 64
 HOW = (
-    "download and unpack tiny-imagenet-200.zip (Stanford CS231n) and give its folder, as it is; or any folder with "
+    "download and unpack tiny-imagenet-200.zip (Stanford CS231n) and give its folder, as it is; or any "
+    "folder with "
     "train/<class>/*.JPEG and val/<class>/*.JPEG"
 )
 
