@@ -1,0 +1,84 @@
+"""Options that several verbs share, so that they read and fail alike."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from burstprop import catalogue
+from burstprop.errors import BurstpropError
+
+
+def whole(low: int) -> Callable[[str], int]:
+    """Return a converter of option text to a whole number of at least ``low``."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, at least {low}")
+        return value
+
+    return convert
+
+
+def add_name(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add NAME, ``--variant`` and ``--set``, which together choose a module and its parameters."""
+    parser.add_argument(
+        "name", metavar="NAME", help=f"{what}: a name from 'burstprop list', or your own .py file"
+    )
+    parser.add_argument("--variant", metavar="NAME", help="a named variant (see 'burstprop info NAME')")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="change parameters, in the unit that 'burstprop info NAME' shows",
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add ``--seed``."""
+    parser.add_argument(
+        "--seed", type=whole(0), default=1, metavar="N", help="seed of all random numbers (1)"
+    )
+
+
+def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, ModuleType, Any]:
+    """Return entry, module and parameters that NAME, ``--variant`` and ``--set`` choose.
+
+    Raises
+    ------
+    BurstpropError
+        An unknown name, variant or parameter (lists the near ones), or a value out of bounds.
+    """
+    from burstprop.parameters import parse
+
+    entry = catalogue.find(args.name)
+    module = catalogue.load(entry)
+    return entry, module, parse(catalogue.parameters(entry, module, args.variant), args.settings)
+
+
+def require(library: str, what: str) -> None:
+    """Raise, before any work is done, where an optional library is not installed."""
+    import importlib.util
+
+    if importlib.util.find_spec(library) is None:
+        raise catalogue.missing(library, what)
+
+
+def require_figure() -> None:
+    """Raise where figures cannot be drawn; otherwise draw them without a screen."""
+    require("matplotlib", "a figure")
+    import matplotlib
+
+    matplotlib.use("Agg")
+
+
+__all__ = ["BurstpropError", "add_name", "add_seed", "chosen", "require", "require_figure", "whole"]
