@@ -1,8 +1,8 @@
 """Run a circuit or comparison as published, check its claims, and write what a colleague needs to judge it.
 
-Prints a table: claim, measured, allowed, reference, result. The output folder then holds the figure (PNG), the
-data (CSV), run.json (how it was run, and how to run it again) and report.html, one page with all of it that can be
-mailed. Exit code 1 when a claim fails.
+Prints a table: claim, measured, allowed, reference, result. The output folder then holds the figure (PNG),
+the data (CSV), run.json (how it was run, and how to run it again) and report.html, one page with all of it that
+can be mailed. Exit code 1 when a claim fails.
 
 examples:
   burstprop reproduce propagation                      into results/propagation
@@ -65,9 +65,8 @@ def run(args: argparse.Namespace) -> int:
     claims = module.check(frames)
     save_report(out, args, entry, module, params, frames, claims, seconds)
     print(claims_text(claims))
-    print(
-        f"\nwritten to {out}: {stem}.png, {', '.join(f'{name}.csv' for name in frames)}, run.json, report.html"
-    )
+    files = [f"{stem}.png", *(f"{name}.csv" for name in frames), "run.json", "report.html"]
+    print(f"\nwritten to {out}: {', '.join(files)}")
     return 0 if all(claim.passed for claim in claims) else 1
 
 
@@ -119,7 +118,7 @@ def save_report(
         title=entry.title.rstrip("."),
         text=entry.text.strip().partition("\n")[2],
         claims=claims,
-        figures={f"{stem}: what the claims were measured on": picture},
+        figures={entry.title: picture},
         tables=tables,
         provenance=known,
     )
