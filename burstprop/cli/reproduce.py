@@ -1,8 +1,8 @@
 """Run a circuit or comparison as published, check its claims, and write what a colleague needs to judge it.
 
 Prints a table: claim, measured, allowed, reference, result. The output folder then holds the figure (PNG),
-the data (CSV), run.json (how it was run, and how to run it again) and report.html, one page with all of it that
-can be mailed. Exit code 1 when a claim fails.
+the data (CSV), run.json (how it was run, and how to run it again) and report.html, one page with all of it
+that can be mailed. Exit code 1 when a claim fails.
 
 examples:
   burstprop reproduce propagation                      into results/propagation
