@@ -1,1 +1,47 @@
-"""."""
+"""The reduced, rate-based model: deep networks on PyTorch that learn with bursts.
+
+The pieces, and how they are used::
+
+    network = build_network("mnist-3x500", rule_from_name("burstprop"), seed=1)
+    optimizer = torch.optim.SGD(network.parameter_groups(lr=0.1, weight_decay=1e-6), momentum=0.9)
+    loss = network.loss(network(images), labels)
+    loss.backward()          # every .grad, those of learned feedback weights too, now holds the rule's update
+    optimizer.step()
+
+`Network` is an ordinary ``nn.Module``; mixed precision, DistributedDataParallel (call ``ddp.module.loss``), gradient
+accumulation and any optimizer work. ``network(images)`` returns logits; rates are ``output_rates(logits, spec.output)``.
+
+Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone does not import it.
+"""
+
+from burstprop.reduced.layers import Conv2d, Dense, RuleLayer
+from burstprop.reduced.networks import (
+    NETWORKS,
+    Convolution,
+    Network,
+    NetworkSpec,
+    build_network,
+    network_spec,
+)
+from burstprop.reduced.rules import RULES, Rule, rule_from_name, rule_name
+from burstprop.reduced.settings import Setting, setting
+from burstprop.reduced.units import output_rates
+
+__all__ = [
+    "NETWORKS",
+    "RULES",
+    "Conv2d",
+    "Convolution",
+    "Dense",
+    "Network",
+    "NetworkSpec",
+    "Rule",
+    "RuleLayer",
+    "Setting",
+    "build_network",
+    "network_spec",
+    "output_rates",
+    "rule_from_name",
+    "rule_name",
+    "setting",
+]

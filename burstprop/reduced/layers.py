@@ -1,0 +1,240 @@
+"""Rule layers: `Dense` and `Conv2d`, modules whose backward pass is a learning rule.
+
+They drop into ordinary PyTorch code, for example ``nn.Sequential(nn.Flatten(), Dense(784, 500, rule),
+Dense(500, 10, rule, output="sigmoid"))``. An output layer returns the somatic inputs of its units (logits), because
+1 - e of a well-learned image has no digits left in e. Any loss of the logits will do that is a mean over the batch;
+`burstprop.reduced.losses.TeachingLoss` is the one that keeps all digits and tells the layers its scale.
+
+Under autocast the forward product and all sweeps run in the lower precision, the output layer's in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from burstprop.errors import BurstpropError
+from burstprop.reduced.messages import Message, deliver
+from burstprop.reduced.rules.base import Activity, Arrival, Rule
+from burstprop.reduced.units import output_rates, units
+
+
+class _RuleFunction(torch.autograd.Function):
+    """The forward product of a `RuleLayer`, and in its backward pass the rule."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: RuleLayer, inputs: Tensor, weight: Tensor, bias: Tensor, *more: Tensor) -> Tensor:
+        dtype = layer.compute_dtype(inputs)
+        with torch.autocast(inputs.device.type, enabled=False):
+            inputs = inputs.to(dtype)
+            somatic = layer.drive(inputs, weight.to(dtype), bias.to(dtype))
+            if layer.disturbed:
+                layer.rule.disturb(layer, somatic, ctx)
+            rates = somatic if layer.is_output else layer.units.rate_(somatic)
+        ctx.layer, ctx.message = layer, None
+        ctx.save_for_backward(inputs, rates, weight, *more)
+        return rates
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, error: Tensor) -> Any:
+        layer, message = ctx.layer, ctx.message
+        ctx.message = None
+        inputs, rates, weight, *more = ctx.saved_tensors
+        weights = dict(zip(("weight", *layer.feedback_names), (weight, *more), strict=True))
+        with torch.autocast(inputs.device.type, enabled=False):
+            if message is None:
+                message = Message(error.new_tensor(1.0 / len(error)))
+                if not layer.is_output and layer.rule.needs_burst:
+                    raise BurstpropError(
+                        f"{layer}: no burst rates came from above. The last layer of a network that learns with "
+                        f"{type(layer.rule).__name__} must be a rule layer with output='sigmoid' or output='softmax'"
+                    )
+            weights = {name: value.to(rates.dtype) for name, value in weights.items()}
+            if layer.is_output:
+                rates = output_rates(rates, layer.output)
+            activity = Activity(layer, inputs, rates, weights, message.scale, not ctx.needs_input_grad[1])
+            arrival = Arrival(error, message.burst, message.broadcast)
+            signals = (layer.rule.output if layer.is_output else layer.rule.hidden)(activity, arrival)
+            gradient, bias_gradient = layer.correlate(signals.error, inputs)
+            learned = layer.rule.learn(activity, signals, gradient)
+            below = None
+            if not activity.lowest:
+                sent = layer.rule.descend(activity, signals)
+                broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
+                deliver(ctx.next_functions[0][0], Message(message.scale, sent.burst, broadcast))
+                below = sent.error
+        return (None, below, gradient, bias_gradient, *(learned.get(name) for name in layer.feedback_names))
+
+
+class RuleLayer(nn.Module):
+    """Weights, bias and feedback weights of one layer, and the products they take part in.
+
+    Attributes
+    ----------
+    weight, bias : nn.Parameter
+        Forward weights (out x in, or out x in x height x width) and biases (out).
+    feedback_names : tuple of str
+        Names of the weights that the rule keeps beside them: parameters where learned, buffers where fixed. ``Y``
+        (shape of ``weight``) carries feedback from this layer to the one below.
+    units, output : Units, str or None
+        Units of a hidden layer; for an output layer ``"sigmoid"`` or ``"softmax"``.
+    classes : int or None
+        Number of output units of the network, for rules that broadcast to every layer.
+    lowest : bool
+        The layer's input is the image: it needs no weights that send feedback down.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        rule: Rule,
+        *,
+        activation: str = "sigmoid",
+        output: str | None = None,
+        gain: float = 1.0,
+        bias: float = 0.0,
+        classes: int | None = None,
+        lowest: bool = False,
+        generator: torch.Generator | None = None,
+        feedback_generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if output not in (None, "sigmoid", "softmax"):
+            raise BurstpropError(f"output = {output!r}: give 'sigmoid', 'softmax' or None for a hidden layer")
+        if output == "softmax" and rule.teacher == "squared":
+            raise BurstpropError("softmax output units learn by cross-entropy: give the rule teacher='cross_entropy'")
+        self.rule, self.output, self.units, self.classes = rule, output, units(output or activation), classes
+        self.lowest = lowest
+        self.weight = nn.Parameter(self.draw(shape, gain, generator))
+        self.bias = nn.Parameter(torch.full((shape[0],), bias))
+        self.feedback_names: tuple[str, ...] = ()
+        for name, start in rule.feedback_weights(self, feedback_generator).items():
+            self.feedback_names += (name,)
+            if start.learned:
+                self.register_parameter(name, nn.Parameter(start.value))
+            else:
+                self.register_buffer(name, start.value)
+
+    @property
+    def is_output(self) -> bool:
+        """Whether the layer is the network's last."""
+        return self.output is not None
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether half of the rows are a second pass with noise (training with such a rule only)."""
+        return self.rule.passes == 2 and self.training
+
+    def compute_dtype(self, inputs: Tensor) -> torch.dtype:
+        """Return the precision of the layer's products: autocast's, but that of the weights for output layers."""
+        device = inputs.device.type
+        if not self.is_output and torch.is_autocast_enabled(device):
+            return torch.get_autocast_dtype(device)
+        return self.weight.dtype
+
+    def draw(self, shape: tuple[int, ...], gain: float, generator: torch.Generator | None) -> Tensor:
+        """Return start weights."""
+        raise NotImplementedError
+
+    def drive(self, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return the somatic inputs."""
+        raise NotImplementedError
+
+    def feed_back(self, signal: Tensor, weight: Tensor) -> Tensor:
+        """Return ``signal`` (rows x output shape) sent down through ``weight`` (rows x input shape)."""
+        raise NotImplementedError
+
+    def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums over the rows of signal times input (shape of the weights) and of signal (of the bias)."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return event rates, or an output layer's logits."""
+        return _RuleFunction.apply(
+            self, inputs, self.weight, self.bias, *(getattr(self, name) for name in self.feedback_names)
+        )
+
+    def extra_repr(self) -> str:
+        """Shape and rule, as ``print(network)`` shows them."""
+        return f"{tuple(self.weight.shape)}, {type(self.rule).__name__}, {self.units.name}"
+
+
+class Dense(RuleLayer):
+    """Fully connected layer, N x ``inputs`` to N x ``units``.
+
+    Weights start Xavier normal, sd = gain sqrt(2 / (in + out)) (Glorot and Bengio 2010).
+    """
+
+    def __init__(self, inputs: int, units: int, rule: Rule, **more: Any) -> None:
+        self.output_shape: tuple[int, ...] = (units,)
+        super().__init__((units, inputs), rule, **more)
+
+    def draw(self, shape: tuple[int, ...], gain: float, generator: torch.Generator | None) -> Tensor:
+        """Return start weights."""
+        return torch.empty(shape).normal_(0.0, gain * math.sqrt(2.0 / sum(shape)), generator=generator)
+
+    def drive(self, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return the somatic inputs."""
+        return torch.addmm(bias, inputs, weight.t())
+
+    def feed_back(self, signal: Tensor, weight: Tensor) -> Tensor:
+        """Return ``signal @ weight``."""
+        return signal @ weight
+
+    def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``signal^T inputs`` and the sum of ``signal`` over the rows."""
+        return signal.t() @ inputs, signal.sum(0)
+
+
+class Conv2d(RuleLayer):
+    """Convolution of N x channels x height x width, square kernel, with the feedback of a transposed convolution.
+
+    Weights start normal with Kaiming's fan-out scale, sd = gain sqrt(2 / (channels out kernel^2)) (He et al. 2015),
+    for rectified units, and with Xavier's, gain sqrt(2 / ((channels in + channels out) kernel^2)), for sigmoid ones.
+
+    ``output_size`` (height, width of the output in pixels) is needed only by rules that broadcast to every unit.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        maps: int,
+        kernel: int,
+        rule: Rule,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        output_size: tuple[int, ...] | None = None,
+        activation: str = "sigmoid",
+        **more: Any,
+    ) -> None:
+        self.stride, self.padding = (stride, stride), (padding, padding)
+        self.rectified = activation == "relu"
+        self.output_shape: tuple[int, ...] | None = (maps, *output_size) if output_size else None
+        super().__init__((maps, channels, kernel, kernel), rule, activation=activation, **more)
+
+    def draw(self, shape: tuple[int, ...], gain: float, generator: torch.Generator | None) -> Tensor:
+        """Return start weights."""
+        maps, channels, *kernel = shape
+        fan = math.prod(kernel) * (maps if self.rectified else maps + channels)
+        return torch.empty(shape).normal_(0.0, gain * math.sqrt(2.0 / fan), generator=generator)
+
+    def drive(self, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return the somatic inputs."""
+        return torch.conv2d(inputs, weight, bias, self.stride, self.padding)
+
+    def feed_back(self, signal: Tensor, weight: Tensor) -> Tensor:
+        """Return the transposed convolution of ``signal`` with ``weight``."""
+        raise NotImplementedError
+
+    def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the convolution's gradients by weights and bias."""
+        raise NotImplementedError

@@ -1,0 +1,96 @@
+"""What the output layer is taught, with all digits of the residual t - e kept.
+
+`TeachingLoss` is an autograd function of the logits. Sigmoid units: half the squared error, or the cross-entropy of
+independent units; softmax units: cross-entropy. All are means over the images and sums over the classes. For a
+class index as target the residual of sigmoid units is sigmoid(-z) for the class and -sigmoid(z) for the others, that
+of softmax units the sum of the others' rates for the class: nothing cancels, however well the image is learned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.autograd.function import once_differentiable
+
+from burstprop.errors import BurstpropError
+from burstprop.reduced.messages import Message, deliver, find_receiver
+
+
+def residual(logits: Tensor, target: Tensor, output: str) -> Tensor:
+    """Return t - e (N x classes) for class indices (N) or rates (N x classes) as target."""
+    if target.dim() == 2:
+        if output == "softmax":
+            return target - logits.softmax(-1)
+        return target * torch.sigmoid(-logits) - (1.0 - target) * torch.sigmoid(logits)
+    column = target[:, None]
+    if output == "softmax":
+        others = logits.softmax(-1).scatter_(1, column, 0.0)
+        return others.neg().scatter_(1, column, others.sum(1, keepdim=True))
+    wrong = logits.sigmoid()
+    return wrong.neg_().scatter_(1, column, torch.sigmoid(-logits.gather(1, column)))
+
+
+def image_losses(logits: Tensor, target: Tensor, output: str, teacher: str) -> Tensor:
+    """Return the loss of every image (N)."""
+    if output == "softmax":
+        return functional.cross_entropy(logits, target, reduction="none")
+    if teacher == "squared":
+        return 0.5 * residual(logits, target, output).square().sum(1)
+    return functional.binary_cross_entropy_with_logits(logits, rates_of(target, logits), reduction="none").sum(1)
+
+
+def rates_of(target: Tensor, logits: Tensor) -> Tensor:
+    """Return the target as rates (N x classes); class indices become one-hot."""
+    if target.dim() == 2:
+        return target.to(logits.dtype)
+    return torch.zeros_like(logits).scatter_(1, target[:, None], 1.0)
+
+
+class TeachingLoss(torch.autograd.Function):
+    """Mean loss of the images of a batch; its gradient by the logits is minus the taught error over N."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, target: Tensor, output: str, teacher: str, disturbed: Tensor | None) -> Tensor:
+        """Return the mean loss; ``disturbed`` are the logits of a second pass with noise, where the rule makes one."""
+        logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+        losses = image_losses(logits, target, output, teacher)
+        ctx.save_for_backward(logits, target)
+        ctx.output, ctx.teacher, ctx.difference = output, teacher, None
+        if disturbed is not None:
+            ctx.difference = (image_losses(disturbed, target, output, teacher) - losses)[:, None]
+        return losses.mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> Any:
+        """Return minus the residual (times the slope for the squared error), times upstream / N."""
+        logits, target = ctx.saved_tensors
+        scale = upstream / len(logits)
+        error = residual(logits, target, ctx.output)
+        if ctx.teacher == "squared":
+            error *= torch.sigmoid(logits) * torch.sigmoid(-logits)
+        deliver(ctx.next_functions[0][0], Message(scale, broadcast=ctx.difference))
+        return error * -scale, None, None, None, None
+
+
+def teaching_loss(logits: Tensor, target: Tensor, output: str, teacher: str) -> Tensor:
+    """Return the mean loss of ``logits`` (N x classes), see `TeachingLoss`.
+
+    ``target`` holds class indices (N, int64) or rates (N x classes).
+
+    Raises
+    ------
+    BurstpropError
+        For a target of another shape, or a class outside the output layer.
+    """
+    count, classes = logits.shape
+    if target.shape not in ((count,), (count, classes)):
+        raise BurstpropError(
+            f"target has shape {tuple(target.shape)}: give {count} class indices, or rates of shape {count} x {classes}"
+        )
+    layer = find_receiver(logits.grad_fn)
+    disturbed = getattr(layer, "disturbed", None)
+    return TeachingLoss.apply(logits, target, output, teacher, disturbed)

@@ -1,0 +1,99 @@
+"""Learning rules, one class and one file each, found by name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from burstprop import parameters
+from burstprop.errors import BurstpropError, near
+from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
+
+__all__ = ["RULES", "Activity", "Arrival", "FeedbackWeight", "Rule", "Signals", "load_class", "rule_from_name", "rule_name"]
+
+_HERE = "burstprop.reduced.rules."
+#: name -> (module, class, settings that make the variant)
+RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "backprop": ("backprop", "Backprop", {}),
+    "burstprop": ("burstprop", "Burstprop", {"feedback": "learned"}),
+    "burstprop_fixed": ("burstprop", "Burstprop", {"feedback": "fixed"}),
+    "burstprop_symmetric": ("burstprop", "Burstprop", {"feedback": "symmetric"}),
+}
+
+
+def load_class(name: str) -> type:
+    """Return the class ``path/to/file.py:ClassName`` or ``module:ClassName``.
+
+    Raises
+    ------
+    BurstpropError
+        Where there is no such file, module or class.
+    """
+    place, _, attribute = name.rpartition(":")
+    module: ModuleType
+    if place.endswith(".py"):
+        path = Path(place).expanduser().resolve()
+        if not path.is_file():
+            raise BurstpropError(f"rule {name!r}: there is no file {path}")
+        alias = f"burstprop_user_{path.stem}_{zlib.crc32(str(path).encode()):x}"
+        if alias in sys.modules:
+            module = sys.modules[alias]
+        else:
+            description = importlib.util.spec_from_file_location(alias, path)
+            assert description is not None and description.loader is not None
+            module = importlib.util.module_from_spec(description)
+            sys.modules[alias] = module
+            try:
+                description.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[alias]
+                raise
+    else:
+        try:
+            module = importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            raise BurstpropError(f"rule {name!r}: there is no module {place!r} ({error})") from error
+    if not hasattr(module, attribute):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise BurstpropError(f"rule {name!r}: {place} has no class {attribute!r}; {near(attribute, classes)}")
+    return getattr(module, attribute)
+
+
+def rule_from_name(name: str, **settings: Any) -> Rule:
+    """Return the rule ``name`` with ``settings`` changed.
+
+    ``name`` is a key of `RULES`, or names a class of one's own: ``path/to/file.py:ClassName`` or
+    ``module:ClassName``, a frozen dataclass derived from `Rule`.
+
+    Raises
+    ------
+    BurstpropError
+        For a name or a setting that is not known (near ones are listed), or a class that is no rule.
+    """
+    if ":" in name:
+        cls, variant = load_class(name), {}
+        if not (isinstance(cls, type) and issubclass(cls, Rule)):
+            raise BurstpropError(f"rule {name!r} is no subclass of burstprop.reduced.Rule")
+    elif name in RULES:
+        module, attribute, variant = RULES[name]
+        cls = getattr(importlib.import_module(_HERE + module), attribute)
+    else:
+        raise BurstpropError(
+            f"rule = {name!r}: {near(name, RULES)}; a class of your own is named path/to/file.py:ClassName"
+        )
+    return parameters.replace(cls(), **{**variant, **settings})
+
+
+def rule_name(rule: Rule) -> str:
+    """Return the name in `RULES` that makes a rule of this class and variant; the class's own name for others."""
+    best, most = type(rule).__name__, -1
+    for name, (_, attribute, variant) in RULES.items():
+        fits = type(rule).__name__ == attribute and all(getattr(rule, key) == value for key, value in variant.items())
+        if fits and len(variant) > most:
+            best, most = name, len(variant)
+    return best

@@ -1,0 +1,79 @@
+"""Units: how a somatic input becomes an event rate, and how an apical input is weighted by it.
+
+An event rate is dimensionless here. ``through_slope`` multiplies a signal by the slope of the rate; ``apical`` by the
+factor that makes the dendrite's burst probability, times the rate, change by that slope: 1 - e for sigmoid units
+(slope e (1 - e)), 1/e for rectified ones (slope 1).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from burstprop.errors import BurstpropError, near
+
+TINY = 1e-8  # keeps the division by the rate of a silent rectified unit finite (published value)
+
+
+class Sigmoid:
+    """e = 1 / (1 + exp(-z))."""
+
+    name = "sigmoid"
+
+    @staticmethod
+    def rate_(inputs: Tensor) -> Tensor:
+        """Return the event rates, written over the somatic inputs."""
+        return inputs.sigmoid_()
+
+    @staticmethod
+    def through_slope(rates: Tensor, signal: Tensor) -> Tensor:
+        """Return ``signal * e (1 - e)``."""
+        return torch.ops.aten.sigmoid_backward(signal, rates)
+
+    @staticmethod
+    def apical(rates: Tensor) -> Tensor:
+        """Return the dendritic factor 1 - e."""
+        return 1.0 - rates
+
+
+class Rectified:
+    """e = max(z, 0)."""
+
+    name = "relu"
+
+    @staticmethod
+    def rate_(inputs: Tensor) -> Tensor:
+        """Return the event rates, written over the somatic inputs."""
+        return inputs.relu_()
+
+    @staticmethod
+    def through_slope(rates: Tensor, signal: Tensor) -> Tensor:
+        """Return ``signal [e > 0]``."""
+        return torch.ops.aten.threshold_backward(signal, rates, 0)
+
+    @staticmethod
+    def apical(rates: Tensor) -> Tensor:
+        """Return the dendritic factor [e > 0] / (e + 1e-8)."""
+        return (rates > 0).to(rates.dtype).div_(rates + TINY)
+
+
+class Softmax:
+    """Output units that share one unit of rate: e = softmax(z)."""
+
+    name = "softmax"
+
+
+Units = Sigmoid | Rectified | Softmax
+UNITS: dict[str, Units] = {unit.name: unit for unit in (Sigmoid(), Rectified(), Softmax())}
+
+
+def units(name: str) -> Units:
+    """Return units by name; raises BurstpropError with the known names."""
+    if name not in UNITS:
+        raise BurstpropError(f"units = {name!r}: {near(name, UNITS)}")
+    return UNITS[name]
+
+
+def output_rates(logits: Tensor, name: str) -> Tensor:
+    """Return the rates of output units from their somatic inputs (N x classes)."""
+    return logits.softmax(-1) if name == "softmax" else logits.sigmoid()
