@@ -50,12 +50,13 @@ def _has_labels(folder: Path) -> bool:
     """Whether the images of a test folder have classes (Tiny ImageNet's test/ has none)."""
     if (folder / "val_annotations.txt").is_file():
         return True
-    return any(entry.is_dir() and entry.name != "images" for entry in os.scandir(folder))
+    with os.scandir(folder) as entries:
+        return any(entry.is_dir() and entry.name != "images" for entry in entries)
 
 
 def _image_paths(folder: Path) -> list[str]:
-    entries = sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(EXTENSIONS))
-    return [os.path.join(folder, name) for name in entries]
+    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(EXTENSIONS))
+    return [os.path.join(folder, name) for name in names]
 
 
 def list_images(
@@ -81,10 +82,10 @@ def list_images(
             file, name = line.split("\t")[:2]
             by_class.setdefault(name, []).append(os.path.join(folder, "images", file))
     else:
-        for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-            if entry.is_dir():
-                inner = Path(entry.path) / "images"
-                by_class[entry.name] = _image_paths(inner if inner.is_dir() else Path(entry.path))
+        for place in sorted(folder.iterdir()):
+            if place.is_dir():
+                inner = place / "images"
+                by_class[place.name] = _image_paths(inner if inner.is_dir() else place)
     names = classes or tuple(sorted(by_class))
     if not by_class:
         raise BurstpropError(

@@ -1,0 +1,101 @@
+"""Several processes that train one network together: started by ``torchrun``, joined by `join`.
+
+Every process holds the whole network, takes its share of every batch, and the gradients, that is, the updates of the
+rule, are averaged (DistributedDataParallel). Since the shares and their augmentation are functions of (seed, epoch,
+image), two processes do what one does with the same batch, up to the order of the sums.
+
+    torchrun --nproc-per-node 4 -m burstprop train --rule burstprop --dataset imagenet --data DIR ...
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+from burstprop.errors import BurstpropError
+
+BACKENDS = ("auto", "gloo", "nccl")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes that train together, and which of them this one is."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = torch.device("cpu")  # noqa: RUF009 - a constant
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and messages."""
+        return self.rank == 0
+
+    def total(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the sum of ``values`` over all processes."""
+        if self.world > 1:
+            dist.all_reduce(values)
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """Return whether the flag is up in any process."""
+        if self.world == 1:
+            return flag
+        return bool(self.total(torch.tensor(float(flag), device=self.device)) > 0)
+
+    def wait(self) -> None:
+        """Wait for the other processes."""
+        if self.world > 1:
+            dist.barrier()
+
+
+@contextmanager
+def join(device: str = "auto", backend: str = "auto") -> Iterator[Group]:
+    """Join the processes that ``torchrun`` started; without it, this process trains alone.
+
+    Parameters
+    ----------
+    device : str
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+    backend : str
+        ``"gloo"`` (CPU), ``"nccl"`` (GPU), or ``"auto"``.
+
+    Raises
+    ------
+    BurstpropError
+        For a device that is not there, or nccl without a GPU.
+    """
+    chosen = _device(device)
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        yield Group(device=chosen)
+        return
+    if backend not in BACKENDS:
+        raise BurstpropError(f"backend {backend!r}: give one of {', '.join(BACKENDS)}")
+    if backend == "auto":
+        backend = "nccl" if chosen.type == "cuda" else "gloo"
+    if backend == "nccl" and chosen.type != "cuda":
+        raise BurstpropError("backend nccl needs GPUs; on the CPU use --backend gloo")
+    if chosen.type == "cuda" and device in ("auto", "cuda"):
+        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(chosen)
+    dist.init_process_group(backend)
+    try:
+        yield Group(dist.get_rank(), dist.get_world_size(), chosen)
+    finally:
+        dist.destroy_process_group()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BurstpropError(f"device {name!r}: give auto, cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise BurstpropError(f"device {name!r}: PyTorch finds no CUDA GPU here; use --device cpu")
+    return device
