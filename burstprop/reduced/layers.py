@@ -29,13 +29,16 @@ class _RuleFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, layer: RuleLayer, inputs: Tensor, weight: Tensor, bias: Tensor, *more: Tensor) -> Tensor:
         dtype = layer.compute_dtype(inputs)
+        ctx.layer, ctx.message, ctx.noise, ctx.disturbed = layer, None, None, None
         with torch.autocast(inputs.device.type, enabled=False):
             inputs = inputs.to(dtype)
-            somatic = layer.drive(inputs, weight.to(dtype), bias.to(dtype))
-            if layer.disturbed:
-                layer.rule.disturb(layer, somatic, ctx)
-            rates = somatic if layer.is_output else layer.units.rate_(somatic)
-        ctx.layer, ctx.message = layer, None
+            rates = layer.drive(inputs, weight.to(dtype), bias.to(dtype))
+            if layer.rule.passes == 2 and layer.training:
+                ctx.noise = layer.rule.disturb(rates[len(rates) // 2 :])
+            if not layer.is_output:
+                layer.units.rate_(rates)
+            elif ctx.noise is not None:
+                ctx.disturbed = rates[len(rates) // 2 :].clone()
         ctx.save_for_backward(inputs, rates, weight, *more)
         return rates
 
@@ -45,29 +48,29 @@ class _RuleFunction(torch.autograd.Function):
         layer, message = ctx.layer, ctx.message
         ctx.message = None
         inputs, rates, weight, *more = ctx.saved_tensors
-        weights = dict(zip(("weight", *layer.feedback_names), (weight, *more), strict=True))
+        if message is None:
+            message = layer.message_of_plain_loss(error)
+        shape, rows = inputs.shape, len(inputs)
+        if ctx.noise is not None:
+            rows //= 2
         with torch.autocast(inputs.device.type, enabled=False):
-            if message is None:
-                message = Message(error.new_tensor(1.0 / len(error)))
-                if not layer.is_output and layer.rule.needs_burst:
-                    raise BurstpropError(
-                        f"{layer}: no burst rates came from above. The last layer of a network that learns with "
-                        f"{type(layer.rule).__name__} must be a rule layer with output='sigmoid' or output='softmax'"
-                    )
-            weights = {name: value.to(rates.dtype) for name, value in weights.items()}
+            inputs, rates = inputs[:rows], rates[:rows]
             if layer.is_output:
                 rates = output_rates(rates, layer.output)
-            activity = Activity(layer, inputs, rates, weights, message.scale, not ctx.needs_input_grad[1])
+            names = ("weight", *layer.feedback_names)
+            weights = {name: value.to(rates.dtype) for name, value in zip(names, (weight, *more), strict=True)}
+            lowest = not ctx.needs_input_grad[1]
+            activity = Activity(layer, inputs, rates, weights, message.scale, lowest, ctx.noise)
             arrival = Arrival(error, message.burst, message.broadcast)
             signals = (layer.rule.output if layer.is_output else layer.rule.hidden)(activity, arrival)
             gradient, bias_gradient = layer.correlate(signals.error, inputs)
-            learned = layer.rule.learn(activity, signals, gradient)
-            below = None
-            if not activity.lowest:
+            sent = below = None
+            if not lowest:
                 sent = layer.rule.descend(activity, signals)
                 broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
                 deliver(ctx.next_functions[0][0], Message(message.scale, sent.burst, broadcast))
-                below = sent.error
+                below = inputs.new_zeros(()).expand(shape) if sent.error is None else sent.error
+            learned = layer.rule.learn(activity, signals, sent, gradient)
         return (None, below, gradient, bias_gradient, *(learned.get(name) for name in layer.feedback_names))
 
 
@@ -128,17 +131,27 @@ class RuleLayer(nn.Module):
         """Whether the layer is the network's last."""
         return self.output is not None
 
-    @property
-    def disturbed(self) -> bool:
-        """Whether half of the rows are a second pass with noise (training with such a rule only)."""
-        return self.rule.passes == 2 and self.training
-
     def compute_dtype(self, inputs: Tensor) -> torch.dtype:
         """Return the precision of the layer's products: autocast's, but that of the weights for output layers."""
         device = inputs.device.type
         if not self.is_output and torch.is_autocast_enabled(device):
             return torch.get_autocast_dtype(device)
         return self.weight.dtype
+
+    def message_of_plain_loss(self, error: Tensor) -> Message:
+        """Return the message where none came: the loss is taken as a mean over the rows of ``error``.
+
+        Raises
+        ------
+        BurstpropError
+            Where the rule needs more from above than a gradient.
+        """
+        if self.rule.passes == 2 or (self.rule.needs_message and not self.is_output):
+            raise BurstpropError(
+                f"layer {self}: the layer above sent nothing but a gradient. {type(self.rule).__name__} needs rule "
+                "layers up to the output layer (output='sigmoid' or 'softmax'), and network.loss or teaching_loss"
+            )
+        return Message(error.new_tensor(1.0 / len(error)))
 
     def draw(self, shape: tuple[int, ...], gain: float, generator: torch.Generator | None) -> Tensor:
         """Return start weights."""
@@ -148,8 +161,8 @@ class RuleLayer(nn.Module):
         """Return the somatic inputs."""
         raise NotImplementedError
 
-    def feed_back(self, signal: Tensor, weight: Tensor) -> Tensor:
-        """Return ``signal`` (rows x output shape) sent down through ``weight`` (rows x input shape)."""
+    def feed_back(self, signal: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
+        """Return ``signal`` (rows x output shape) sent down through ``weight`` (rows x shape of a row of ``inputs``)."""
         raise NotImplementedError
 
     def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -185,7 +198,7 @@ class Dense(RuleLayer):
         """Return the somatic inputs."""
         return torch.addmm(bias, inputs, weight.t())
 
-    def feed_back(self, signal: Tensor, weight: Tensor) -> Tensor:
+    def feed_back(self, signal: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
         """Return ``signal @ weight``."""
         return signal @ weight
 
@@ -231,10 +244,17 @@ class Conv2d(RuleLayer):
         """Return the somatic inputs."""
         return torch.conv2d(inputs, weight, bias, self.stride, self.padding)
 
-    def feed_back(self, signal: Tensor, weight: Tensor) -> Tensor:
+    def feed_back(self, signal: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
         """Return the transposed convolution of ``signal`` with ``weight``."""
-        raise NotImplementedError
+        below = signal.new_empty(()).expand(len(signal), *inputs.shape[1:])  # only its shape is read
+        return self._backward(signal, below, weight, (True, False, False))[0]
 
     def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the convolution's gradients by weights and bias."""
-        raise NotImplementedError
+        _, gradient, bias = self._backward(signal, inputs, self.weight.to(signal.dtype), (False, True, True))
+        return gradient, bias
+
+    def _backward(self, signal: Tensor, inputs: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool]) -> Any:
+        return torch.ops.aten.convolution_backward(
+            signal, inputs, weight, [len(weight)], self.stride, self.padding, (1, 1), False, (0, 0), 1, wanted
+        )

@@ -46,8 +46,7 @@ def deliver(node: Any, message: Message) -> None:
         node.message = message
         return
     if message.burst is None:
-        for below, _ in node.next_functions:
-            deliver(below, message)
+        _announce(node, message, set())
         return
     if not callable(node):
         raise BurstpropError(
@@ -60,6 +59,17 @@ def deliver(node: Any, message: Message) -> None:
     for (below, _), burst in zip(node.next_functions, passed, strict=True):
         if burst is not None:
             deliver(below, Message(message.scale, burst, message.broadcast))
+
+
+def _announce(node: Any, message: Message, seen: set[Any]) -> None:
+    """Give a message without burst rates to the first rule layers below, looking at every node once."""
+    for below, _ in node.next_functions:
+        if below is not None and below not in seen:
+            seen.add(below)
+            if hasattr(below, "message"):
+                below.message = message
+            else:
+                _announce(below, message, seen)
 
 
 def find_receiver(node: Any) -> Any:

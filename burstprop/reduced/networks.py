@@ -90,11 +90,36 @@ def layer_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
     return shapes
 
 
+def _cifar(first: int, second: int, third: int, dense: int) -> tuple[Convolution | int, ...]:
+    return Convolution(first, 5, 2), Convolution(second, 5, 2), Convolution(third, 3), dense
+
+
+def _imagenet(*widths: int) -> tuple[tuple[int, int, int], ...]:
+    kernels = ((9, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 2), (3, 1))
+    return tuple((width, *kernel) for width, kernel in zip(widths, kernels, strict=True))
+
+
+def _rectified(name: str, side: int, layers: tuple[Any, ...], classes: int) -> NetworkSpec:
+    hidden = tuple(layer if isinstance(layer, int) else Convolution(*layer) for layer in layers)
+    return NetworkSpec(
+        name, (3, side, side), hidden, classes, activation="relu", output="softmax", gain=1.0,
+        output_gain=0.263, output_bias=0.0,
+    )  # fmt: skip
+
+
+#: ``cifar`` and ``imagenet`` are the published networks for learned feedback, ``...-fixed`` those for fixed feedback,
+#: ``imagenet-burstccn`` BurstCCN's; an output gain of 0.263 is the published sd of 0.01 for 384 inputs.
 NETWORKS: dict[str, NetworkSpec] = {
     spec.name: spec
     for spec in (
         NetworkSpec("digits", (1, 8, 8), (128, 128), 10),
         NetworkSpec("mnist-3x500", (1, 28, 28), (500, 500, 500), 10),
+        NetworkSpec("cifar", (3, 32, 32), _cifar(64, 128, 256, 1024), 10),
+        NetworkSpec("cifar-fixed", (3, 32, 32), _cifar(64, 256, 256, 1480), 10),
+        _rectified("tiny-imagenet", 64, ((64, 5, 2), (128, 3, 2), (128, 3, 1), (256, 3, 2), (256, 3, 1)), 200),
+        _rectified("imagenet", 224, _imagenet(48, 48, 96, 96, 192, 192, 384), 1000),
+        _rectified("imagenet-fixed", 224, _imagenet(48, 96, 96, 192, 192, 384, 470), 1000),
+        _rectified("imagenet-burstccn", 224, (*_imagenet(48, 96, 96, 192, 192, 384, 470), 1500), 1000),
     )
 }
 

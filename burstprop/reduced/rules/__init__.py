@@ -23,6 +23,16 @@ RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "burstprop": ("burstprop", "Burstprop", {"feedback": "learned"}),
     "burstprop_fixed": ("burstprop", "Burstprop", {"feedback": "fixed"}),
     "burstprop_symmetric": ("burstprop", "Burstprop", {"feedback": "symmetric"}),
+    "burstprop_recurrent": ("burstprop", "Burstprop", {"feedback": "learned", "recurrent": True}),
+    "burstccn": ("burstccn", "BurstCCN", {"feedback": "kolen_pollack"}),
+    "burstccn_fixed": ("burstccn", "BurstCCN", {"feedback": "fixed"}),
+    "burstccn_tied": ("burstccn", "BurstCCN", {"feedback": "symmetric"}),
+    "burstccn_apical_silence": ("burstccn", "BurstCCN", {"feedback": "apical_silence", "mismatch": 0.5}),
+    "feedback_alignment": ("feedback_alignment", "FeedbackAlignment", {}),
+    "direct_feedback_alignment": ("direct_feedback_alignment", "DirectFeedbackAlignment", {}),
+    "sign_symmetry": ("sign_symmetry", "SignSymmetry", {}),
+    "kolen_pollack": ("kolen_pollack", "KolenPollack", {}),
+    "node_perturbation": ("node_perturbation", "NodePerturbation", {}),
 }
 
 

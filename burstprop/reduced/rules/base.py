@@ -39,7 +39,7 @@ class Activity(NamedTuple):
 
     ``inputs`` and ``rates`` are the event rates below and of the layer itself; ``weights`` its weights by name (those
     of `Rule.feedback_weights`, and ``"weight"``) in the precision of the rates; ``scale`` a tensor without dimensions;
-    a ``lowest`` layer sends nothing on, so that only its error is needed.
+    a ``lowest`` layer sends nothing on, so that only its error is needed; ``noise`` is what `Rule.disturb` returned.
     """
 
     layer: RuleLayer
@@ -48,6 +48,7 @@ class Activity(NamedTuple):
     weights: dict[str, Tensor]
     scale: Tensor
     lowest: bool
+    noise: Tensor | None
 
 
 class Arrival(NamedTuple):
@@ -65,13 +66,14 @@ class Arrival(NamedTuple):
 class Signals(NamedTuple):
     """A layer's own signals, of the shape of its output.
 
-    ``stacked`` is one tensor of twice the rows that holds ``burst`` above ``error``, where a rule made them so.
+    ``burst`` may be whatever form `Rule.descend` sends on. ``error`` is None for a rule that sends no error down. ``broadcast`` goes unchanged to all layers below. ``kept`` is
+    for the rule itself: what it made in `Rule.hidden` or `Rule.descend` and needs later.
     """
 
-    error: Tensor
+    error: Tensor | None
     burst: Tensor | None = None
-    stacked: Tensor | None = None
     broadcast: Tensor | None = None
+    kept: Any = None
 
 
 class FeedbackWeight(NamedTuple):
@@ -103,8 +105,8 @@ class Rule:
 
     #: Forward passes a training step makes side by side (2 for rules that compare a disturbed pass with a clean one).
     passes: ClassVar[int] = 1
-    #: Whether `hidden` needs `Arrival.burst` (its absence is then an error).
-    needs_burst: ClassVar[bool] = False
+    #: Whether `hidden` needs more from above than an error (``burst`` or ``broadcast``).
+    needs_message: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
@@ -130,11 +132,20 @@ class Rule:
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Return what the layer below receives: error (and burst) of the shape of this layer's input."""
-        return Signals(activity.layer.feed_back(signals.error, activity.weights["weight"]))
+        return Signals(activity.layer.feed_back(signals.error, activity.weights["weight"], activity.inputs))
 
-    def learn(self, activity: Activity, signals: Signals, gradient: Tensor) -> dict[str, Tensor]:
-        """Return the gradients of the learned `feedback_weights`; ``gradient`` is that of the forward weights."""
+    def learn(
+        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the gradients of the learned `feedback_weights`.
+
+        ``sent`` is what `descend` returned (None for the lowest layer); ``gradient`` is that of the forward weights.
+        """
         return {}
+
+    def disturb(self, somatic: Tensor) -> Tensor:
+        """Add noise to the somatic inputs of one pass and return it (only asked where ``passes`` is 2)."""
+        raise NotImplementedError
 
     def gain(self, hidden_above: int) -> float:
         """Return how much smaller than backpropagation's a layer's error signal is in the limit of small errors.

@@ -7,7 +7,8 @@ p = p0; p_t = p0 ((t - e)(1 - e) + 1) for the squared error, min(p0 (kappa (t - 
 divided by kappa for cross-entropy.
 
 Recurrent dendritic inhibition c = b_pre Z^T with b_pre = sigmoid(x) e is subtracted from the dendritic potential and
-learns, along (x (1 - e) - c)^T b_pre, to cancel what is not the teacher's.
+learns, along (x (1 - e) - c)^T b_pre, to cancel what is not the teacher's; in a convolutional layer Z couples the maps
+at every pixel.
 
 Departures: b_t is never formed; b and b_t - b travel (`burstprop.reduced.rules.base`), so that kappa sets nothing but
 the clip. Learning rates are relative to the size of the signals, p0 4^-k after k dendrites (``normalised``).
@@ -25,7 +26,7 @@ from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
 from burstprop.reduced.numerics import sigmoid_change
 from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
-from burstprop.reduced.rules.pathways import start_feedback
+from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 from burstprop.reduced.units import TINY
 
 if TYPE_CHECKING:
@@ -45,33 +46,39 @@ class Burstprop(Rule):
     kappa: float = quantity(
         1e-5, "1", "size of the cross-entropy teacher; sets only where p_t is clipped at 1", low=0.0, open_low=True
     )
-    feedback_sd: float = quantity(
-        1.0, "1", "start sd of Y; times the sd of W unless absolute", low=0.0, open_low=True
+    feedback_sd: float = quantity(1.0, "1", "start sd of Y, in units of feedback_scale", low=0.0, open_low=True)
+    feedback_scale: str = field(
+        default="weight", metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"}
     )
-    absolute_sd: bool = quantity(False, "", "feedback_sd is an absolute number")
     recurrent: bool = quantity(False, "", "recurrent dendritic inhibition Z")
     recurrent_start: float = quantity(0.01, "1", "Z starts uniform between minus and plus this", low=0.0)
     recurrent_rate: float = quantity(1e-4, "1", "learning rate of Z over the optimizer's", low=0.0)
     normalised: bool = quantity(True, "", "learning rates divided by p0 4^-k, the size of the signals")
 
-    needs_burst: ClassVar[bool] = True
+    needs_message: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
         super().__post_init__()
-        if self.feedback not in FEEDBACK:
-            raise BurstpropError(f"Burstprop.feedback = {self.feedback!r}: give one of {', '.join(FEEDBACK)}")
+        check_choice(self, "feedback", FEEDBACK)
+        check_choice(self, "feedback_scale", SCALES)
 
     def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return Y of every layer, and Z of hidden layers with recurrent inhibition."""
-        weights = {}
+        weights: dict[str, FeedbackWeight] = {}
         if self.feedback != "symmetric" and not layer.lowest:
-            start = start_feedback(layer.weight, self.feedback_sd, self.absolute_sd, generator)
+            start = start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator)
             weights["Y"] = FeedbackWeight(start, learned=self.feedback == "learned")
+        if self.recurrent and not layer.is_output:
+            if layer.units.name != "sigmoid":
+                raise BurstpropError(f"layer {layer}: recurrent inhibition is for sigmoid units; use recurrent=False")
+            units, reach = len(layer.weight), self.recurrent_start
+            start = torch.empty(units, units).uniform_(-reach, reach, generator=generator)
+            weights["Z"] = FeedbackWeight(start, learned=True)
         return weights
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return b = p0 e and the change by the teacher."""
+        """Return the change by the teacher, and b = p0 e with that change below it (twice the rows)."""
         rates = activity.rates
         both, burst, taught = halves(rates)
         torch.mul(rates, self.p0, out=burst)
@@ -80,32 +87,47 @@ class Burstprop(Rule):
             # p0 (t - e)/(e + 1e-8) e, at most (1 - p0)/kappa e; the error is -scale (t - e)
             taught.mul_(rates / (rates + TINY))
             torch.maximum(taught, rates * (activity.scale * (-(1.0 - self.p0) / self.kappa)), out=taught)
-        return Signals(taught, burst, both)
+        return Signals(taught, both)
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return b = p e and -scale (b_t - b)."""
+        """Return -scale (b_t - b), and b = p e with that below it (twice the rows)."""
         rates, scale = activity.rates, activity.scale
         factor = activity.layer.units.apical(rates)
-        base = arrival.burst * factor
+        base, kept = arrival.burst * factor, None
+        if self.recurrent:
+            before = arrival.burst.sigmoid().mul_(rates)
+            base -= (before.movedim(1, -1) @ activity.weights["Z"].t()).movedim(-1, 1)
+            kept = (base.clone(), before)
         step = factor.mul_(arrival.error).mul_(-1.0 / scale)
         both, burst, taught = halves(rates)
         torch.mul(sigmoid_change(base, step), rates, out=taught).mul_(-scale)
         torch.mul(base.sigmoid_(), rates, out=burst)
-        return Signals(taught, burst, both)
+        return Signals(taught, both, kept=kept)
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Send b and b_t - b down through Y in one product of twice the rows."""
-        feedback = activity.weights["weight" if self.feedback == "symmetric" else "Y"]
-        burst, error = activity.layer.feed_back(signals.stacked, feedback).chunk(2)
+        feedback = activity.weights["weight"] if self.feedback == "symmetric" else pathway(activity, "Y")
+        burst, error = activity.layer.feed_back(signals.burst, feedback, activity.inputs).chunk(2)
         return Signals(error, burst)
 
-    def learn(self, activity: Activity, signals: Signals, gradient: Tensor) -> dict[str, Tensor]:
-        """Learned feedback weights take the forward weights' change."""
-        return {"Y": gradient} if "Y" in activity.weights and self.feedback == "learned" else {}
+    def learn(
+        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
+    ) -> dict[str, Tensor]:
+        """Y takes the forward weights' change; Z learns to cancel the dendritic potential."""
+        learned = {"Y": gradient}
+        if signals.kept is not None:
+            potential, before = signals.kept
+            potential, before = (signal.movedim(1, -1).flatten(0, -2) for signal in (potential, before))
+            learned["Z"] = (potential.t() @ before).mul_(-activity.scale)
+        return learned
 
     def gain(self, hidden_above: int) -> float:
         """p0 4^-k: a sigmoid's slope is 1/4 at p = 1/2."""
         return self.p0 * 0.25**hidden_above if self.normalised else 1.0
+
+    def rate(self, name: str, hidden_above: int) -> float:
+        """Return the learning rate of a parameter; that of Z is a number of its own."""
+        return self.recurrent_rate if name == "Z" else super().rate(name, hidden_above)
 
 
 def halves(rates: Tensor) -> tuple[Tensor, Tensor, Tensor]:

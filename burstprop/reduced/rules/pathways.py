@@ -1,12 +1,41 @@
-"""Start values of feedback weights."""
+"""Feedback weights: how they start, and the message where a pathway is missing."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
+from burstprop.errors import BurstpropError
+from burstprop.reduced.rules.base import Activity
 
-def start_feedback(weight: Tensor, sd: float, absolute: bool, generator: torch.Generator | None) -> Tensor:
-    """Return normal weights of the shape of ``weight``; ``sd`` is relative to the sd of ``weight`` unless absolute."""
-    with torch.no_grad():
-        return torch.empty_like(weight).normal_(0.0, sd if absolute else sd * float(weight.std()), generator=generator)
+SCALES = ("weight", "fan_out", "absolute")
+
+
+def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
+    """Raise BurstpropError unless the field ``name`` of ``owner`` is one of ``choices``."""
+    value = getattr(owner, name)
+    if value not in choices:
+        raise BurstpropError(f"{type(owner).__name__}.{name} = {value!r}: give one of {', '.join(choices)}")
+
+
+def start_feedback(weight: Tensor, sd: float, scale: str, generator: torch.Generator | None) -> Tensor:
+    """Return normal feedback weights of the shape of ``weight`` (out x in, or out x in x height x width).
+
+    Their sd is ``sd`` times that of ``weight`` (scale ``weight``), over the root of the number of units each unit
+    below hears (``fan_out``), or itself (``absolute``).
+    """
+    unit = {"weight": float(weight.detach().std()), "fan_out": weight[:, 0].numel() ** -0.5, "absolute": 1.0}[scale]
+    if not math.isfinite(unit):
+        raise BurstpropError("feedback_scale = 'weight': a layer with a single weight has no sd; give 'absolute'")
+    return torch.empty_like(weight, requires_grad=False).normal_(0.0, sd * unit, generator=generator)
+
+
+def pathway(activity: Activity, name: str) -> Tensor:
+    """Return a layer's feedback weight; raises BurstpropError where the layer was built as the lowest one."""
+    if name not in activity.weights:
+        raise BurstpropError(
+            f"layer {activity.layer}: it was built with lowest=True, but what is below it learns too: lowest=False"
+        )
+    return activity.weights[name]

@@ -1,0 +1,136 @@
+"""BurstCCN (Greedy, Zhu, Pemberton, Mellor and Costa 2022, NeurIPS; preprint doi 10.64898/2026.06.16.732595).
+
+One phase. Bursts travel down through Y, events through Q by way of interneurons, and the apical potential is
+apic = r (b_{t,l+1} Y + e_{l+1} Q), zero without a teacher where Q = -p0 Y. Hidden units:
+p_t = 2 p0 sigmoid((2/p0) apic (1 - e)) for sigmoid ones, 2 p0 sigmoid((2/p0) apic phi/(e + 1e-8)) for rectified ones,
+phi = [e > 0], or min(e, 1) with ``ramp``. Output units: p_t = p0 ((t - e)(1 - e) s + 1) for the squared error,
+2 p0 sigmoid(4 p0 s (t - e)/(e + h)) on events e + h for cross-entropy. Weights change along (b_t - p0 e)^T e_below.
+
+Written so that nothing cancels: b_t - p0 e = p0 e tanh(apic (1 - e)/p0), and apic = r ((b_t - p0 e) Y + e (p0 Y + Q)),
+whose second part vanishes, and is not computed, where Q is tied to Y.
+
+Learned feedback: Kolen-Pollack (Y takes the change of W, Q that times -p0; with decay Y and W meet), or apical silence
+(Y changes along -b^T apic without a teacher, until apic is silent; Q stays).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from burstprop.parameters import quantity
+from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
+from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
+from burstprop.reduced.units import TINY
+
+if TYPE_CHECKING:
+    from burstprop.reduced.layers import RuleLayer
+
+FEEDBACK = ("kolen_pollack", "fixed", "symmetric", "apical_silence")
+
+
+@dataclass(frozen=True)
+class BurstCCN(Rule):
+    """Bursting cortico-cortical network: a burst and an event pathway that cancel without a teacher."""
+
+    feedback: str = field(
+        default="kolen_pollack", metadata={"doc": "Y: kolen_pollack, fixed, symmetric (Y = W) or apical_silence"}
+    )
+    free_q: bool = quantity(False, "", "event pathway Q with weights of its own; off: Q = -p0 Y")
+    p0: float = quantity(0.5, "1", "burst probability without a teacher", low=0.0, high=1.0, open_low=True)
+    teaching: float = quantity(0.5, "1", "strength s of the teacher", low=0.0, open_low=True)
+    shift: float = quantity(1.0, "1", "activity shift h of output units taught by cross-entropy", low=0.0)
+    ramp: bool = quantity(False, "", "rectified units: phi = min(e, 1) in place of [e > 0]")
+    feedback_gain: float = quantity(1.0, "1", "feedback scale r of the last hidden layer", low=0.0, open_low=True)
+    feedback_sd: float = quantity(1.0, "1", "start sd of Y, in units of feedback_scale", low=0.0, open_low=True)
+    feedback_scale: str = field(
+        default="weight", metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"}
+    )
+    mismatch: float = quantity(0.0, "1", "start sd of Q + p0 Y over that of p0 Y (free Q)", low=0.0)
+    silence_rate: float = quantity(1e-3, "1", "learning rate of Y by apical silence over the optimizer's", low=0.0)
+
+    def __post_init__(self) -> None:
+        """Check every field; raises BurstpropError."""
+        super().__post_init__()
+        check_choice(self, "feedback", FEEDBACK)
+        check_choice(self, "feedback_scale", SCALES)
+
+    @property
+    def has_q(self) -> bool:
+        """Whether Q has weights of its own; apical silence has nothing to learn without."""
+        return self.free_q or self.feedback == "apical_silence"
+
+    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
+        """Return Y (unless symmetric) and Q (unless tied) for every layer but the lowest."""
+        weights: dict[str, FeedbackWeight] = {}
+        if layer.lowest:
+            return weights
+        start = layer.weight.detach()
+        if self.feedback != "symmetric":
+            start = start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator)
+            weights["Y"] = FeedbackWeight(start, learned=self.feedback != "fixed")
+        if self.has_q:
+            noise = start_feedback(start, self.mismatch, "weight", generator) if self.mismatch else 0.0
+            weights["Q"] = FeedbackWeight(-self.p0 * (start + noise), learned=self.feedback in ("kolen_pollack", "symmetric"))
+        return weights
+
+    def output(self, activity: Activity, arrival: Arrival) -> Signals:
+        """Return -scale (b_t - p0 e)."""
+        if self.teacher == "squared":
+            return Signals(arrival.error * (self.p0 * self.teaching))
+        events = activity.rates + self.shift
+        drive = arrival.error * (-2.0 * self.p0 * self.teaching / activity.scale)
+        return Signals(torch.tanh_(drive.div_(events)).mul_(events).mul_(activity.scale * -self.p0))
+
+    def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
+        """Return -scale p0 e tanh(apic (1 - e)/p0)."""
+        rates, scale = activity.rates, activity.scale
+        factor = activity.layer.units.apical(rates)
+        if self.ramp and activity.layer.units.name == "relu":
+            factor.mul_(rates.clamp(max=1.0))
+        factor.mul_(arrival.error)
+        # tanh(x/c) c with c = -scale p0 ... : the sign and the scale of the error in one factor
+        return Signals(torch.tanh_(factor.mul_(-1.0 / (scale * self.p0))).mul_(rates).mul_(scale * -self.p0))
+
+    def descend(self, activity: Activity, signals: Signals) -> Signals:
+        """Send -scale apic."""
+        layer = activity.layer
+        feedback = activity.weights["weight"] if self.feedback == "symmetric" else pathway(activity, "Y")
+        apical = layer.feed_back(signals.error, feedback, activity.inputs)
+        silent = None
+        if self.has_q:
+            events = self._events(activity)
+            silent = layer.feed_back(events, self.p0 * feedback + pathway(activity, "Q"), activity.inputs)
+            apical = torch.sub(apical, silent * activity.scale)
+        if layer.is_output and self.feedback_gain != 1.0:
+            apical *= self.feedback_gain
+        return Signals(apical, kept=silent)
+
+    def learn(
+        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
+    ) -> dict[str, Tensor]:
+        """Kolen-Pollack, or apical silence."""
+        if sent is None or self.feedback == "fixed":
+            return {}
+        if self.feedback == "apical_silence":
+            bursts = self._events(activity) * (self.p0 * activity.scale)
+            return {"Y": activity.layer.correlate(bursts, sent.kept)[0]}
+        return {"Y": gradient, "Q": gradient * -self.p0} if self.has_q else {"Y": gradient}
+
+    def _events(self, activity: Activity) -> Tensor:
+        shifted = activity.layer.is_output and self.teacher == "cross_entropy"
+        return activity.rates + self.shift if shifted else activity.rates
+
+    def gain(self, hidden_above: int) -> float:
+        """p0 s (2 p0^2 s for cross-entropy) times the feedback scales on the way down."""
+        teacher = self.teaching * (self.p0 if self.teacher == "squared" else 2.0 * self.p0**2)
+        return teacher * (self.feedback_gain if hidden_above else 1.0)
+
+    def rate(self, name: str, hidden_above: int) -> float:
+        """Return the learning rate of a parameter; that of Y by apical silence is a number of its own."""
+        if name == "Y" and self.feedback == "apical_silence":
+            return self.silence_rate
+        return super().rate(name, hidden_above)

@@ -1,0 +1,56 @@
+"""Direct feedback alignment (Nøkland 2016, arXiv 1609.01596).
+
+The output layer's error goes to every hidden layer through a fixed random matrix: error_l = (error_out B_l) slope(e_l),
+B_l of shape classes x units (of a convolutional layer: channels x height x width).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from burstprop.errors import BurstpropError
+from burstprop.parameters import quantity
+from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
+
+if TYPE_CHECKING:
+    from burstprop.reduced.layers import RuleLayer
+
+
+@dataclass(frozen=True)
+class DirectFeedbackAlignment(Rule):
+    """Errors are broadcast from the output layer through fixed random weights."""
+
+    feedback_sd: float = quantity(1.0, "1", "sd of B times the root of the number of classes", low=0.0, open_low=True)
+
+    needs_message: ClassVar[bool] = True
+
+    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
+        """Return B of a hidden layer (classes x number of units)."""
+        if layer.is_output:
+            return {}
+        if layer.classes is None or layer.output_shape is None:
+            raise BurstpropError(
+                f"layer {layer}: direct feedback alignment must know the number of output units (classes=...) and, of "
+                "a convolution, the height and width of its output (output_size=...)"
+            )
+        sd = self.feedback_sd / math.sqrt(layer.classes)
+        start = torch.empty(layer.classes, math.prod(layer.output_shape)).normal_(0.0, sd, generator=generator)
+        return {"B": FeedbackWeight(start)}
+
+    def output(self, activity: Activity, arrival: Arrival) -> Signals:
+        """Broadcast the error."""
+        return Signals(arrival.error, broadcast=arrival.error)
+
+    def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
+        """Return the broadcast error through B, times the slope."""
+        rates, feedback = activity.rates, activity.weights["B"]
+        taught = (arrival.broadcast.to(rates.dtype) @ feedback).view(rates.shape)
+        return Signals(activity.layer.units.through_slope(rates, taught))
+
+    def descend(self, activity: Activity, signals: Signals) -> Signals:
+        """Send nothing from layer to layer."""
+        return Signals(None)

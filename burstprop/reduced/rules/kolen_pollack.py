@@ -1,0 +1,34 @@
+"""Kolen and Pollack's rule (1994, doi 10.1109/ICNN.1994.374486; Akrout et al. 2019, arXiv 1904.05391).
+
+Feedback alignment whose Y takes the same change as W; with weight decay on both, Y - W decays to zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from burstprop.reduced.rules.base import Activity, FeedbackWeight, Signals
+from burstprop.reduced.rules.feedback_alignment import FeedbackAlignment
+
+if TYPE_CHECKING:
+    from burstprop.reduced.layers import RuleLayer
+
+
+@dataclass(frozen=True)
+class KolenPollack(FeedbackAlignment):
+    """Feedback weights learn as the forward weights do."""
+
+    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
+        """Return a learned Y for every layer but the lowest."""
+        start = super().feedback_weights(layer, generator)
+        return {name: weight._replace(learned=True) for name, weight in start.items()}
+
+    def learn(
+        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
+    ) -> dict[str, Tensor]:
+        """Y takes the gradient of W."""
+        return {"Y": gradient}

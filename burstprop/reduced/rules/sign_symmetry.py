@@ -1,0 +1,23 @@
+"""Sign-symmetry (Liao, Leibo and Poggio 2016, arXiv 1510.05067), with fixed random magnitudes.
+
+error_l = (error_{l+1} (sign(W_{l+1}) |M_{l+1}|)) slope(e_l), M random and fixed: the feedback knows the signs of the
+forward weights and nothing else of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from burstprop.reduced.rules.base import Activity, Signals
+from burstprop.reduced.rules.feedback_alignment import FeedbackAlignment
+from burstprop.reduced.rules.pathways import pathway
+
+
+@dataclass(frozen=True)
+class SignSymmetry(FeedbackAlignment):
+    """Errors travel through fixed magnitudes with the signs of the forward weights."""
+
+    def descend(self, activity: Activity, signals: Signals) -> Signals:
+        """Send the error down through the magnitudes of Y with the signs of W."""
+        feedback = pathway(activity, "Y").copysign(activity.weights["weight"])
+        return Signals(activity.layer.feed_back(signals.error, feedback, activity.inputs))
