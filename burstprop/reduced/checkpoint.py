@@ -1,9 +1,9 @@
-"""Checkpoints: all that a run needs to go on as if it had not stopped, in one file that is whole or not there.
+"""Checkpoints: what a run needs to go on as if it had not stopped, in one file that is whole or not there.
 
-A checkpoint holds the plan of the run, the network, the optimizer, the place in the data (epoch and step) and how
-long the log was. It holds no random state, because there is none: see `burstprop.reduced.data.streams`. It is
-written with ``torch.save`` and read with ``weights_only=True``, which loads tensors, numbers, text and containers and
-runs no code.
+A checkpoint holds the plan of the run, the network, the optimizer, the place in the data (epoch and step)
+and how long the log was. It holds no random state, because there is none: see
+`burstprop.reduced.data.streams`. It is written with ``torch.save`` and read with ``weights_only=True``,
+which loads tensors, numbers, text and containers and runs no code.
 """
 
 from __future__ import annotations
@@ -41,19 +41,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         path = path / NAME
     if not path.is_file():
         raise BurstpropError(
-            f"there is no checkpoint {str(path)!r}; give the folder that a run wrote (--out DIR of `burstprop train`) "
+            f"there is no checkpoint {str(path)!r}; give the folder that a run wrote (--out DIR of "
+            "`burstprop train`) "
             "or its checkpoint.pt"
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BurstpropError(f"{str(path)!r} is no sound checkpoint ({reason[:200]}); train again") from None
     if not isinstance(content, dict) or any(key not in content for key in _KEYS):
         raise BurstpropError(f"{str(path)!r} is no checkpoint of `burstprop train`")
     if content["format"] != FORMAT:
         raise BurstpropError(
-            f"{str(path)!r} has checkpoint format {content['format']}, this version of burstprop reads {FORMAT}; "
+            f"{str(path)!r} has checkpoint format {content['format']}, this version of burstprop reads "
+            f"{FORMAT}; "
             "go on with the version that wrote it"
         )
     return content

@@ -1,8 +1,9 @@
 """Several processes that train one network together: started by ``torchrun``, joined by `join`.
 
-Every process holds the whole network, takes its share of every batch, and the gradients, that is, the updates of the
-rule, are averaged (DistributedDataParallel). Since the shares and their augmentation are functions of (seed, epoch,
-image), two processes do what one does with the same batch, up to the order of the sums.
+Every process holds the whole network, takes its share of every batch, and the gradients, that is, the
+updates of the rule, are averaged (DistributedDataParallel). Since the shares and their augmentation are
+functions of (seed, epoch, image), two processes do what one does with the same batch, up to the order of
+the sums.
 
     torchrun --nproc-per-node 4 -m burstprop train --rule burstprop --dataset imagenet --data DIR ...
 """

@@ -1,8 +1,8 @@
 """The log of a run: one JSON object a line, and TensorBoard on request.
 
 Each line has an ``event``: ``start``, ``resume``, ``epoch``, ``layer`` (one line for each layer and epoch),
-``broken_image``, ``warning``, ``diverged``, ``end``. A resumed run cuts the log to where its checkpoint was, so that no
-epoch stands twice. `read_log` gives the lines of one kind as a frame.
+``broken_image``, ``warning``, ``diverged``, ``end``. A resumed run cuts the log to where its checkpoint
+was, so that no epoch stands twice. `read_log` gives the lines of one kind as a frame.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Journal:
         When TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, folder: Path | None, keep_bytes: int = 0, tensorboard: bool = False, epoch: int = 0) -> None:
+    def __init__(
+        self, folder: Path | None, keep_bytes: int = 0, tensorboard: bool = False, epoch: int = 0
+    ) -> None:
         """Open the log; see the class."""
         self._file = None
         self._board: Any = None
@@ -52,7 +54,8 @@ class Journal:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 raise BurstpropError(
-                    "TensorBoard is not installed: pip install 'burstprop[tensorboard]', or leave out --tensorboard"
+                    "TensorBoard is not installed: pip install 'burstprop[tensorboard]', or leave out "
+                    "--tensorboard"
                 ) from None
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=epoch or None)
 

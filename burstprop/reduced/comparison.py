@@ -1,0 +1,367 @@
+"""The reduced model: learning rules compared on the same networks and images.
+
+Claim: with learned feedback weights, burst-dependent learning (burstprop) and its single-phase relative
+(BurstCCN) reach the test error of backpropagation; with fixed random feedback, burstprop does as well as
+feedback alignment; on images of many classes learned feedback is clearly better than feedback alignment.
+
+Every rule trains the same network, from the same start weights, on the same images in the same order, with
+one default setting that was chosen on validation images. The digits are shipped. MNIST, CIFAR-10 and Tiny
+ImageNet take part when their folders are found below the folder that ``--set data=DIR`` or the environment
+variable BURSTPROP_DATA names; with the published networks on two cores they take hours, in runs that can be
+stopped and resumed (``--set datasets=digits`` leaves them out). A rule of your own takes part by ``--set
+rules=backprop,burstprop,my_rule.py:MyRule``.
+
+Source: Payeur, Guerguiev, Zenke, Richards & Naud 2021, doi 10.1038/s41593-021-00857-x; Greedy, Zhu,
+Pemberton, Mellor & Costa 2022 (NeurIPS). Numbers of the bounds: stated beforehand, for these networks and
+numbers of epochs.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import math
+import multiprocessing
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from burstprop.errors import BurstpropError, Diverged
+from burstprop.parameters import quantity, validate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from burstprop.report import Claim
+
+DENSE_RULES = (
+    "backprop",
+    "burstprop",
+    "burstprop_recurrent",
+    "burstprop_symmetric",
+    "burstprop_fixed",
+    "burstccn",
+    "burstccn_tied",
+    "burstccn_apical_silence",
+    "burstccn_fixed",
+    "kolen_pollack",
+    "sign_symmetry",
+    "feedback_alignment",
+    "direct_feedback_alignment",
+    "node_perturbation",
+)
+CONVOLUTIONAL_RULES = ("backprop", "burstprop", "burstprop_fixed", "burstccn", "feedback_alignment")
+QUICK_RULES = ("backprop", "burstprop", "burstprop_fixed", "burstccn", "feedback_alignment")
+RULES_OF = {
+    "digits": DENSE_RULES,
+    "mnist": DENSE_RULES,
+    "cifar10": CONVOLUTIONAL_RULES,
+    "tiny-imagenet": CONVOLUTIONAL_RULES,
+}
+SEEDS, QUICK_SEEDS = 3, 1
+_KEPT = ("epochs", "test_error_percent", "validation_error_percent", "train_error_percent", "seconds")
+
+
+@dataclass(frozen=True)
+class Params:
+    """What is compared, and how long it trains."""
+
+    datasets: str = field(
+        default="available",
+        metadata={"doc": "names with commas between; 'available': digits and those found below data"},
+    )
+    rules: str = field(
+        default="default",
+        metadata={"doc": "names with commas between, also path.py:ClassName; 'default': by dataset"},
+    )
+    data: str = field(
+        default="", metadata={"doc": "folder above the data; empty: the variable BURSTPROP_DATA"}
+    )
+    epochs: int = quantity(0, "1", "passes through the training images (0: each setting's own)", low=0)
+
+    def __post_init__(self) -> None:
+        """Check the number of epochs; raises BurstpropError."""
+        validate(self)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the comparison."""
+
+    rule: str
+    dataset: str
+    seed: int
+    epochs: int
+    data: str | None
+    folder: str | None
+    threads: int = 1
+    progress: bool | None = False
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        rule = self.rule.replace(":", "-") if ":" not in self.rule else Path(self.rule.replace(":", "-")).name
+        return f"{self.dataset}/{rule}-seed{self.seed}"
+
+
+def run(
+    params: Params,
+    *,
+    seed: int = 1,
+    realizations: int | None = None,
+    jobs: int | None = None,
+    progress: bool | None = None,
+    out: str | Path | None = None,
+    quick: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Train every rule on every dataset, with every seed, and return what came out.
+
+    A run keeps its folder, ``out/runs/<dataset>/<rule>-seed<seed>``; one that is finished is not run again,
+    one that was stopped goes on.
+
+    Parameters
+    ----------
+    params : Params
+        Datasets, rules, folder of the data, epochs.
+    seed : int
+        First seed.
+    realizations : int, optional
+        Number of seeds (3; 1 if quick).
+    jobs : int, optional
+        Runs side by side, one thread each (one per core).
+    progress : bool, optional
+        False shows nothing.
+    out : path, optional
+        Where the runs are kept; None keeps nothing.
+    quick : bool
+        The digits alone, five rules, one seed.
+
+    Returns
+    -------
+    dict of frames
+        ``table`` (rule, dataset, seeds, test_error_percent: mean, sd, min, max, and the mean validation
+        error),
+        ``results`` (one row for each run), ``curves`` (one for each epoch of each run).
+
+    Raises
+    ------
+    BurstpropError
+        For a rule or dataset that is not known, or data that are missing.
+    """
+    work = plan_jobs(params, seed, realizations or (QUICK_SEEDS if quick else SEEDS), out, quick)
+    results, curves = [], []
+    for job, (result, history) in zip(work, _carry_out(work, jobs, progress), strict=True):
+        results.append(result)
+        curves += [{"rule": job.rule, "dataset": job.dataset, "seed": job.seed, **line} for line in history]
+    frame = pd.DataFrame(results)
+    return {"table": summarise(frame), "results": frame, "curves": pd.DataFrame(curves)}
+
+
+def plan_jobs(params: Params, seed: int, seeds: int, out: str | Path | None, quick: bool) -> list[Job]:
+    """Return the runs: dataset by dataset, seed by seed, so that an unfinished comparison has whole seeds."""
+    folder = params.data or os.environ.get("BURSTPROP_DATA") or ""
+    if params.datasets == "available":
+        datasets = ["digits"] if quick else ["digits", *found_below(folder)]
+    else:
+        datasets = [name.strip() for name in params.datasets.split(",") if name.strip()]
+    work = []
+    for dataset in datasets:
+        if params.rules != "default":
+            rules = tuple(name.strip() for name in params.rules.split(",") if name.strip())
+        else:
+            rules = QUICK_RULES if quick else RULES_OF.get(dataset, CONVOLUTIONAL_RULES)
+        for number in range(seeds):
+            for rule in rules:
+                job = Job(rule, dataset, seed + number, params.epochs, folder or None, None)
+                place = None if out is None else str(Path(out) / "runs" / job.name)
+                work.append(dataclasses.replace(job, folder=place))
+    if not work:
+        raise BurstpropError(
+            f"Params: datasets = {params.datasets!r} and rules = {params.rules!r} leave nothing to run"
+        )
+    return work
+
+
+def found_below(folder: str) -> list[str]:
+    """Return the datasets whose folders are below ``folder``; nothing for an empty name."""
+    if not folder:
+        return []
+    places = {
+        "mnist": ("mnist", "MNIST/raw"),
+        "cifar10": ("cifar10", "cifar-10-batches-bin"),
+        "tiny-imagenet": ("tiny-imagenet-200", "tiny-imagenet", "tiny-imagenet-50"),
+    }
+    return [name for name, below in places.items() if any((Path(folder) / place).is_dir() for place in below)]
+
+
+def _carry_out(
+    work: list[Job], jobs: int | None, progress: bool | None
+) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Run all, side by side or one after the other, in the order of ``work``."""
+    from burstprop.progress import Progress
+
+    side_by_side = min(jobs or len(os.sched_getaffinity(0)), len(work))
+    done = []
+    with Progress(len(work), "runs", unit="runs", enabled=progress) as shown:
+        if side_by_side == 1:
+            for job in work:
+                done.append(carry_out(job))
+                shown.update(len(done))
+            return done
+        # spawned: a forked process may not use the threads of PyTorch that its parent started
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(side_by_side, context) as pool:
+            try:
+                for answer in pool.map(carry_out, work):
+                    done.append(answer)
+                    shown.update(len(done))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return done
+
+
+def carry_out(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Carry out one run, or read what it left when it is finished; return its result and its epochs.
+
+    A run that diverges has the test error NaN and says why.
+    """
+    import torch
+
+    from burstprop.reduced.checkpoint import load_checkpoint
+    from burstprop.reduced.data import open_dataset
+    from burstprop.reduced.data.dataset import ReadOptions
+    from burstprop.reduced.plan import Plan, differences
+    from burstprop.reduced.settings import setting
+    from burstprop.reduced.training import Options, train
+
+    chosen = setting(job.rule, job.dataset)
+    if job.epochs:
+        chosen = dataclasses.replace(chosen, epochs=job.epochs)
+    plan = Plan(job.rule, chosen, seed=job.seed)
+    folder = None if job.folder is None else Path(job.folder)
+    if folder is not None and (folder / "result.json").is_file():
+        content = load_checkpoint(folder)
+        if not differences(content["plan"], plan.record()):
+            return _read(folder, job, content["history"])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(job.threads)
+    try:
+        data = None if job.dataset == "digits" else job.data
+        dataset = open_dataset(job.dataset, data, ReadOptions(progress=job.progress))
+        history: list[dict[str, Any]] = []
+        try:
+            options = Options(progress=job.progress, command="burstprop reproduce reduced")
+            result = train(plan, dataset, folder, resume=True, options=options, history=history)
+        except Diverged as error:
+            result = {**dict.fromkeys(_KEPT, math.nan), "epochs": chosen.epochs, "trouble": str(error)}
+    finally:
+        torch.set_num_threads(threads)
+    return _row(job, result, history), history
+
+
+def _read(
+    folder: Path, job: Job, history: list[dict[str, Any]]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    return _row(job, json.loads((folder / "result.json").read_text(encoding="utf-8")), history), history
+
+
+def _row(job: Job, result: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
+    trouble = result.get("trouble") or next((line["warnings"] for line in history if "warnings" in line), "")
+    head = {"rule": job.rule, "dataset": job.dataset, "seed": job.seed}
+    return {**head, **{name: result[name] for name in _KEPT}, "trouble": trouble}
+
+
+def summarise(results: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, sd, least and largest test error of every rule and dataset over the seeds, percent."""
+    groups = results.groupby(["dataset", "rule"], sort=False)
+    frame = groups["test_error_percent"].agg(["count", "mean", "std", "min", "max"]).reset_index()
+    frame.columns = pd.Index(["dataset", "rule", "seeds", "test_error_percent", "sd", "least", "largest"])
+    validation = groups[["validation_error_percent", "epochs", "seconds"]].mean().reset_index()
+    return frame.merge(validation, on=["dataset", "rule"])
+
+
+# dataset -> epochs from which the bounds hold, then (claim, rule, rule it is compared with, upper bound in points)
+_BOUNDS: dict[str, tuple[int, tuple[tuple[str, str, str | None, float], ...]]] = {
+    "digits": (
+        20,
+        (
+            ("backpropagation learns", "backprop", None, 5.0),
+            ("burstprop with learned feedback, over backpropagation", "burstprop", "backprop", 1.5),
+            ("BurstCCN (Kolen-Pollack), over backpropagation", "burstccn", "backprop", 1.5),
+            (
+                "burstprop with fixed feedback, over feedback alignment",
+                "burstprop_fixed",
+                "feedback_alignment",
+                1.5,
+            ),
+        ),
+    ),
+    "mnist": (
+        20,
+        (
+            ("backpropagation learns", "backprop", None, 1.9),
+            ("burstprop with learned feedback", "burstprop", None, 2.0),
+            ("burstprop with learned feedback, over backpropagation", "burstprop", "backprop", 0.3),
+            ("BurstCCN (Kolen-Pollack)", "burstccn", None, 2.0),
+            ("BurstCCN (Kolen-Pollack), over backpropagation", "burstccn", "backprop", 0.3),
+            ("burstprop with fixed feedback", "burstprop_fixed", None, 2.6),
+            (
+                "burstprop with fixed feedback, over feedback alignment",
+                "burstprop_fixed",
+                "feedback_alignment",
+                0.1,
+            ),
+        ),
+    ),
+    "cifar10": (
+        1,
+        (("burstprop with learned feedback, over backpropagation", "burstprop", "backprop", 3.0),),
+    ),
+    "tiny-imagenet": (
+        1,
+        (
+            ("burstprop with learned feedback, over backpropagation", "burstprop", "backprop", 5.0),
+            (
+                "burstprop with learned feedback, over feedback alignment",
+                "burstprop",
+                "feedback_alignment",
+                -2.0,
+            ),
+        ),
+    ),
+}
+
+
+def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Return the claims about the mean test errors, for rules and datasets that were run long enough."""
+    from burstprop.report import Claim
+
+    claims = []
+    table = frames["table"].set_index(["dataset", "rule"])
+    for dataset, (least_epochs, bounds) in _BOUNDS.items():
+        for words, rule, other, bound in bounds:
+            if any((dataset, name) not in table.index for name in (rule, other or rule)):
+                continue
+            if table.loc[(dataset, rule), "epochs"] < least_epochs:
+                continue
+            error = float(table.loc[(dataset, rule), "test_error_percent"])
+            if other is not None:
+                error -= float(table.loc[(dataset, other), "test_error_percent"])
+            seeds = int(table.loc[(dataset, rule), "seeds"])
+            epochs = int(table.loc[(dataset, rule), "epochs"])
+            unit, low = ("%", 0.0) if other is None else ("points", -100.0)
+            reference = f"mean of {seeds} seed{'s' * (seeds > 1)}, {epochs} epochs"
+            claims.append(Claim(f"{dataset}: {words}", error, low, bound, unit, reference))
+    return claims
+
+
+def figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Draw test errors of all rules and validation errors over training, one column for each dataset."""
+    from burstprop.reduced.comparison_figure import draw
+
+    return draw(frames)

@@ -1,0 +1,125 @@
+"""Is a run well? Units that no longer respond, layers that no longer learn, a loss that grows; in words.
+
+A unit is dead where nothing it could be taught by reaches its weights: a rectified unit that is silent for
+every image, or a sigmoid unit whose slope e (1 - e) is below `DEAD_SLOPE` for every image (its rate is
+nailed to 0 or 1).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from burstprop.reduced.data import Loader
+from burstprop.reduced.networks import Network
+from burstprop.reduced.plan import Plan
+from burstprop.reduced.units import output_rates
+
+DEAD_SLOPE = 1e-3
+"""Largest slope of a dead sigmoid unit; at the start it is near 0.25, at the rate 0.1 it is 0.09."""
+MANY_DEAD = 0.5
+"""Part of a hidden layer's units that must be dead before a warning."""
+LOSS_GROWS = 1.5
+"""Training loss over that of the first batch which brings a warning."""
+
+
+@torch.no_grad()
+def unit_rates(network: Network, images: Tensor) -> dict[str, Tensor]:
+    """Return the event rates of every layer's units (images, units or channels, ...) by the layer's name."""
+    rates: dict[str, Tensor] = {}
+    hooks = []
+    for number, layer in enumerate(network.layers()):
+        name = "output" if layer.is_output else f"layer{number}"
+
+        def keep(module: Any, inputs: Any, output: Tensor, name: str = name) -> None:
+            rates[name] = output_rates(output, module.output) if module.is_output else output
+
+        hooks.append(layer.register_forward_hook(keep))
+    training = network.training
+    network.eval()
+    try:
+        network(images)
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return rates
+
+
+def dead(rates: Tensor, rectified: bool) -> Tensor:
+    """Return which units (or channels) are dead, given their rates for some images: bool, (units,)."""
+    by_unit = rates.transpose(0, 1).flatten(1)
+    if rectified:
+        return by_unit.amax(1) <= 0
+    return (by_unit * (1 - by_unit)).amax(1) < DEAD_SLOPE
+
+
+def layers(network: Network, loader: Loader) -> list[dict[str, Any]]:
+    """Return for every layer its name, units, dead units and mean rate, on the first images of a loader."""
+    batch = next(iter(loader.in_order()), None)
+    if batch is None:
+        return []
+    rows = []
+    for name, rates in unit_rates(network, batch.images).items():
+        rectified = network.spec.activation == "relu" and name != "output"
+        row = {"layer": name, "units": rates.shape[1], "mean_rate": float(rates.mean())}
+        if name != "output" or network.spec.output == "sigmoid":  # softmax units compete: silence is no death
+            row["dead_units"] = int(dead(rates, rectified).sum())
+        rows.append(row)
+    return rows
+
+
+def warnings(network: Network, loader: Loader, line: dict[str, Any], first_loss: float) -> list[str]:
+    """Return what is wrong after an epoch, in words; nothing for a run that is well.
+
+    Parameters
+    ----------
+    network : Network
+        As it is now.
+    loader : Loader
+        Of the validation images; the first batch is looked at.
+    line : dict
+        The epoch's line of the log.
+    first_loss : float
+        Loss of the first batch of the run.
+    """
+    found = []
+    for row in layers(network, loader):
+        number = row.get("dead_units", 0)
+        if row["layer"] == "output" and number:
+            found.append(
+                f"{number} of {row['units']} output units are dead (slope e (1 - e) below {DEAD_SLOPE:g} "
+                "for every image), "
+                "so their classes are not learned any more: start the output layer with smaller weights "
+                "and a bias near "
+                "the logit of 1 / classes, or lower its learning rate (the default setting does both)"
+            )
+        elif number > MANY_DEAD * row["units"]:
+            found.append(
+                f"{number} of {row['units']} units of {row['layer']} are dead: lower the learning rate or "
+                "the start gain"
+            )
+    if line["train_loss"] > LOSS_GROWS * first_loss:
+        found.append(
+            f"the loss grows: {line['train_loss']:.3g} in this epoch, {first_loss:.3g} in the first batch: "
+            "lower the learning rate (--set lr=...)"
+        )
+    return found
+
+
+def divergence(network: Network, plan: Plan, loss: float, epoch: int, step: int) -> str:
+    """Return the message of a run that diverged: where, which weights are not finite, and the way out."""
+    broken = [name for name, values in network.named_parameters() if not bool(torch.isfinite(values).all())]
+    where = f"weights that are not finite: {', '.join(broken)}" if broken else "all weights are still finite"
+    lr = plan.setting.lr
+    advice = (
+        f"lower the learning rate (now {lr:g}: --set lr={lr / 3:.2g}) or use warm-up (--set warmup_epochs=1)"
+    )
+    kind = "no number" if math.isnan(loss) else "infinite"
+    return (
+        f"training of {plan.rule} on {plan.dataset} diverged: the loss is {kind} in epoch {epoch}, "
+        f"step {step}; {where}; {advice}"
+    )

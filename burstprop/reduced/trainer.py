@@ -1,0 +1,352 @@
+"""The training loop: a `Trainer` holds network, optimizer, loaders and the place where a run is.
+
+`burstprop.reduced.training.train` is the usual way to use it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from burstprop.errors import BurstpropError, Diverged
+from burstprop.progress import Progress
+from burstprop.reduced import health
+from burstprop.reduced.checkpoint import NAME, load_checkpoint, save_checkpoint
+from burstprop.reduced.data import ImageDataset, Loader
+from burstprop.reduced.data.loading import Batch
+from burstprop.reduced.data.streams import words
+from burstprop.reduced.distributed import Group
+from burstprop.reduced.evaluation import BATCH, evaluate
+from burstprop.reduced.journal import Journal
+from burstprop.reduced.networks import build_network
+from burstprop.reduced.plan import Plan, differences
+
+logger = logging.getLogger("burstprop")
+NOISE = 3
+"""Stream of the noise that a rule draws in a step (the data use 1 and 2)."""
+FINITE_EVERY = 50
+"""Steps between two looks at the loss on a GPU, where every look waits for it."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the user asked for it
+    """A run was stopped by a signal, after it had saved its state."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out; none of it changes the result."""
+
+    workers: int = 0
+    """Processes that decode image files."""
+    on_broken: str = "stop"
+    """``"stop"`` or ``"skip"``: what to do with an image that cannot be decoded."""
+    checkpoint_seconds: float = 60.0
+    """Time between two checkpoints."""
+    tensorboard: bool = False
+    progress: bool | None = False
+    """Whether to show progress; None: on a terminal."""
+    layers: bool = True
+    """Whether to log what each layer does after every epoch."""
+    command: str = ""
+    """Command line of the run, for its record."""
+
+
+@dataclass
+class _Sums:
+    """Running sums of an epoch, kept on the device."""
+
+    loss: torch.Tensor
+    wrong: torch.Tensor
+    images: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def zero(cls, device: torch.device) -> _Sums:
+        return cls(
+            torch.zeros((), dtype=torch.float64, device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
+
+
+@dataclass
+class Trainer:
+    """A run: its network, optimizer, loaders, and where it is. `train` is the usual way to use it."""
+
+    plan: Plan
+    dataset: ImageDataset
+    out: Path | None = None
+    options: Options = field(default_factory=Options)
+    group: Group = field(default_factory=Group)
+
+    def __post_init__(self) -> None:
+        """Build network, optimizer and loaders."""
+        setting, device = self.plan.setting, self.group.device
+        self.network = build_network(self.plan.network(self.dataset), setting.rule, seed=self.plan.seed).to(
+            device
+        )
+        self.model: torch.nn.Module = self.network
+        if self.group.world > 1:
+            self.model = torch.nn.parallel.DistributedDataParallel(self.network, broadcast_buffers=False)
+        groups = self.network.parameter_groups(setting.lr, setting.weight_decay)
+        self.optimizer = torch.optim.SGD(groups, lr=setting.lr, momentum=setting.momentum, fused=True)
+        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        common: dict[str, Any] = dict(
+            seed=self.plan.seed, device=device, workers=self.options.workers,
+            on_broken=self.options.on_broken, rank=self.group.rank, world=self.group.world,
+            on_skipped=self._skipped,
+        )  # fmt: skip
+        augmentation = self.plan.augmentation(self.dataset)
+        self.loader = Loader(self.dataset, "train", setting.batch_size, augmentation=augmentation, **common)
+        batch = (BATCH if self.dataset.shape[1] <= 64 else setting.batch_size) * self.group.world
+        self.test_loaders = {
+            part: Loader(self.dataset, part, batch, **common) for part in ("validation", "test")
+        }
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.first_loss = math.nan
+        self.history: list[dict[str, Any]] = []
+        self.sums = _Sums.zero(device)
+        self.journal = Journal(None)
+        self.stop = False
+        self._saved = time.monotonic()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self.epoch >= self.plan.setting.epochs
+
+    def restore(self) -> int:
+        """Go back to where the checkpoint in ``out`` was; return the length of the log there.
+
+        Raises
+        ------
+        BurstpropError
+            When there is none, or it belongs to another plan.
+        """
+        assert self.out is not None
+        content = load_checkpoint(self.out)
+        differ = differences(content["plan"], self.plan.record())
+        if differ:
+            raise BurstpropError(
+                f"the run in {str(self.out)!r} was started otherwise ({'; '.join(differ)}); resume it as "
+                "it was started, "
+                "or train anew in another folder"
+            )
+        if list(content["classes"]) != list(self.dataset.classes) or content["images"] != len(
+            self.loader.images
+        ):
+            raise BurstpropError(
+                f"the run in {str(self.out)!r} saw {content['images']:,} training images of "
+                f"{len(content['classes'])} "
+                f"classes; in {self.dataset.source} there are {len(self.loader.images):,} of "
+                f"{len(self.dataset.classes)}; give the same data"
+            )
+        if content["threads"] != torch.get_num_threads():
+            logger.warning(
+                "resumed with %d threads, was %d: sums may differ in their last digits",
+                torch.get_num_threads(), content["threads"],
+            )  # fmt: skip
+        self.network.load_state_dict(content["network"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.epoch, self.step, self.seconds = content["epoch"], content["step"], content["seconds"]
+        self.first_loss, self.history = content["first_loss"], list(content["history"])
+        sums, device = content["sums"], self.group.device
+        if self.group.leads:  # the others' shares are in these sums already
+            self.sums = _Sums(
+                sums["loss"].to(device), sums["wrong"].to(device), sums["images"], sums["seconds"]
+            )
+        else:
+            self.sums.seconds = sums["seconds"]
+        return int(content["log_bytes"])
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        sums = dict(
+            loss=self.group.total(self.sums.loss.clone()).cpu(),
+            wrong=self.group.total(self.sums.wrong.clone()).cpu(),
+            images=int(self.group.total(torch.tensor(self.sums.images, device=self.group.device))),
+            seconds=self.sums.seconds,
+        )
+        if self.out is not None and self.group.leads:
+            content = dict(
+                plan=self.plan.record(), network=self.network.state_dict(),
+                optimizer=self.optimizer.state_dict(), epoch=self.epoch, step=self.step,
+                seconds=self.seconds, first_loss=self.first_loss, history=self.history, sums=sums,
+                log_bytes=self.journal.bytes_written(), threads=torch.get_num_threads(),
+                classes=list(self.dataset.classes), images=len(self.loader.images),
+            )  # fmt: skip
+            save_checkpoint(self.out / NAME, content)
+        self._saved = time.monotonic()
+
+    def run(self) -> dict[str, Any]:
+        """Train to the end, test, and return the result.
+
+        Raises
+        ------
+        Diverged
+            When the loss is no longer a finite number.
+        Stopped
+            When a signal asked for it; the state is saved.
+        """
+        setting = self.plan.setting
+        total = setting.epochs * self.loader.steps
+        label = f"{self.plan.rule} on {self.dataset.name}"
+        start = self.epoch * self.loader.steps + self.step
+        shown = self.options.progress if self.group.leads else False
+        with Progress(total, label, unit="steps", enabled=shown, start=start) as progress, self._signals():
+            while not self.finished:
+                self._epoch(progress)
+        scores = {
+            part: evaluate(self.network, loader, self.group, self.plan.precision)
+            for part, loader in self.test_loaders.items()
+        }
+        return {
+            "rule": self.plan.rule,
+            "dataset": self.plan.dataset,
+            "epochs": setting.epochs,
+            "seed": self.plan.seed,
+            "test_error_percent": scores["test"].error_percent,
+            "validation_error_percent": scores["validation"].error_percent,
+            "train_error_percent": self.history[-1]["train_error_percent"],
+            "seconds": self.seconds,
+            "broken_images": len(self._broken()),
+            "checkpoint": None if self.out is None else str(self.out / NAME),
+        }
+
+    def _epoch(self, progress: Progress) -> None:
+        """Train from the present step to the end of the epoch."""
+        self.network.train()
+        clock = time.perf_counter()
+        for batch in self.loader.epoch(self.epoch, self.step):
+            self._step(batch)
+            now = time.perf_counter()
+            self.seconds, self.sums.seconds, clock = (
+                self.seconds + now - clock,
+                self.sums.seconds + now - clock,
+                now,
+            )
+            self.step += 1
+            progress.update(self.epoch * self.loader.steps + self.step)
+            stop = self.group.any(self.stop)
+            if stop or self.group.any(time.monotonic() - self._saved > self.options.checkpoint_seconds):
+                self.save()
+            if stop:
+                raise Stopped(
+                    f"stopped in epoch {self.epoch + 1}, after {self.step} of {self.loader.steps} steps"
+                )
+        self.epoch, self.step = self.epoch + 1, 0
+        self._after_epoch()
+        self.sums = _Sums.zero(self.group.device)
+        if (
+            self.finished
+            or time.monotonic() - self._saved > self.options.checkpoint_seconds
+            or self.group.world > 1
+        ):
+            self.save()
+
+    def _step(self, batch: Batch) -> None:
+        setting = self.plan.setting
+        factor = setting.factor(self.epoch + self.step / self.loader.steps)
+        for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = rate * factor
+        counter = torch.tensor([self.step * self.group.world + self.group.rank]).numpy()
+        torch.manual_seed(int(words(self.plan.seed, NOISE, self.epoch, counter)[0] >> 1))
+        with torch.autocast(
+            self.group.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"
+        ):
+            logits = self.model(batch.images)
+        target = batch.labels
+        if setting.label_smoothing:
+            hot = torch.nn.functional.one_hot(target, logits.shape[1]).to(torch.float32)
+            target = hot * (1 - setting.label_smoothing) + setting.label_smoothing / logits.shape[1]
+        loss = self.network.loss(logits, target)
+        self.optimizer.zero_grad()
+        # DistributedDataParallel averages over the processes; their shares of the last batch may differ by
+        # one image
+        share = len(batch.labels) * self.group.world / batch.total if self.group.world > 1 else 1.0
+        (loss * share if share != 1.0 else loss).backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.sums.loss += loss.double() * len(batch.labels)
+            self.sums.wrong += (logits.argmax(1) != batch.labels).sum()
+        self.sums.images += len(batch.labels)
+        if self.group.device.type == "cpu" or self.step % FINITE_EVERY == 0:
+            value = float(loss.detach())
+            if math.isnan(self.first_loss):
+                self.first_loss = value
+            if not math.isfinite(value):
+                self._diverged(value)
+
+    def _diverged(self, loss: float) -> None:
+        message = health.divergence(self.network, self.plan, loss, self.epoch + 1, self.step + 1)
+        self.journal.write("diverged", epoch=self.epoch + 1, step=self.step + 1, loss=loss, message=message)
+        raise Diverged(message)
+
+    def _after_epoch(self) -> None:
+        """Evaluate on the validation images, look after the layers, and write the log."""
+        sums = self.group.total(torch.stack([self.sums.loss, self.sums.wrong.double()]))
+        images = int(self.group.total(torch.tensor(self.sums.images, device=self.group.device)))
+        if not math.isfinite(float(sums[0])):
+            self._diverged(float(sums[0]))
+        score = evaluate(self.network, self.test_loaders["validation"], self.group, self.plan.precision)
+        line = dict(
+            epoch=self.epoch,
+            train_loss=float(sums[0]) / images,
+            train_error_percent=100.0 * float(sums[1]) / images,
+            validation_loss=score.loss,
+            validation_error_percent=score.error_percent,
+            learning_rate=self.plan.setting.lr * self.plan.setting.factor(float(self.epoch)),
+            seconds=self.sums.seconds,
+            images_per_second=images / max(self.sums.seconds, 1e-9),
+        )
+        self.history.append(line)
+        self.journal.write("epoch", **line)
+        if self.options.layers:
+            for row in health.layers(self.network, self.test_loaders["validation"]):
+                self.journal.write("layer", epoch=self.epoch, **row)
+        if self.group.leads:
+            for warning in health.warnings(
+                self.network, self.test_loaders["validation"], line, self.first_loss
+            ):
+                self._warn(warning)
+
+    def _warn(self, message: str) -> None:
+        """Log a warning; show it the first time."""
+        if not any(entry.get("warnings", "") == message for entry in self.history):
+            logger.warning("%s on %s, epoch %d: %s", self.plan.rule, self.dataset.name, self.epoch, message)
+        self.history[-1] = {**self.history[-1], "warnings": message}
+        self.journal.write("warning", epoch=self.epoch, message=message)
+
+    def _skipped(self, path: str, reason: str) -> None:
+        self.journal.write("broken_image", path=path, reason=reason)
+
+    def _broken(self) -> set[str]:
+        loaders = (self.loader, *self.test_loaders.values())
+        return {*self.dataset.broken, *(path for loader in loaders for path in loader.skipped)}
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let Ctrl-C and termination end the run after the present step; a second Ctrl-C ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: Any) -> None:
+            self.stop = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
