@@ -32,6 +32,10 @@ def duration_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+#: How a long run shows its progress: see `Progress`, ``enabled``.
+Shown = bool | Callable[[float], None] | None
+
+
 class Progress:
     """Show how much of ``total`` is done, and the remaining time; use it as a context manager.
 
@@ -43,8 +47,9 @@ class Progress:
         What is running, at the start of the line.
     unit : str
         The unit of ``total``: ``"ms"``, ``"runs"``, ``"epochs"``.
-    enabled : bool, optional
-        False shows nothing. None and True show a bar on a terminal and plain lines elsewhere.
+    enabled : bool or callable, optional
+        None and True show a bar on a terminal and plain lines elsewhere, False shows nothing. A callable is
+        told the share done (0 to 1) instead: the progress of a run inside another one's.
     start : float
         What was done before (a resumed run); it does not count for the remaining time.
     stream, clock : optional
@@ -61,7 +66,7 @@ class Progress:
         total: float,
         label: str,
         unit: str = "ms",
-        enabled: bool | None = None,
+        enabled: Shown = None,
         *,
         start: float = 0.0,
         stream: TextIO | None = None,
@@ -71,7 +76,8 @@ class Progress:
         self.total = total
         self.label = label
         self.unit = unit
-        self.enabled = enabled is not False
+        self.enabled = enabled is not False and not callable(enabled)
+        self._report = enabled if callable(enabled) else None
         self.start = start
         self.done = start
         self._stream = sys.stderr if stream is None else stream
@@ -91,6 +97,8 @@ class Progress:
     def update(self, done: float) -> None:
         """Say that ``done`` of ``total`` (absolute, not an increment) is done; cheap, call it often."""
         self.done = done
+        if self._report is not None:
+            self._report(self.share)
         if not self.enabled:
             return
         now = self._clock()
@@ -121,6 +129,11 @@ class Progress:
             line = ""
         print(line, file=self._stream, flush=True)
 
+    @property
+    def share(self) -> float:
+        """The share done, 0 to 1."""
+        return min(1.0, max(0.0, self.done / self.total)) if self.total > 0 else 1.0
+
     def remaining_s(self) -> float | None:
         """Return the remaining time in seconds at the mean speed so far, None before anything is done."""
         gone = self.done - self.start
@@ -135,7 +148,7 @@ class Progress:
         return f"{self._amount(self.done)} of {self._amount(self.total)} {self.unit}"
 
     def _line(self) -> str:
-        share = min(1.0, max(0.0, self.done / self.total)) if self.total > 0 else 1.0
+        share = self.share
         remaining = self.remaining_s()
         left = "" if remaining is None else f", {duration_text(remaining)} left"
         bar = f"|{'#' * int(share * BAR):{BAR}}| " if self._bar else ""

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import datetime
 import html
-import importlib.metadata
 import math
 import os
 import platform
-import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +21,10 @@ from typing import Any
 
 import pandas as pd
 
-import burstprop
 from burstprop import page
 from burstprop.files import write_text
+from burstprop.machine import cpu_model, versions
 from burstprop.parameters import text_table
-
-LIBRARIES = ("numpy", "numba", "scipy", "pandas", "matplotlib", "joblib", "torch")
 
 
 @dataclass(frozen=True)
@@ -98,19 +94,6 @@ def claims_text(claims: Sequence[Claim]) -> str:
     return f"{text_table(rows, header)}\n{verdict(claims)}"
 
 
-def cpu_model() -> str:
-    """Return the name of the processor and, where the system tells, its widest vector instructions."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return platform.processor() or platform.machine()
-    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    flags = re.search(r"^flags\s*:\s*(.+)$", text, re.MULTILINE)
-    known = flags.group(1).split() if flags else []
-    vector = next((label for flag, label in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in known), "")
-    return (name.group(1) if name else platform.machine()) + (f" ({vector})" if vector else "")
-
-
 def provenance(
     *, command: str | Sequence[str], seed: int, parameters: Mapping[str, Any], **more: Any
 ) -> dict[str, Any]:
@@ -127,18 +110,12 @@ def provenance(
     **more
         Anything else worth keeping: duration, threads, realizations, wall time.
     """
-    versions = {"burstprop": burstprop.__version__, "python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            versions[library] = importlib.metadata.version(library)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return {
         "run_again": command if isinstance(command, str) else shlex.join(command),
         "seed": seed,
         **more,
         "parameters": dict(parameters),
-        "versions": versions,
+        "versions": versions(),
         "platform": platform.platform(),
         "cpu": cpu_model(),
         "cores": os.cpu_count(),

@@ -94,6 +94,15 @@ def test_an_interrupted_run_says_where_it_stopped():
     assert out.getvalue() == "run: stopped at 250 of 1,000 ms after 1.0 s\n"
 
 
+def test_a_run_inside_another_tells_its_share_and_shows_nothing(capsys):
+    shares = []
+    with Progress(200, "inner", enabled=shares.append) as progress:
+        for done in (50, 100, 300):
+            progress.update(done)
+    assert shares == [0.25, 0.5, 1.0]
+    assert capsys.readouterr().err == ""
+
+
 def test_disabled_shows_nothing():
     clock, out = Clock(), Terminal()
     with Progress(10, "run", enabled=False, stream=out, clock=clock) as progress:

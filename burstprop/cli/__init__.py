@@ -89,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         The words after ``burstprop``; by default those the process was started with.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    # not list(...): the module of the verb `list` has taken that name here as soon as it is imported
+    words = [*(sys.argv[1:] if argv is None else argv)]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

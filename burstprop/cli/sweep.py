@@ -1,0 +1,206 @@
+"""Make many runs: every combination of settings and seeds, on all cores or on a cluster, finished ones
+skipped.
+
+Every run gets a folder of its own with its data (CSV) and run.json. When all are done the output folder also
+holds results.csv, one row for every run and claim, and one CSV for each kind of data with all runs in it;
+every row says which settings and seed it belongs to. Call the same command again after Ctrl-C, a crash or
+with more values: what is finished is not run again.
+
+Seeds are written as in Python: 1:6 are the seeds 1, 2, 3, 4, 5; also 1:10:2, or a list 1,2,7.
+
+examples:
+  burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --out sweep
+  burstprop sweep propagation --set w_pyr1_pyr2=0.04,0.05 w_pv_pyr2=0.06,0.07 --seeds 1:3 --out grid --jobs 2
+
+on a cluster, with the same burstprop installed on every machine:
+  dask scheduler                                   prints its address
+  dask worker tcp://10.0.0.1:8786 --nthreads 1     once for every core
+  burstprop sweep xor --seeds 1:101 --out sweep --dask tcp://10.0.0.1:8786
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstprop import catalogue
+from burstprop.cli.arguments import add_name, whole
+from burstprop.errors import BurstpropError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add NAME, the choices, and where the work is done."""
+    parser.usage = "burstprop sweep NAME --seeds A:B --out DIR [options]"
+    add_name(parser, "what to run")
+    parser.add_argument("--seeds", metavar="A:B", default="1", help="seeds A to B - 1, or a list (1)")
+    parser.add_argument("--realizations", type=whole(1), default=1, metavar="N", help="in each run (1)")
+    parser.add_argument("--quick", action="store_true", help="the smaller version of each run")
+    parser.add_argument("--out", metavar="DIR", required=True, help="where to write")
+    parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes side by side (one per core)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a dask cluster that does the work")
+    parser.add_argument("--quiet", action="store_true", help="no progress display")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the runs that are missing, then put all results together; return 1 when a run failed."""
+    from burstprop.report import provenance
+    from burstprop.sweep import run_many
+
+    entry = catalogue.find(args.name)
+    module = catalogue.load(entry)
+    chosen = choices(args.settings, args.variant)
+    seeds = seed_list(args.seeds)
+    labels, tasks, names, notes = [], [], [], []
+    for picked in itertools.product(*chosen.values()):
+        params, values = settled(entry, module, dict(zip(chosen, picked, strict=True)))
+        for seed in seeds:
+            label = values | {"seed": seed}
+            names.append(",".join(f"{name}={value}" for name, value in label.items()))
+            labels.append(label)
+            tasks.append(
+                {
+                    "name": entry.name,
+                    "params": params,
+                    "seed": seed,
+                    "realizations": args.realizations,
+                    "quick": args.quick,
+                }
+            )
+            command = single(args, dict(zip(chosen, picked, strict=True)), seed)
+            notes.append(provenance(command=command, seed=seed, parameters=dataclasses.asdict(params)))
+    print(f"{len(tasks)} runs: {summary(chosen, seeds)}, into {args.out}", file=sys.stderr)
+    results = run_many(
+        one_run,
+        tasks,
+        names=names,
+        notes=notes,
+        jobs=args.jobs,
+        out=args.out,
+        label=f"sweep {args.name}",
+        progress=False if args.quiet else None,
+        dask=args.dask,
+        keep_going=True,
+    )
+    failed = {name: r for name, r in zip(names, results, strict=True) if isinstance(r, BurstpropError)}
+    for name, error in failed.items():
+        print(f"burstprop: {name}: {error}", file=sys.stderr)
+    good = [k for k, name in enumerate(names) if name not in failed]
+    if good:
+        collect(Path(args.out), [results[k] for k in good], [labels[k] for k in good])
+    return 1 if failed else 0
+
+
+def one_run(
+    name: str,
+    params: Any,
+    seed: int,
+    realizations: int,
+    quick: bool,
+    progress: Callable[[float], None],
+    folder: Path | None,
+) -> dict[str, pd.DataFrame]:
+    """Make one run of a sweep and return its frames, and its claims as one more."""
+    from burstprop.report import claims_frame
+
+    module = catalogue.load(catalogue.find(name))
+    frames = module.run(
+        params, seed=seed, realizations=realizations, jobs=1, progress=progress, out=folder, quick=quick
+    )
+    return {**frames, "claims": claims_frame(module.check(frames))}
+
+
+def collect(out: Path, results: list[dict[str, pd.DataFrame]], labels: list[dict[str, Any]]) -> None:
+    """Write results.csv and one CSV for each kind of data, and print how many runs hold each claim."""
+    from burstprop.files import writing
+    from burstprop.sweep import gather
+
+    together = gather(results, labels)
+    together["results"] = together.pop("claims")
+    for name, frame in together.items():
+        with writing(out / f"{name}.csv") as temporary:
+            frame.to_csv(temporary, index=False)
+    claims = together["results"]
+    if len(claims):
+        held = claims.groupby("claim", sort=False)["passed"].agg(["sum", "count"])
+        width = max(len(claim) for claim in held.index)
+        for claim, (holds, count) in held.iterrows():
+            print(f"{claim:{width}}  holds in {holds} of {count} runs")
+    print(f"\nwritten to {out}: {', '.join(f'{name}.csv' for name in together)}, one folder a run")
+
+
+def choices(settings: list[str], variant: str | None) -> dict[str, list[str]]:
+    """Return the texts to combine, by name, from ``NAME=V1,V2`` and ``--variant A,B``.
+
+    Raises
+    ------
+    BurstpropError
+        A setting without values, or the same name twice.
+    """
+    chosen: dict[str, list[str]] = {"variant": variant.split(",")} if variant else {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        values = [value.strip() for value in text.split(",")]
+        if not equals or not all(values):
+            raise BurstpropError(f"--set {setting!r}: write NAME=VALUE,VALUE, for example eta=4e-3,8e-3")
+        if name in chosen:
+            raise BurstpropError(f"--set {name!r} is given twice: write all its values in one, {name}=V1,V2")
+        chosen[name] = values
+    return chosen
+
+
+def settled(entry: catalogue.Entry, module: Any, picked: dict[str, str]) -> tuple[Any, dict[str, Any]]:
+    """Return the parameters of one combination, and its values as numbers for the columns of the results."""
+    from burstprop.parameters import parse
+
+    settings = {name: text for name, text in picked.items() if name != "variant"}
+    base = catalogue.parameters(entry, module, picked.get("variant"))
+    params = parse(base, [f"{name}={text}" for name, text in settings.items()])
+    values = {"variant": picked["variant"]} if "variant" in picked else {}
+    return params, values | {name: getattr(params, name) for name in settings}
+
+
+def seed_list(text: str) -> list[int]:
+    """Return the seeds of ``A:B`` (B left out, as in Python), ``A:B:STEP`` or ``A,B,C``.
+
+    Raises
+    ------
+    BurstpropError
+        It is none of these, or empty.
+    """
+    try:
+        if ":" in text:
+            seeds = list(range(*(int(part) for part in text.split(":"))))
+        else:
+            seeds = [int(part) for part in text.split(",")]
+    except (ValueError, TypeError):
+        seeds = []
+    if not seeds or min(seeds) < 0:
+        raise BurstpropError(f"--seeds {text!r}: write 1:6 for the seeds 1, 2, 3, 4, 5, or a list 1,2,7")
+    return seeds
+
+
+def single(args: argparse.Namespace, picked: dict[str, str], seed: int) -> list[str]:
+    """Return the words of the command line that makes one of the runs by itself."""
+    words = ["burstprop", "reproduce", args.name]
+    if "variant" in picked:
+        words += ["--variant", picked["variant"]]
+    settings = [f"{name}={text}" for name, text in picked.items() if name != "variant"]
+    if settings:
+        words += ["--set", *settings]
+    words += ["--seed", str(seed), "--realizations", str(args.realizations)]
+    return [*words, "--quick"] if args.quick else words
+
+
+def summary(chosen: dict[str, list[str]], seeds: list[int]) -> str:
+    """Return in words what will be combined."""
+    parts = [f"{name} = {', '.join(values)}" for name, values in chosen.items()]
+    listed = ", ".join(map(str, seeds)) if len(seeds) <= 8 else f"{seeds[0]}, {seeds[1]} ... {seeds[-1]}"
+    return "; ".join([*parts, f"seed{'s' * (len(seeds) > 1)} {listed}"])

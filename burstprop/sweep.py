@@ -1,0 +1,170 @@
+"""Many runs of one function: on the cores of this machine or on a cluster, finished ones skipped.
+
+Each run is a call ``function(**task, progress=..., folder=...)`` that knows nothing of the others.
+``progress`` is a callable that takes the share done, 0 to 1; ``folder`` is where the run may keep
+checkpoints, None where nothing is kept. The function must be importable by the worker processes (a function
+at the top of a module).
+
+The results do not depend on how many run side by side, in which order, or where: a run has its seed in its
+task.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from burstprop.errors import BurstpropError
+from burstprop.files import writable_folder
+from burstprop.progress import Progress, Shown
+from burstprop.run_folder import RunFolder, identity, stored_form
+from burstprop.workers import stream
+
+LONGEST_NAME = 120
+
+
+def combinations(**choices: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return one task for every combination of the choices, the last one running fastest.
+
+    Examples
+    --------
+    >>> combinations(eta=[1, 2], seed=[7])
+    [{'eta': 1, 'seed': 7}, {'eta': 2, 'seed': 7}]
+    """
+    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+
+
+def run_many(
+    function: Callable[..., Any],
+    tasks: Sequence[Mapping[str, Any]],
+    *,
+    jobs: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    label: str = "runs",
+    progress: Shown = None,
+    dask: str | None = None,
+    names: Sequence[str] | None = None,
+    notes: Sequence[Mapping[str, Any]] | None = None,
+    keep_going: bool = False,
+) -> list[Any]:
+    """Call ``function`` once for every task and return the results in the order of the tasks.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(**task, progress=..., folder=...)``, see the module. Where ``out`` is given it must return
+        a dict of pandas DataFrames.
+    tasks : sequence of mappings
+        Keyword arguments of each run.
+    jobs : int, optional
+        Processes side by side; by default one per core. 1 runs everything in this process.
+    out : path, optional
+        One folder a run, complete when that run ends. Runs whose folder is there are not run again.
+    label : str
+        Start of the progress line.
+    progress : bool or callable, optional
+        See `burstprop.progress.Progress`.
+    dask : str, optional
+        Address of a dask scheduler (``tcp://host:8786``): its workers run the tasks, not this machine.
+    names : sequence of str, optional
+        Folder names; by default made of the task's numbers and words.
+    notes : sequence of mappings, optional
+        What each run's ``run.json`` says beside the wall time, `burstprop.report.provenance` for example.
+    keep_going : bool
+        A run that ends with a `BurstpropError` does not end the others: its result is the error.
+
+    Returns
+    -------
+    list
+        What the function returned, or the `BurstpropError` with ``keep_going``. The same, bit for bit,
+        whether a run was made now or read from its folder (with ``out``, single precision columns become
+        double).
+
+    Raises
+    ------
+    BurstpropError
+        joblib or dask is missing, the cluster does not answer, a folder holds another run, or a run failed.
+    KeyboardInterrupt
+        Stopped by Ctrl-C; the message says what is kept. Worker processes have been ended.
+    """
+    if jobs is not None and jobs < 1:
+        raise BurstpropError(f"jobs = {jobs}: give the number of processes side by side, at least 1")
+    names = _unique_names(tasks) if names is None else names
+    folders = _folders(tasks, names, out)
+    results: dict[int, Any] = {k: folder.load() for k, folder in enumerate(folders) if folder.finished}
+    todo = [k for k in range(len(tasks)) if k not in results]
+    before = len(results)
+    with Progress(max(len(tasks), 1), label, "runs", progress, start=before) as display:
+        calls = [(k, function, dict(tasks[k]), folders[k].open() if folders else None) for k in todo]
+        arriving = stream(calls, jobs, dask, lambda share: display.update(before + share))
+        try:
+            for k, outcome, how in arriving:
+                if isinstance(outcome, BurstpropError):
+                    if not keep_going:
+                        raise type(outcome)(f"{names[k]}: {outcome}") from outcome
+                elif folders:
+                    outcome = folders[k].save(outcome, {**(notes[k] if notes else {}), **how})
+                results[k] = outcome
+        except KeyboardInterrupt:
+            kept = f"{len(results)} of {len(tasks)} runs are finished"
+            where = f" and kept in {os.fspath(out)}; the same command goes on from there" if out else ""
+            raise KeyboardInterrupt(kept + where) from None
+        finally:
+            arriving.close()
+            for folder in folders:
+                folder.tidy()
+    return [results[k] for k in range(len(tasks))]
+
+
+def gather(
+    results: Sequence[Mapping[str, pd.DataFrame]], labels: Sequence[Mapping[str, Any]]
+) -> dict[str, pd.DataFrame]:
+    """Put the frames of many runs together, by name, each row labelled with the run it comes from.
+
+    Parameters
+    ----------
+    results : sequence of mappings
+        Frames by name, one mapping a run.
+    labels : sequence of mappings
+        The columns to put in front, one mapping a run; they replace a column of the same name.
+    """
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for frames, label in zip(results, labels, strict=True):
+        for name, frame in frames.items():
+            rest = stored_form(frame).drop(columns=[column for column in label if column in frame])
+            front = pd.DataFrame({column: [value] * len(frame) for column, value in label.items()})
+            parts.setdefault(name, []).append(pd.concat([front, rest], axis=1))
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+
+
+def _unique_names(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = []
+    for task in tasks:
+        words = [f"{k}={v}" for k, v in task.items() if isinstance(v, str | int | float) and len(str(v)) < 40]
+        names.append(re.sub(r"[^\w.=,+-]", "_", ",".join(words)))
+    written = Counter(names)
+    for k, name in enumerate(list(names)):
+        if not name or len(name) > LONGEST_NAME or written[name] > 1:
+            text = json.dumps(identity(tasks[k]), sort_keys=True)
+            names[k] = f"{name[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
+    return names
+
+
+def _folders(
+    tasks: Sequence[Mapping[str, Any]], names: Sequence[str], out: str | os.PathLike[str] | None
+) -> list[RunFolder]:
+    if out is None:
+        return []
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise BurstpropError(f"two runs have the name {twice!r}: ask for each run once")
+    parent = writable_folder(out)
+    return [RunFolder(parent, name, identity(task)) for name, task in zip(names, tasks, strict=True)]

@@ -1,0 +1,270 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import demo_circuit
+import numpy as np
+import pandas as pd
+import pytest
+
+import burstprop
+from burstprop import catalogue
+from burstprop.cli import VERBS, main
+from burstprop.errors import BurstpropError
+
+HERE = Path(__file__).parent
+DEMO = str(HERE / "demo_circuit.py")
+
+
+def call(capsys, *words):
+    code = main(words)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_help_version_and_no_verb(capsys):
+    code, out, _ = call(capsys, "--help")
+    assert code == 0
+    for verb in VERBS:
+        assert re.search(rf"^  {verb} ", out, re.MULTILINE)
+    assert "examples:" in out
+    assert call(capsys, "--version") == (0, f"burstprop {burstprop.__version__}\n", "")
+    code, out, err = call(capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: burstprop VERB")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["reprodce", "xor"], "no verb 'reprodce': did you mean 'reproduce'?"),
+        (["info", DEMO, "--varian", "slow"], "no option '--varian': did you mean '--variant'?"),
+        (["info"], "required: NAME (see 'burstprop info --help')"),
+        (["list", "more"], "'more' is one word too many"),
+        (["info", "no such"], "no circuit or comparison 'no such'"),
+        (["info", "none.py"], "no file 'none.py'"),
+        (["info", DEMO, "--variant", "slwo"], "has no variant 'slwo': did you mean 'slow' or"),
+        (["info", DEMO, "--set", "ofset_hz=3"], "Params has no field 'ofset_hz': did you mean 'offset_hz'"),
+        (["info", DEMO, "--set", "offset_hz=300"], "Params.offset_hz = 300 Hz: must be between 0 and 100 Hz"),
+        (["info", DEMO, "--set", "offset_hz=a"], "offset_hz = 'a': give a number in Hz"),
+        (["info", DEMO, "--set", "offset_hz"], "setting 'offset_hz': write NAME=VALUE"),
+        (["reproduce", DEMO, "--seed", "-1"], "argument --seed: '-1': give a whole number, at least 0"),
+        (["reproduce", DEMO, "--jobs", "0"], "argument --jobs: '0': give a whole number, at least 1"),
+        (["reproduce", DEMO, "--out", "/proc/x"], "output folder '/proc/x' cannot be written"),
+        (["sweep", DEMO], "required: --out"),
+        (["sweep", DEMO, "--out", "/proc/x", "--quiet"], "output folder '/proc/x' cannot be written"),
+        (["sweep", DEMO, "--out", "x", "--seeds", "5:1"], "--seeds '5:1': write 1:6"),
+        (["sweep", DEMO, "--out", "x", "--seeds", "a"], "--seeds 'a': write 1:6"),
+        (["sweep", DEMO, "--out", "x", "--set", "offset_hz=1,"], "write NAME=VALUE,VALUE"),
+        (["sweep", DEMO, "--out", "x", "--set", "a=1", "a=2"], "'a' is given twice"),
+        (["sweep", DEMO, "--out", "x", "--set", "ofset_hz=1"], "Params has no field 'ofset_hz'"),
+    ],
+)
+def test_bad_use_is_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, *words)
+    assert code == 2
+    assert out == ""
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("burstprop: ")
+    assert message in last
+    assert "Traceback" not in err
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_that_teaches(capsys, verb):
+    code, out, _ = call(capsys, verb, "--help")
+    assert code == 0
+    assert f"burstprop {verb}" in out
+    assert "example" in out
+
+
+def test_one_verb_imports_only_its_own_module():
+    code = (
+        "import sys; from burstprop.cli import main; main(['list']);"
+        "heavy = ('numba', 'torch', 'matplotlib', 'pandas', 'scipy', 'joblib');"
+        "print([m for m in heavy if m in sys.modules],"
+        "[m for m in sys.modules if m.startswith('burstprop.cli.')])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert out.splitlines()[-1] == "[] ['burstprop.cli.list']"
+
+
+def test_list_reads_claims_and_variants_without_importing(capsys, tmp_path, monkeypatch):
+    (tmp_path / "demo.py").write_text(Path(DEMO).read_text() + "\nraise SystemError('imported')\n")
+    (tmp_path / "part.py").write_text('"""A piece that circuits share."""\n')
+    monkeypatch.setattr(catalogue, "_circuit_files", lambda: sorted(tmp_path.glob("*.py")))
+    code, out, _ = call(capsys, "list")
+    assert code == 0
+    assert re.search(r"^demo +A noisy oscillator, for the tests of the command line\.$", out, re.MULTILINE)
+    assert "the mean of the oscillation is the offset that was asked for, whatever the noise." in out
+    assert "variants: slow, loud" in out
+    assert "part" not in out
+
+
+def test_info_prints_the_tables_from_the_code(capsys):
+    code, out, _ = call(capsys, "info", DEMO, "--set", "offset_hz=7.5")
+    assert code == 0
+    assert "x(t) = offset" in out
+    assert re.search(r"^offset_hz +7\.5 +Hz +mean rate$", out, re.MULTILINE)
+    assert re.search(r"^  slow: period_ms=1000\.0$", out, re.MULTILINE)
+    assert re.search(r"^pyr1 +1 +7\.5$", out, re.MULTILINE)
+    _, out, _ = call(capsys, "info", DEMO, "--variant", "loud")
+    assert "Parameters of variant loud" in out
+    assert re.search(r"^noise_hz +5 +Hz", out, re.MULTILINE)
+
+
+def test_reproduce_writes_everything_and_the_same_again(capsys, tmp_path):
+    first, again = tmp_path / "a", tmp_path / "b"
+    words = ["reproduce", DEMO, "--jobs", "1", "--seed", "3", "--quick"]
+    code, out, _ = call(capsys, *words, "--out", str(first))
+    assert code == 0
+    assert re.search(r"^mean rate +\S+ +4\.9 … 5\.1 +Hz +the offset +pass$", out, re.MULTILINE)
+    assert "2 of 2 claims hold" in out
+    files = ["demo_circuit.png", "rates.csv", "report.html", "run.json"]
+    assert sorted(os.listdir(first)) == files
+    run = json.loads((first / "run.json").read_text())
+    assert run["run_again"] == f"burstprop reproduce {DEMO} --seed 3 --quick"
+    assert run["parameters"] == {"offset_hz": 5.0, "period_ms": 500.0, "noise_hz": 0.1}
+    assert [claim["passed"] for claim in run["claims"]] == [True, True]
+    assert run["claims"][1]["high"] == "inf"
+    page = (first / "report.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "2 of 2 claims hold" in page
+    assert run["run_again"] in page
+    call(capsys, *run["run_again"].split()[1:], "--out", str(again))
+    assert (again / "rates.csv").read_bytes() == (first / "rates.csv").read_bytes()
+    frame = pd.read_csv(first / "rates.csv")
+    assert len(frame) == 200
+    direct = demo_circuit.run(demo_circuit.Params(), seed=3, jobs=1, quick=True, progress=False)["rates"]
+    np.testing.assert_array_equal(frame["rate_hz"], direct["rate_hz"])
+
+
+def test_reproduce_fails_with_1_when_a_claim_fails(capsys, tmp_path):
+    code, out, _ = call(
+        capsys, "reproduce", DEMO, "--set", "offset_hz=6", "--jobs", "1", "--out", str(tmp_path / "x")
+    )
+    assert code == 1
+    assert "FAIL" in out
+    assert "1 of 2 claims FAIL" in (tmp_path / "x" / "report.html").read_text()
+
+
+def test_a_run_that_diverges_keeps_the_old_results(capsys, tmp_path):
+    words = ["reproduce", DEMO, "--jobs", "1", "--out", str(tmp_path), "--quick", "--quiet"]
+    assert call(capsys, *words)[0] == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    code, _, err = call(capsys, *words, "--set", "offset_hz=99")
+    assert code == 2
+    assert "the rate of pyr1 is no number at 12.5 ms" in err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_without_matplotlib_nothing_is_run(capsys, tmp_path, monkeypatch):
+    find = catalogue.importlib.util.find_spec
+    monkeypatch.setattr(
+        catalogue.importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name)
+    )
+    monkeypatch.setattr(demo_circuit, "run", None)
+    code, _, err = call(capsys, "reproduce", DEMO, "--out", str(tmp_path / "x"))
+    assert code == 2
+    assert 'a figure needs matplotlib, which is not installed: pip install "burstprop[plot]"' in err
+
+
+def test_sweep_makes_every_combination_once(capsys, tmp_path):
+    out = str(tmp_path)
+    words = ["sweep", DEMO, "--set", "offset_hz=5,7", "noise_hz=0,1e-1", "--out", out, "--quick", "--quiet"]
+    code, printed, err = call(capsys, *words, "--seeds", "1:3", "--jobs", "2")
+    assert code == 0
+    assert "8 runs: offset_hz = 5, 7; noise_hz = 0, 1e-1; seeds 1, 2, into" in err
+    assert re.search(r"^mean rate +holds in 4 of 8 runs$", printed, re.MULTILINE)
+    folders = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+    assert len(folders) == 8
+    assert folders[0] == "offset_hz=5.0,noise_hz=0.0,seed=1"
+    results = pd.read_csv(tmp_path / "results.csv")
+    assert list(results)[:5] == ["offset_hz", "noise_hz", "seed", "claim", "measured"]
+    assert len(results) == 16
+    exact = results[(results["noise_hz"] == 0) & (results["claim"] == "mean rate")]
+    np.testing.assert_allclose(exact["measured"], exact["offset_hz"], atol=1e-12)
+    rates = pd.read_csv(tmp_path / "rates.csv")
+    assert len(rates) == 8 * 100
+    # more seeds: only the new ones are run; what was there is the same file still
+    before = {name: os.stat(tmp_path / name / "run.json").st_mtime_ns for name in folders}
+    assert call(capsys, *words, "--seeds", "1:4", "--jobs", "1")[0] == 0
+    assert {name: os.stat(tmp_path / name / "run.json").st_mtime_ns for name in folders} == before
+    more = pd.read_csv(tmp_path / "rates.csv")
+    assert len(more) == 12 * 100
+    old = more[more["seed"] < 3].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, rates, check_exact=True)
+    # a run alone gives the same numbers, by the command that its run.json names
+    run = json.loads((tmp_path / folders[3] / "run.json").read_text())
+    assert {"seconds", "host", "cpu", "versions"} <= run.keys()
+    call(capsys, *run["run_again"].split()[1:], "--out", str(tmp_path / "alone"), "--quiet")
+    alone = pd.read_csv(tmp_path / "alone" / "rates.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / folders[3] / "rates.csv"), alone, check_exact=True)
+
+
+def test_sweep_over_variants_and_a_run_that_diverges(capsys, tmp_path):
+    words = ["sweep", DEMO, "--out", str(tmp_path), "--quick", "--quiet", "--jobs", "1"]
+    code, _, err = call(capsys, *words, "--variant", "slow,loud", "--set", "offset_hz=5,99")
+    assert code == 1
+    assert err.count("the rate of pyr1 is no number at 12.5 ms") == 2
+    results = pd.read_csv(tmp_path / "results.csv")
+    assert results["variant"].tolist() == ["slow", "slow", "loud", "loud"]
+    code, _, err = call(capsys, *words, "--realizations", "2", "--variant", "slow", "--set", "offset_hz=5")
+    assert code == 2
+    assert "realizations is 1 there and 2 here" in err
+
+
+def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
+    slow = tmp_path / "slow_circuit.py"
+    slow.write_text(
+        "import time\nfrom demo_circuit import *\nimport demo_circuit\n"
+        "def run(params, **how):\n    print('running', flush=True)\n    time.sleep(30)\n"
+        "Params = demo_circuit.Params\ndef check(frames): return []\ndef figure(frames): return None\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "burstprop", "reproduce", str(slow), "--out", str(tmp_path / "x")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(HERE)},
+    )
+    assert process.stdout.readline() == "running\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert time.monotonic() - began < 3
+    assert process.returncode == 130
+    assert err == "burstprop: stopped by Ctrl-C\n"
+    assert os.listdir(tmp_path / "x") == []
+
+
+def test_a_closed_pipe_is_no_error():
+    done = subprocess.run(
+        f"set -o pipefail; {sys.executable} -m burstprop --help | head -n 1",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("usage:")
+    assert done.stderr == ""
+
+
+def test_a_users_file_with_the_name_of_another_module_is_an_error(tmp_path):
+    path = tmp_path / "json.py"
+    path.write_text(Path(DEMO).read_text())
+    with pytest.raises(BurstpropError, match="another module has the name 'json'"):
+        catalogue.load(catalogue.find(str(path)))
+    (tmp_path / "half.py").write_text("def run(): pass\n")
+    with pytest.raises(BurstpropError, match="defines not all of Params, run, check, figure"):
+        catalogue.find(str(tmp_path / "half.py"))
+    (tmp_path / "wrong.py").write_text("def run(:\n")
+    with pytest.raises(BurstpropError, match="is no Python"):
+        catalogue.find(str(tmp_path / "wrong.py"))
