@@ -202,9 +202,17 @@ class Trainer:
         label = f"{self.plan.rule} on {self.dataset.name}"
         start = self.epoch * self.loader.steps + self.step
         shown = self.options.progress if self.group.leads else False
-        with Progress(total, label, unit="steps", enabled=shown, start=start) as progress, self._signals():
-            while not self.finished:
-                self._epoch(progress)
+        # momentum that decays to nothing becomes denormal numbers, which a processor handles far more slowly
+        torch.set_flush_denormal(True)
+        try:
+            with (
+                Progress(total, label, unit="steps", enabled=shown, start=start) as progress,
+                self._signals(),
+            ):
+                while not self.finished:
+                    self._epoch(progress)
+        finally:
+            torch.set_flush_denormal(False)
         scores = {
             part: evaluate(self.network, loader, self.group, self.plan.precision)
             for part, loader in self.test_loaders.items()
