@@ -91,7 +91,9 @@ def check_value(name: str, value: Any, meta: Any, default_type: type = float) ->
     if array.dtype == object or array.dtype.kind not in "fiu":
         raise BurstpropError(f"{name} = {value!r}: give a number{unit and ' in' + unit}, {allowed(meta)}")
     if array.ndim > (1 if meta["per_neuron"] else 0):
-        what = "one number, or one per neuron (a one-dimensional array)" if meta["per_neuron"] else "one number"
+        what = (
+            "one number, or one per neuron (a one-dimensional array)" if meta["per_neuron"] else "one number"
+        )
         raise BurstpropError(f"{name} has shape {array.shape}: give {what}{unit and ' in' + unit}")
     if default_type is int and array.dtype.kind == "f":
         raise BurstpropError(f"{name} = {value!r}: give a whole number, {allowed(meta)}")
@@ -99,7 +101,9 @@ def check_value(name: str, value: Any, meta: Any, default_type: type = float) ->
     if meta["open_low"]:
         bad |= array <= meta["low"]
     if np.any(bad):
-        shown = f"{array[()]:g}" if array.ndim == 0 else f"{array[bad][0]:g} (neuron {np.flatnonzero(bad)[0]})"
+        shown = (
+            f"{array[()]:g}" if array.ndim == 0 else f"{array[bad][0]:g} (neuron {np.flatnonzero(bad)[0]})"
+        )
         raise BurstpropError(f"{name} = {shown}{unit}: must be {allowed(meta)} ({meta['doc']})")
 
 
@@ -120,7 +124,9 @@ def parse(obj: Any, settings: list[str]) -> Any:
         name, equals, text = setting.partition("=")
         name = name.strip()
         if not equals:
-            raise BurstpropError(f"setting {setting!r}: write NAME=VALUE, for example {next(iter(fields))}=1.5")
+            raise BurstpropError(
+                f"setting {setting!r}: write NAME=VALUE, for example {next(iter(fields))}=1.5"
+            )
         if name not in fields:
             raise BurstpropError(f"{type(obj).__name__} has no field {name!r}: {near(name, fields)}")
         changes[name] = _parse_value(name, text.strip(), fields[name])
@@ -168,7 +174,10 @@ def text_table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
     """Return rows of text as an aligned table."""
     table = [header, *rows]
     widths = [max(len(row[k]) for row in table) for k in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
 

@@ -1,0 +1,93 @@
+"""Who is connected to whom: by probability, by a fixed in-degree, one to one, or by a matrix of the user's own.
+
+A population that is connected to itself leaves out the connection of a neuron with itself, except in a matrix, which
+is taken as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from burstprop.errors import BurstpropError
+from burstprop.parameters import quantity, validate
+
+
+@dataclass(frozen=True)
+class Probability:
+    """Each pair is connected with probability ``p``, independently of the others."""
+
+    p: float = quantity(0.05, "1", "connection probability", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        """Check the probability."""
+        validate(self)
+
+
+@dataclass(frozen=True)
+class FixedInDegree:
+    """Every target neuron has exactly ``k`` different sources, drawn uniformly."""
+
+    k: int = quantity(100, "1", "sources of each target neuron", low=0)
+
+    def __post_init__(self) -> None:
+        """Check the in-degree."""
+        validate(self)
+
+
+@dataclass(frozen=True)
+class OneToOne:
+    """Neuron i of the source to neuron i of the target; both populations have the same size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """The user's own weights: a scipy sparse matrix (or array) of shape (n_source, n_target).
+
+    Every stored entry is a synapse, and its value the weight (conductance in units of the leak), multiplied by the
+    projection's ``weight``.
+    """
+
+    weights: Any
+
+    def __post_init__(self) -> None:
+        """Check kind, shape and weights; duplicates are summed, as scipy does."""
+        matrix = self.weights
+        if not (scipy.sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
+            raise BurstpropError(
+                f"Matrix(weights): give a scipy sparse matrix or an array of shape (n_source, n_target), not a "
+                f"{type(matrix).__name__}"
+            )
+        if len(matrix.shape) != 2:
+            raise BurstpropError(
+                f"Matrix(weights) has shape {matrix.shape}: give two axes, (n_source, n_target)"
+            )
+        csr = scipy.sparse.csr_array(matrix, dtype=np.float64)
+        csr.sum_duplicates()
+        if not np.all(np.isfinite(csr.data)):
+            raise BurstpropError("Matrix(weights): a weight is not a finite number")
+        if csr.nnz and csr.data.min() < 0:
+            raise BurstpropError(
+                f"Matrix(weights): a weight is {csr.data.min():g}; a weight is a conductance and cannot be negative; for "
+                "inhibition connect to a receptor that ends in _inh"
+            )
+        object.__setattr__(self, "weights", csr)
+
+
+Connectivity = Probability | FixedInDegree | OneToOne | Matrix
+
+
+def describe_connectivity(connectivity: Connectivity) -> str:
+    """Return one line for a table."""
+    match connectivity:
+        case Probability(p=p):
+            return f"p = {p:g}"
+        case FixedInDegree(k=k):
+            return f"in-degree {k}"
+        case OneToOne():
+            return "one to one"
+        case Matrix(weights=w):
+            return f"matrix, {w.nnz} synapses"

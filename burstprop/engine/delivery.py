@@ -1,0 +1,103 @@
+"""Carries spikes that were emitted a delay ago into the conductances of their targets.
+
+A thread adds only to the neurons it owns, spikes in ascending order of the presynaptic neuron, so the sum of a target
+is the same whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from burstprop.engine.kernel import kernel
+from burstprop.engine.layout import LANES, ROW
+from burstprop.engine.network import (
+    BURST,
+    BURSTS,
+    EVENT,
+    EVENTS,
+    PR_DELAY,
+    PR_EFFICACY,
+    PR_INDPTR,
+    PR_ROW,
+    PR_SOURCE,
+    PR_SYNAPSE,
+    PR_TRANSMITS,
+    PR_UNIFORM,
+    PR_VARIABLES,
+    PR_WEIGHT,
+    RING,
+    THREADS,
+    get,
+)
+
+_BLOCK_SHIFT = np.uintp(LANES.bit_length() - 1)
+_LANE_MASK = np.uintp(LANES - 1)
+
+
+@kernel
+def deliver(net, first, last, step, t):
+    """Add to the conductances of thread ``t`` what projections ``first`` to ``last`` bring at the start of ``step``."""
+    projection = get(net, "projection")
+    sizes = get(net, "sizes")
+    counts = get(net, "counts")
+    emitter_width = get(net, "emitter_width")
+    bounds = get(net, "bounds")
+    for p in range(first, last):
+        emitted = step - projection[p, PR_DELAY]
+        if emitted < 0:
+            continue
+        source = projection[p, PR_SOURCE]
+        slot = emitted % sizes[RING]
+        for other in range(sizes[THREADS]):
+            count = counts[slot, source, other]
+            if count:
+                begin = slot * emitter_width[source] + bounds[source, other]
+                _deliver_spikes(net, p, source, begin, count, t)
+
+
+@kernel
+def _deliver_spikes(net, p, source, begin, count, t):
+    projection = get(net, "projection")
+    emitter_spikes = get(net, "emitter_spikes")
+    uniform_weight = get(net, "uniform_weight")
+    state = get(net, "state")
+    targets = get(net, "targets")
+    weights = get(net, "weights")
+    presynaptic_flags = get(net, "presynaptic_flags")
+    spikes = get(net, "spikes")
+    sizes = get(net, "sizes")
+    indptr = get(net, "indptr")
+    efficacy = get(net, "efficacy")
+    threads = sizes[THREADS]
+    transmits = projection[p, PR_TRANSMITS]
+    to_efficacy = projection[p, PR_EFFICACY]
+    uniform = projection[p, PR_UNIFORM]
+    rows = projection[p, PR_INDPTR] + t
+    synapse = projection[p, PR_SYNAPSE]
+    to_weight = projection[p, PR_WEIGHT] - synapse
+    first_spike = emitter_spikes[source]
+    weight = uniform_weight[p]
+    base = np.uintp(projection[p, PR_ROW])
+    stride = np.uintp(projection[p, PR_VARIABLES] * ROW)
+    for k in range(begin, begin + count):
+        place = first_spike + k
+        if transmits == EVENTS and presynaptic_flags[place] != EVENT:
+            continue
+        if transmits == BURSTS and presynaptic_flags[place] != BURST:
+            continue
+        row = rows + spikes[place] * threads
+        first, last = np.uintp(synapse + indptr[row]), np.uintp(synapse + indptr[row + 1])
+        amount = weight
+        if to_efficacy >= 0:
+            amount = weight * efficacy[to_efficacy + k]
+        if uniform:
+            for s in range(first, last):
+                target = np.uintp(targets[s])
+                state[base + (target >> _BLOCK_SHIFT) * stride + (target & _LANE_MASK)] += amount
+        else:
+            shift = np.uintp(to_weight)
+            for s in range(first, last):
+                target = np.uintp(targets[s])
+                state[base + (target >> _BLOCK_SHIFT) * stride + (target & _LANE_MASK)] += (
+                    amount * weights[s + shift]
+                )

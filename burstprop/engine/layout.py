@@ -1,0 +1,162 @@
+"""How the state of a population lies in memory, and how a kernel reads and writes one neuron of it.
+
+Neurons come in *blocks* of 512. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row a variable,
+so a loop over lanes is a loop over contiguous memory. ``ROW`` is a compile-time constant, which tells the compiler
+that rows do not overlap, and no multiple of 1024 floats, so that rows do not fall on one another in the cache. Kernels
+work on *strips* of 64 lanes. Lanes past the last neuron hold neurons that receive nothing and are never looked at.
+
+`load` gathers the variables of one neuron as the model's NamedTuple, `store` puts them back, and `per_neuron` adds
+to a NamedTuple of scalars those of its fields that differ from neuron to neuron. They are compiled into plain loads
+and stores.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+LANES = 512
+"""Neurons in a block."""
+STRIP = 64
+"""Lanes that a kernel handles between two looks at the threshold."""
+STRIPS_PER_BLOCK = LANES // STRIP
+ROW = LANES + 16
+"""Distance of two variables of one neuron, in numbers."""
+
+
+def blocks(n: int) -> int:
+    """Return the number of blocks that ``n`` neurons take."""
+    return -(-n // LANES)
+
+
+def strips(n: int) -> int:
+    """Return the number of strips that ``n`` neurons take."""
+    return -(-n // STRIP)
+
+
+def allocate(values: Any, n: int, dtype: np.dtype) -> np.ndarray:
+    """Lay out initial values, a NamedTuple of arrays of shape (n,) or numbers, as one flat array.
+
+    Lanes past ``n`` repeat the first neuron.
+    """
+    state = np.zeros((blocks(n), len(values), ROW), dtype)
+    for k, value in enumerate(values):
+        lanes = np.empty(blocks(n) * LANES, dtype)
+        lanes[:n] = value
+        lanes[n:] = lanes[0]
+        state[:, k, :LANES] = lanes.reshape(-1, LANES)
+    return state.reshape(-1)
+
+
+def row_view(state: np.ndarray, n_variables: int, k: int, n: int) -> np.ndarray:
+    """Return a copy of variable ``k`` of all ``n`` neurons, shape (n,)."""
+    return state.reshape(-1, n_variables, ROW)[:, k, :LANES].reshape(-1)[:n].copy()
+
+
+def set_row(state: np.ndarray, n_variables: int, k: int, values: np.ndarray) -> None:
+    """Set variable ``k`` of all neurons."""
+    n = len(values)
+    rows = state.reshape(-1, n_variables, ROW)
+    lanes = rows[:, k, :LANES].reshape(-1)
+    lanes[:n] = values
+    rows[:, k, :LANES] = lanes.reshape(-1, LANES)
+
+
+def _load_python(proto, array, base, lane):
+    return type(proto)(*(array[base + k * ROW + lane] for k in range(len(proto))))
+
+
+def _store_python(array, base, lane, value):
+    for k, number in enumerate(value):
+        array[base + k * ROW + lane] = number
+
+
+def _per_neuron_python(scalars, extra, lane):
+    return type(scalars)(
+        *(s + x[lane] if isinstance(x, np.ndarray) else s for s, x in zip(scalars, extra, strict=True))
+    )
+
+
+def _sign_bits_python(value):
+    return np.int32(-1 if np.signbit(value) else 0)
+
+
+@intrinsic
+def _load(typingctx, proto, array, base, lane):
+    if not isinstance(proto, types.BaseNamedTuple):
+        raise TypingError(f"[burstprop] a State must be a NamedTuple, not {proto}")
+    result = types.BaseTuple.from_types([array.dtype] * len(proto), proto.instance_class)
+
+    def codegen(context, builder, signature, args):
+        pointer = _pointer(context, builder, signature.args[1], args[1], args[2], args[3])
+        values = [
+            builder.load(builder.gep(pointer, [ir.Constant(ir.IntType(64), k * ROW)]))
+            for k in range(len(proto))
+        ]
+        return context.make_tuple(builder, result, values)
+
+    return result(proto, array, types.uintp, types.uintp), codegen
+
+
+@intrinsic
+def _store(typingctx, array, base, lane, value):
+    for name, kind in zip(value.fields, value.types, strict=True):
+        if kind != array.dtype:
+            raise TypingError(
+                f"[burstprop] field {name!r} of {value.instance_class.__name__} comes out of the step as {kind}, not "
+                f"as {array.dtype}: a literal such as 0.5 or 2 in the step widens it; make it a field of Constants"
+            )
+
+    def codegen(context, builder, signature, args):
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1], args[2])
+        for k, number in enumerate(cgutils.unpack_tuple(builder, args[3])):
+            builder.store(number, builder.gep(pointer, [ir.Constant(ir.IntType(64), k * ROW)]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.uintp, types.uintp, value), codegen
+
+
+@intrinsic
+def _per_neuron(typingctx, scalars, extra, lane):
+    def codegen(context, builder, signature, args):
+        out = []
+        numbers = cgutils.unpack_tuple(builder, args[0])
+        others = cgutils.unpack_tuple(builder, args[1])
+        for number, other, kind in zip(numbers, others, signature.args[1], strict=True):
+            if isinstance(kind, types.Array):
+                data = context.make_array(kind)(context, builder, other).data
+                number = builder.fadd(number, builder.load(builder.gep(data, [args[2]])))
+            out.append(number)
+        return context.make_tuple(builder, signature.return_type, out)
+
+    return scalars(scalars, extra, types.uintp), codegen
+
+
+@intrinsic
+def _sign_bits(typingctx, value):
+    width = value.bitwidth
+
+    def codegen(context, builder, signature, args):
+        bits = builder.bitcast(args[0], ir.IntType(width))
+        if width == 64:
+            bits = builder.trunc(builder.lshr(bits, ir.Constant(ir.IntType(64), 32)), ir.IntType(32))
+        return bits
+
+    return types.int32(value), codegen
+
+
+def _pointer(context, builder, array_type, array, base, lane):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [builder.add(base, lane)])
+
+
+if config.DISABLE_JIT:
+    load, store, per_neuron, sign_bits = _load_python, _store_python, _per_neuron_python, _sign_bits_python
+else:
+    load, store, per_neuron, sign_bits = _load, _store, _per_neuron, _sign_bits

@@ -1,0 +1,67 @@
+"""Random numbers without state: a hash of (seed, stream, step, lane).
+
+A number depends only on what it is for, so neither the number of threads, nor how a run is cut into pieces, nor a
+save and resume can change it. The two key words of a step come from a 64-bit mixer (splitmix64); the lane is mixed in
+with two 32-bit multiplications (constants of C. Wellons' lowbias32), which the compiler turns into vector code.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from burstprop.engine.kernel import kernel
+
+_U = np.uint32
+_SHIFT16, _SHIFT15 = _U(16), _U(15)
+_MULTIPLY1, _MULTIPLY2 = _U(0x7FEB352D), _U(0x846CA68B)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
+_TO_UNIT = 1.0 / 4294967296.0
+
+
+def stream_key(seed: int, name: str) -> np.uint64:
+    """Return the key of a named stream of random numbers."""
+    mixed = np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)
+    return np.uint64(mixed[0])
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    """Return a NumPy generator for what is drawn once, when a circuit is built."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode())])))
+
+
+@kernel
+def step_key(key, step):
+    """Return the 64-bit key of one step of a stream."""
+    z = np.uint64(key) + np.uint64(step) * _GOLDEN
+    z = (z ^ (z >> _S30)) * _MIX1
+    z = (z ^ (z >> _S27)) * _MIX2
+    return z ^ (z >> _S31)
+
+
+@kernel
+def hash32(key_low, key_high, lane):
+    """Return 32 random bits for a lane of a step; all three are uint32."""
+    x = _U(lane ^ key_low)
+    x = _U(x ^ (x >> _SHIFT16))
+    x = _U(x * _MULTIPLY1)
+    x = _U(x ^ key_high)
+    x = _U(x ^ (x >> _SHIFT15))
+    x = _U(x * _MULTIPLY2)
+    return _U(x ^ (x >> _SHIFT16))
+
+
+@kernel
+def key_words(key):
+    """Split a 64-bit key into two uint32."""
+    return _U(key & np.uint64(0xFFFFFFFF)), _U(key >> _S32)
+
+
+@kernel
+def uniform(key, lane):
+    """Return one number in [0, 1) for a lane of a step, with 32 random bits."""
+    low, high = key_words(key)
+    return hash32(low, high, _U(lane)) * _TO_UNIT

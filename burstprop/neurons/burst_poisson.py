@@ -1,0 +1,259 @@
+"""The Burst-Poisson pyramidal neuron: the soma decides on events, a coin whose bias is the dendrite's on bursts.
+
+As `burstprop.neurons.pyramidal` without the dendrite-to-soma current, the dendritic nonlinearity and the
+back-propagating spike (voltages in mV, currents in pA, times in ms, conductances in units of the leak C/tau)::
+
+    C_s dV_s/dt = -(C_s/tau_s)(V_s - E_L) + w_s + I_syn,s + I_s
+    C_d dV_d/dt = -(C_d/tau_d)(V_d - E_L) + a_w w_d + I_syn,d + I_d
+    tau_ws dw_s/dt = -w_s ; tau_wd dw_d/dt = (V_d - E_L) - w_d ; tau_th dth/dt = th_0 - th
+
+V_s > th outside the refractory period is an *event*: a spike, V_s <- V_r, th += dth, w_s += b_ws, refractory for 20 ms
+(the voltage goes on integrating, only spiking is barred). With probability f(V_d) = 1/(1 + exp(-(V_d - E_d)/D_d)), V_d
+at the end of this step, a second spike follows after 5 ms + Uniform(0, 10) ms; it restarts the 20 ms and changes
+nothing else.
+
+The departure on the driving force of dendritic synapses is the same as in the two-compartment neuron and has the same
+name, ``dendritic_driving_force`` ("own" by default, "somatic" in the circuits of the paper).
+
+Source: Payeur et al. (2021), Nature Neuroscience 24, Methods, "Spiking XOR gate"; doi:10.1038/s41593-021-00857-x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from burstprop.errors import BurstpropError
+from burstprop.neurons.functions import sigmoid
+from burstprop.neurons.model import FLOOR, NeuronModel
+from burstprop.neurons.pyramidal import DRIVING_FORCES
+from burstprop.parameters import quantity, validate
+
+
+class BurstPoissonState(NamedTuple):
+    """Variables of one neuron: mV, pA (w_s), leak units (g), steps left (refractory, burst_in; burst_in idles at -1)."""
+
+    v_s: float
+    v_d: float
+    w_s: float
+    w_d: float
+    th: float
+    g_s_exc: float
+    g_s_inh: float
+    g_d_exc: float
+    g_d_inh: float
+    refractory: float
+    burst_in: float
+
+
+class BurstPoissonConstants(NamedTuple):
+    """What one step needs, per step of dt."""
+
+    e_l: float
+    e_exc: float
+    e_inh: float
+    leak_s: float
+    leak_d: float
+    dt_c_s: float
+    dt_c_d: float
+    w_d_d: float
+    e_d: float
+    inv_d_d: float
+    decay_ws: float
+    relax_wd: float
+    relax_th: float
+    th_0: float
+    decay_exc: float
+    decay_inh: float
+    floor: float
+    one: float
+    zero: float
+    own: float
+    v_r: float
+    b_ws: float
+    dth: float
+    refractory_steps: float
+    burst_first: float
+    burst_span: float
+
+
+class BurstPoissonDrive(NamedTuple):
+    """Injected current in pA."""
+
+    soma: float
+    dendrite: float
+
+
+@dataclass(frozen=True)
+class BurstPoissonNeuron(NeuronModel):
+    """Burst-Poisson pyramidal neuron; the defaults are those of the XOR circuit of Payeur et al. (2021).
+
+    Every quantity takes one number, or an array of shape (n,) with one number per neuron.
+    """
+
+    e_l: float = quantity(-70.0, "mV", "resting potential", per_neuron=True)
+    v_r: float = quantity(-70.0, "mV", "somatic reset", per_neuron=True)
+    th_0: float = quantity(-50.0, "mV", "resting threshold", per_neuron=True)
+    tau_th: float = quantity(27.0, "ms", "relaxation of the threshold", low=0, open_low=True, per_neuron=True)
+    dth: float = quantity(2.0, "mV", "rise of the threshold at an event", low=0, per_neuron=True)
+    c_s: float = quantity(370.0, "pF", "somatic capacitance", low=0, open_low=True, per_neuron=True)
+    tau_s: float = quantity(
+        16.0, "ms", "somatic membrane time constant", low=0, open_low=True, per_neuron=True
+    )
+    tau_ws: float = quantity(
+        100.0, "ms", "decay of the somatic adaptation", low=0, open_low=True, per_neuron=True
+    )
+    b_ws: float = quantity(-200.0, "pA", "somatic adaptation added by an event", high=0, per_neuron=True)
+    c_d: float = quantity(170.0, "pF", "dendritic capacitance", low=0, open_low=True, per_neuron=True)
+    tau_d: float = quantity(
+        7.0, "ms", "dendritic membrane time constant", low=0, open_low=True, per_neuron=True
+    )
+    tau_wd: float = quantity(30.0, "ms", "dendritic adaptation", low=0, open_low=True, per_neuron=True)
+    a_w: float = quantity(-13.0, "nS", "strength of the dendritic adaptation", high=0, per_neuron=True)
+    e_d: float = quantity(-57.0, "mV", "dendritic voltage at burst probability 1/2", per_neuron=True)
+    d_d: float = quantity(
+        6.0, "mV", "width of the burst-probability curve", low=0, open_low=True, per_neuron=True
+    )
+    refractory_ms: float = quantity(20.0, "ms", "refractory period after a spike", low=0, per_neuron=True)
+    burst_first_ms: float = quantity(
+        5.0, "ms", "shortest interval to the second spike", low=0, per_neuron=True
+    )
+    burst_span_ms: float = quantity(10.0, "ms", "spread of that interval", low=0, per_neuron=True)
+    e_exc: float = quantity(0.0, "mV", "reversal potential of excitation", per_neuron=True)
+    e_inh: float = quantity(-80.0, "mV", "reversal potential of inhibition", per_neuron=True)
+    tau_exc: float = quantity(5.0, "ms", "decay of excitation", low=0, open_low=True, per_neuron=True)
+    tau_inh: float = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
+    v_start: float = quantity(-70.0, "mV", "mean somatic potential at the start", per_neuron=True)
+    v_start_sd: float = quantity(5.0, "mV", "spread of the somatic potential at the start", low=0)
+    dendritic_driving_force: str = "own"
+
+    State = BurstPoissonState
+    Constants = BurstPoissonConstants
+    Drive = BurstPoissonDrive
+    receptors = {  # noqa: RUF012
+        "soma_exc": "g_s_exc",
+        "soma_inh": "g_s_inh",
+        "dendrite_exc": "g_d_exc",
+        "dendrite_inh": "g_d_inh",
+    }
+    voltages = ("v_s", "v_d")
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        validate(self)
+        if self.dendritic_driving_force not in DRIVING_FORCES:
+            raise BurstpropError(
+                f"BurstPoissonNeuron.dendritic_driving_force = {self.dendritic_driving_force!r}: give 'own' (the "
+                "dendrite's voltage, the physical one) or 'somatic' (the published program's)"
+            )
+        longest = np.max(self.burst_first_ms + np.asarray(self.burst_span_ms) - self.refractory_ms)
+        if longest > 0:
+            raise BurstpropError(
+                f"BurstPoissonNeuron: burst_first_ms + burst_span_ms exceeds refractory_ms by {longest:g} ms: the second "
+                "spike must come while the neuron is refractory; lengthen refractory_ms"
+            )
+
+    def constants(self, dt: float) -> BurstPoissonConstants:
+        """Return what one step of ``dt`` ms needs."""
+        return BurstPoissonConstants(
+            e_l=self.e_l,
+            e_exc=self.e_exc,
+            e_inh=self.e_inh,
+            leak_s=dt / self.tau_s,
+            leak_d=dt / self.tau_d,
+            dt_c_s=dt / self.c_s,
+            dt_c_d=dt / self.c_d,
+            w_d_d=dt * self.a_w / self.c_d,
+            e_d=self.e_d,
+            inv_d_d=1.0 / self.d_d,
+            decay_ws=np.exp(-dt / self.tau_ws),
+            relax_wd=dt / self.tau_wd,
+            relax_th=dt / self.tau_th,
+            th_0=self.th_0,
+            decay_exc=np.exp(-dt / self.tau_exc),
+            decay_inh=np.exp(-dt / self.tau_inh),
+            floor=FLOOR,
+            one=1.0,
+            zero=0.0,
+            own=float(self.dendritic_driving_force == "own"),
+            v_r=self.v_r,
+            b_ws=self.b_ws,
+            dth=self.dth,
+            refractory_steps=np.round(self.refractory_ms / dt),
+            burst_first=np.round(self.burst_first_ms / dt),
+            burst_span=np.round(self.burst_span_ms / dt),
+        )
+
+    def initial(self, n: int, rng: np.random.Generator, dt: float) -> BurstPoissonState:
+        """Return the state at t = 0: V_s normal around ``v_start``, the rest at rest (w_d 0.1 mV)."""
+        return BurstPoissonState(
+            v_s=self.v_start + self.v_start_sd * rng.standard_normal(n),
+            v_d=self.e_l,
+            w_s=0.0,
+            w_d=0.1,
+            th=self.th_0,
+            g_s_exc=0.0,
+            g_s_inh=0.0,
+            g_d_exc=0.0,
+            g_d_inh=0.0,
+            refractory=0.0,
+            burst_in=-1.0,
+        )
+
+    @staticmethod
+    def step(s, i, c):
+        """Advance by one step."""
+        v_s = s.v_s + i.soma * c.dt_c_s
+        v_d = s.v_d + i.dendrite * c.dt_c_d
+        v_syn = v_d if c.own > c.zero else v_s
+        new_v_s = (
+            v_s
+            + c.leak_s * ((c.e_l - v_s) + s.g_s_exc * (c.e_exc - v_s) + s.g_s_inh * (c.e_inh - v_s))
+            + c.dt_c_s * s.w_s
+        )
+        new_v_d = (
+            v_d
+            + c.leak_d * ((c.e_l - v_d) + s.g_d_exc * (c.e_exc - v_syn) + s.g_d_inh * (c.e_inh - v_syn))
+            + c.w_d_d * s.w_d
+        )
+        return BurstPoissonState(
+            new_v_s,
+            new_v_d,
+            s.w_s * c.decay_ws + c.floor,
+            s.w_d + c.relax_wd * ((new_v_d - c.e_l) - s.w_d),
+            s.th + c.relax_th * (c.th_0 - s.th),
+            s.g_s_exc * c.decay_exc + c.floor,
+            s.g_s_inh * c.decay_inh + c.floor,
+            s.g_d_exc * c.decay_exc + c.floor,
+            s.g_d_inh * c.decay_inh + c.floor,
+            max(s.refractory - c.one, c.zero),
+            max(s.burst_in - c.one, -c.one),
+        )
+
+    @staticmethod
+    def margin(s, c):
+        """Return a negative number at an event (over threshold, not refractory) and when the second spike is due."""
+        event = s.th - s.v_s if s.refractory <= c.zero else c.one
+        return event if s.burst_in != c.zero else -c.one
+
+    @staticmethod
+    def spike(s, c, u1, u2):
+        """Fire the due second spike, or an event that schedules one with probability f(V_d)."""
+        second = s.burst_in == c.zero
+        bursts = u1 < sigmoid((s.v_d - c.e_d) * c.inv_d_d)
+        wait = c.burst_first + np.floor(u2 * (c.burst_span + c.one))
+        return BurstPoissonState(
+            s.v_s if second else c.v_r,
+            s.v_d,
+            s.w_s if second else s.w_s + c.b_ws,
+            s.w_d,
+            s.th if second else s.th + c.dth,
+            s.g_s_exc,
+            s.g_s_inh,
+            s.g_d_exc,
+            s.g_d_inh,
+            c.refractory_steps,
+            -c.one if second else (wait if bursts else -c.one),
+        )

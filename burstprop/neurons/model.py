@@ -1,0 +1,102 @@
+"""What a neuron model must give, so that a circuit can run it at full speed.
+
+A model is a frozen dataclass of parameters (`burstprop.parameters.quantity` fields) that derives from `NeuronModel`
+and names
+
+``State``
+    a NamedTuple of floats: the variables of one neuron, conductances included;
+``Constants``
+    a NamedTuple of floats: what the step needs, made from the parameters by ``constants(dt)``;
+``Drive``
+    a NamedTuple of floats: one injected current (pA) per compartment that current can be injected into;
+``receptors``
+    receptor name -> field of State that a synaptic weight is added to, for example ``{"soma_exc": "g_exc"}``;
+``voltages``
+    the fields of State that are membrane potentials, the somatic one first.
+
+and three pure functions of one neuron, as static methods, compiled by numba into the time loop:
+
+``step(state, drive, c) -> State``
+    one time step. ``drive`` is the current injected at the end of the previous step.
+``margin(state, c) -> float``
+    distance to a spike after the step: negative where the neuron spikes.
+``spike(state, c, u1, u2) -> State``
+    the reset. ``u1``, ``u2`` are uniform in [0, 1), new at every spike.
+
+All numbers in them must stay of the type of the state (float32 unless asked otherwise): a literal such as ``0.5`` is
+a float64 and slows the loop by a factor of two, so write it as a field of ``Constants``. A conditional expression is
+fine, an ``if`` statement is slow. `sigmoid` and `exponential` are fast and keep the type.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from numba.extending import overload
+
+from burstprop.engine.kernel import OPTIONS, kernel
+
+FLOOR = 1e-30
+"""Added to a decaying variable in every step. Without it a conductance that receives nothing becomes a denormal number
+after 450 ms, which slows the loop up to 80 times; with it, it ends near 1e-28, far below the resolution of a voltage."""
+
+_model_of_state: dict[type, type] = {}
+
+
+class NeuronModel:
+    """Base of all neuron models; see the module's text for what a model gives."""
+
+    State: ClassVar[Any]
+    Constants: ClassVar[Any]
+    Drive: ClassVar[Any]
+    receptors: ClassVar[dict[str, str]]
+    voltages: ClassVar[tuple[str, ...]]
+
+    constants: Any
+    initial: Any
+    step: ClassVar[Any]
+    margin: ClassVar[Any]
+    spike: ClassVar[Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let the compiled loop find the model's functions by the type of its State."""
+        super().__init_subclass__(**kwargs)
+        if "State" in cls.__dict__:
+            _model_of_state[cls.State] = cls
+
+
+def step(state, drive, c):
+    """Advance one neuron by one step: the ``step`` of the model that ``state`` belongs to."""
+    return _model_of_state[type(state)].step(state, drive, c)
+
+
+def margin(state, c):
+    """Return the distance of one neuron to a spike: the ``margin`` of the model that ``state`` belongs to."""
+    return _model_of_state[type(state)].margin(state, c)
+
+
+def spike(state, c, u1, u2):
+    """Reset one neuron: the ``spike`` of the model that ``state`` belongs to."""
+    return _model_of_state[type(state)].spike(state, c, u1, u2)
+
+
+def _compiled(state: Any, name: str) -> Any:
+    return kernel(getattr(_model_of_state[state.instance_class], name))
+
+
+@overload(step, jit_options=OPTIONS)
+def _step_overload(state, drive, c):
+    function = _compiled(state, "step")
+    return lambda state, drive, c: function(state, drive, c)
+
+
+@overload(margin, jit_options=OPTIONS)
+def _margin_overload(state, c):
+    function = _compiled(state, "margin")
+    return lambda state, c: function(state, c)
+
+
+@overload(spike, jit_options=OPTIONS)
+def _spike_overload(state, c, u1, u2):
+    function = _compiled(state, "spike")
+    return lambda state, c, u1, u2: function(state, c, u1, u2)
