@@ -167,9 +167,8 @@ def _watched(board: str, show: Callable[[float], None]) -> Iterator[Callable[[in
 def _ended_quietly(outcomes: Any) -> Generator[Outcome, None, None]:
     """Pass on what arrives; when closed early, end the pool without joblib's advice about closing early."""
     try:
-        for (
-            outcome
-        ) in outcomes:  # not `yield from`, which would close the pool before the warning is silenced
+        # Not `yield from`, which would close the pool before the warning is silenced.
+        for outcome in outcomes:  # noqa: UP028
             yield outcome
     finally:
         with warnings.catch_warnings():
