@@ -87,7 +87,8 @@ class Plan:
         network["layers"] = list(network["layers"])
         network["input_shape"] = list(network["input_shape"])
         mine = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "setting"}
-        return {**mine, "setting": setting, "rule_settings": self.setting.rule.describe(), "network": network}
+        rule = {f.name: getattr(self.setting.rule, f.name) for f in dataclasses.fields(self.setting.rule)}
+        return {**mine, "setting": setting, "rule_settings": rule, "network": network}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Plan:
