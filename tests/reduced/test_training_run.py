@@ -1,0 +1,386 @@
+"""Training: a run is a function of its plan, however it is cut into pieces, and says when it is not well."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from image_folders import imagenet_layout
+
+from burstprop.cli import main
+from burstprop.errors import BurstpropError, Diverged
+from burstprop.reduced import health
+from burstprop.reduced.checkpoint import load_checkpoint, save_checkpoint
+from burstprop.reduced.data import Augmentation, open_dataset
+from burstprop.reduced.evaluation import class_frame, evaluate, evaluate_checkpoint
+from burstprop.reduced.journal import read_log
+from burstprop.reduced.networks import build_network
+from burstprop.reduced.plan import Plan, differences
+from burstprop.reduced.settings import setting
+from burstprop.reduced.training import Options, Stopped, Trainer, train
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Sums in one order, so that runs can be compared bit for bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Digits with an augmentation, so that its stream takes part in what is compared."""
+    return dataclasses.replace(open_dataset("digits"), augmentation=Augmentation(padding=1))
+
+
+def plan(rule: str = "burstprop", epochs: int = 2, seed: int = 3, name: str = "default", **changes) -> Plan:
+    return Plan(rule, dataclasses.replace(setting(rule, "digits", name), epochs=epochs, **changes), seed)
+
+
+def same_weights(one: dict, two: dict) -> bool:
+    return all(torch.equal(value, two["network"][name]) for name, value in one["network"].items())
+
+
+def test_digits_are_learned(digits):
+    result = train(plan("backprop", epochs=20), open_dataset("digits"))
+    assert result["test_error_percent"] < 6
+    assert result["validation_error_percent"] < 8
+    assert set(result) >= {"rule", "dataset", "epochs", "seconds", "checkpoint", "test_error_percent"}
+
+
+def test_same_seed_same_bits_and_another_seed_other_bits(digits, tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        train(plan(seed=seed, epochs=1), digits, tmp_path / name)
+    a, b, c = (load_checkpoint(tmp_path / name) for name in "abc")
+    assert same_weights(a, b)
+    assert not same_weights(a, c)
+
+
+@pytest.mark.parametrize("rule", ["burstprop", "node_perturbation"])
+def test_stopped_anywhere_and_resumed_gives_the_same_bits(digits, tmp_path, rule, monkeypatch):
+    """Stop after 17 steps of the first epoch and again after 5 of the second; node perturbation draws noise too."""
+    whole = train(plan(rule), digits, tmp_path / "whole")
+    step = Trainer._step
+    for stop_at in ((0, 17), (1, 5)):
+
+        def asked_to_stop(trainer, batch, stop_at=stop_at):
+            step(trainer, batch)
+            trainer.stop = (trainer.epoch, trainer.step + 1) == stop_at
+
+        monkeypatch.setattr(Trainer, "_step", asked_to_stop)
+        with pytest.raises(Stopped, match=f"epoch {stop_at[0] + 1}, after {stop_at[1]} of 40 steps"):
+            train(plan(rule), digits, tmp_path / "cut", resume=True)
+    monkeypatch.undo()
+    resumed = train(plan(rule), digits, tmp_path / "cut", resume=True)
+    one, two = load_checkpoint(tmp_path / "whole"), load_checkpoint(tmp_path / "cut")
+    assert same_weights(one, two)
+    for a, b in zip(one["optimizer"]["state"].values(), two["optimizer"]["state"].values(), strict=True):
+        assert torch.equal(a["momentum_buffer"], b["momentum_buffer"])
+    timing = ("seconds", "images_per_second")
+    for a, b in zip(one["history"], two["history"], strict=True):
+        assert {k: v for k, v in a.items() if k not in timing} == {
+            k: v for k, v in b.items() if k not in timing
+        }
+    assert resumed["test_error_percent"] == whole["test_error_percent"]
+
+
+COMMAND = [
+    sys.executable, "-m", "burstprop", "train", "--rule", "burstprop", "--epochs", "30", "--threads", "1", "--json",
+    "--no-layers", "--checkpoint-minutes", "0.0005",
+]  # fmt: skip
+
+
+def start(out: Path, *more: str) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*COMMAND, "--out", str(out), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def wait_for_epoch(out: Path, process: subprocess.Popen) -> None:
+    """Wait until the log holds an epoch that is not the last."""
+    for _ in range(1200):
+        log = out / "log.jsonl"
+        if log.exists() and '"event": "epoch"' in log.read_text():
+            return
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    raise AssertionError("no epoch within 24 s")
+
+
+def test_ctrl_c_and_kill_and_resume_give_the_same_bits(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = start(whole)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    straight = json.loads(output)
+
+    process = start(killed)
+    wait_for_epoch(killed, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped by Ctrl-C" in errors
+    assert "--resume" in errors
+    assert "Traceback" not in errors
+    first = load_checkpoint(killed)
+    assert 0 < first["epoch"] * 40 + first["step"] < 30 * 40
+
+    process = start(killed, "--resume")
+    time.sleep(0.1)
+    while load_checkpoint(killed)["seconds"] <= first["seconds"] and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=60)
+
+    process = start(killed, "--resume")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    resumed = json.loads(output)
+    assert same_weights(load_checkpoint(whole), load_checkpoint(killed))
+    for name in ("test_error_percent", "validation_error_percent", "train_error_percent"):
+        assert resumed[name] == straight[name]
+    assert read_log(killed)["epoch"].tolist() == list(range(1, 31))  # no epoch twice, none missing
+    assert (
+        json.loads((killed / "result.json").read_text())["test_error_percent"]
+        == straight["test_error_percent"]
+    )
+    assert not list(killed.glob(".*partial*"))
+
+
+def test_resume_refuses_another_plan(digits, tmp_path):
+    train(plan(epochs=1), digits, tmp_path)
+    with pytest.raises(BurstpropError, match="already holds a run"):
+        train(plan(epochs=1), digits, tmp_path)
+    with pytest.raises(BurstpropError, match=r"seed: 3 there, 4 here"):
+        train(plan(epochs=1, seed=4), digits, tmp_path, resume=True)
+    fewer = dataclasses.replace(digits, train=digits.train.select(torch.arange(100).numpy()))
+    with pytest.raises(BurstpropError, match="give the same data"):
+        train(plan(epochs=1), fewer, tmp_path, resume=True)
+
+
+def test_plan_survives_its_record():
+    for rule in ("burstprop", "burstccn", "feedback_alignment"):
+        for dataset in ("digits", "mnist", "cifar10", "imagenet"):
+            for name in ("default", "published"):
+                before = Plan(rule, setting(rule, dataset, name), seed=5, validation_fraction=0.2)
+                after = Plan.from_record(json.loads(json.dumps(before.record())))
+                assert after == before
+                assert differences(after.record(), before.record()) == []
+
+
+def test_checkpoint_damaged_or_foreign(tmp_path):
+    with pytest.raises(BurstpropError, match="there is no checkpoint"):
+        load_checkpoint(tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"nonsense")
+    with pytest.raises(BurstpropError, match="no sound checkpoint"):
+        load_checkpoint(path)
+    torch.save({"weights": torch.ones(2)}, path)
+    with pytest.raises(BurstpropError, match="no checkpoint of `burstprop train`"):
+        load_checkpoint(path)
+
+    class Code:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
+    torch.save({"format": 1, "plan": Code()}, path)
+    with pytest.raises(BurstpropError, match="no sound checkpoint"):
+        load_checkpoint(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    content = dict.fromkeys(
+        ("plan", "network", "optimizer", "epoch", "step", "log_bytes", "history", "seconds"), 0
+    )
+    save_checkpoint(path, content)
+
+    def fail(content, file):
+        Path(file).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(BurstpropError, match="No space left"):
+        save_checkpoint(path, {**content, "epoch": 1})
+    monkeypatch.undo()
+    assert load_checkpoint(path)["epoch"] == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_divergence_says_where_and_what_to_do(digits, tmp_path):
+    trainer = Trainer(plan("backprop"), digits)
+    with torch.no_grad():
+        trainer.network.layers()[1].weight[0, 0] = float("nan")
+    with pytest.raises(Diverged) as caught:
+        trainer.run()
+    text = str(caught.value)
+    assert "no number in epoch 1, step 1" in text
+    assert "weight" in text
+    assert "lower the learning rate" in text
+
+
+def test_published_setting_kills_output_units_and_says_so(digits, tmp_path, caplog):
+    """The published start (output gain 3.6) throws output units into saturation, whatever the rule."""
+    train(plan("backprop", epochs=3, name="published"), open_dataset("digits"), tmp_path)
+    log = read_log(tmp_path, "warning")
+    assert log["message"].str.contains("output units are dead").any()
+    layers = read_log(tmp_path, "layer")
+    assert layers.loc[layers["layer"] == "output", "dead_units"].max() >= 1
+    assert any("output units are dead" in record.getMessage() for record in caplog.records)
+
+
+def test_dead_units_by_hand():
+    rates = torch.tensor([[0.5, 1e-4, 0.9995, 1e-4], [0.2, 2e-4, 0.9999, 0.3]])
+    assert health.dead(rates, rectified=False).tolist() == [False, True, True, False]
+    maps = torch.zeros(2, 3, 4, 4)
+    maps[1, 1, 3, 3] = 0.1
+    assert health.dead(maps, rectified=True).tolist() == [True, False, True]
+
+
+def test_loss_that_grows_is_named(digits):
+    trainer = Trainer(plan("backprop"), digits)
+    line = {"train_loss": 2.0}
+    found = health.warnings(trainer.network, trainer.test_loaders["validation"], line, first_loss=1.0)
+    assert any("the loss grows: 2 in this epoch, 1 in the first batch" in text for text in found)
+    assert (
+        health.warnings(trainer.network, trainer.test_loaders["validation"], {"train_loss": 1.0}, 1.0) == []
+    )
+
+
+def test_evaluation_counts_by_hand(digits):
+    network = build_network(plan("backprop").network(digits), "backprop", seed=0)
+    trainer = Trainer(plan("backprop"), digits)
+    score = evaluate(network, trainer.test_loaders["test"])
+    images = (digits.test.images.float() / 255 - digits.mean[0]) / digits.sd[0]
+    guess = network(images).argmax(1)
+    assert score.images == 359
+    assert score.error_percent == pytest.approx(100 * float((guess != digits.test.labels).double().mean()))
+    frame = class_frame(score, digits.classes)
+    assert frame["images"].sum() == 359
+    assert (frame["images"] * frame["error_percent"]).sum() / 359 == pytest.approx(score.error_percent)
+    for row, label in enumerate(digits.test.labels.unique()):
+        taken = guess[digits.test.labels == label]
+        assert score.confusion[row].tolist() == torch.bincount(taken, minlength=10).tolist()
+
+
+def test_eval_of_a_run_agrees_with_its_result(tmp_path, capsys):
+    assert main(["train", "--epochs", "2", "--out", str(tmp_path / "run"), "--json", "--quiet"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["checkpoint"] == str(tmp_path / "run" / "checkpoint.pt")
+    assert main(["eval", str(tmp_path / "run"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["error_percent"] == result["test_error_percent"]
+    tested, _ = evaluate_checkpoint(tmp_path / "run", None, "validation")
+    assert tested["error_percent"] == result["validation_error_percent"]
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    assert "most_often_taken_for" in capsys.readouterr().out
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["seed"] == 1
+    assert record["parameters"]["rule"] == "burstprop"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--rule", "burstprp"], "did you mean"),
+        (["--dataset", "mnist"], "needs its data folder"),
+        (["--dataset", "mnist", "--data", "nowhere"], "does not exist"),
+        (["--set", "learning=3"], "no field 'learning'"),
+        (["--set", "lr=-1"], "must be above 0"),
+        (["--set-rule", "p0=7"], "p0"),
+        (["--resume"], "give --out DIR"),
+        (["--setting", "other"], "published"),
+        (["--precision", "float8"], "float32, bfloat16"),
+        (["--device", "tpu"], "give auto, cpu, cuda"),
+        (["--checkpoint-minutes", "0"], "must be above 0 min"),
+        (["--validation-fraction", "1"], "validation_fraction = 1"),
+        (["--rule", "nofile.py:MyRule"], "there is no file"),
+        (["--network", "imagenet"], "imagenet"),
+    ],
+)
+def test_bad_use_says_what_and_exits_2(words, says, capsys):
+    assert main(["train", *words]) == 2
+    assert says in capsys.readouterr().err
+
+
+RULE = '''
+from dataclasses import dataclass
+
+from burstprop.reduced.rules import Rule
+
+
+@dataclass(frozen=True)
+class Mine(Rule):
+    """Backpropagation, by another name."""
+'''
+
+
+def test_a_rule_of_ones_own_trains_by_its_name(tmp_path, capsys, digits):
+    (tmp_path / "mine.py").write_text(RULE)
+    name = f"{tmp_path / 'mine.py'}:Mine"
+    assert (
+        main(["train", "--rule", name, "--epochs", "2", "--json", "--quiet", "--out", str(tmp_path / "run")])
+        == 0
+    )
+    mine = json.loads(capsys.readouterr().out)
+    assert mine["rule"] == name
+    assert main(["train", "--rule", "backprop", "--epochs", "2", "--json", "--quiet"]) == 0
+    backprop = json.loads(capsys.readouterr().out)
+    assert mine["test_error_percent"] == backprop["test_error_percent"]
+    assert main(["eval", str(tmp_path / "run"), "--json"]) == 0
+
+
+def test_tensorboard_log(digits, tmp_path):
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    history: list[dict] = []
+    train(plan(epochs=2), digits, tmp_path, options=Options(tensorboard=True), history=history)
+    events = board.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    scalars = events.Scalars("validation_error_percent")
+    assert [s.step for s in scalars] == [1, 2]
+    assert scalars[1].value == pytest.approx(history[1]["validation_error_percent"])
+
+
+def test_mixed_precision_trains(digits):
+    history: list[dict] = []
+    train(dataclasses.replace(plan(epochs=2), precision="bfloat16"), digits, history=history)
+    assert history[1]["train_loss"] < history[0]["train_loss"]
+
+
+def test_whole_pipeline_on_an_imagenet_folder_at_224(tmp_path, capsys, caplog):
+    """Files, workers, crops of random area, the seven-layer network, a broken image, checkpoint, resume, eval."""
+    folder = imagenet_layout(tmp_path / "imagenet", classes=3, train=7, val=3)
+    broken = folder / "train" / "n00000002" / "n00000002_1.JPEG"
+    broken.write_bytes(broken.read_bytes()[:400])
+    common = [
+        "train", "--rule", "burstprop", "--dataset", "imagenet", "--data", str(folder), "--epochs", "1", "--quiet",
+        "--set", "batch_size=6", "--workers", "1",
+    ]  # fmt: skip
+    assert main(common) == 2
+    assert str(broken) in capsys.readouterr().err
+    out = str(tmp_path / "run")
+    assert main([*common, "--on-broken-image", "skip", "--out", out, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["broken_images"] == 1
+    named = read_log(out, "broken_image")
+    assert named["path"].tolist() == [str(broken)]
+    assert any(str(broken) in record.getMessage() for record in caplog.records)
+    content = load_checkpoint(Path(out))
+    assert content["plan"]["network"]["layers"][0]["kernel"] == 9
+    assert content["network"]["body.0.weight"].shape == (48, 3, 9, 9)
+    assert main(["eval", out, "--data", str(folder), "--json", "--workers", "0", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["error_percent"] == result["test_error_percent"]
