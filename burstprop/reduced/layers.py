@@ -10,17 +10,25 @@ Under autocast the forward product and all sweeps run in the lower precision, th
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced.messages import Message, deliver
 from burstprop.reduced.rules.base import Activity, Arrival, Rule
 from burstprop.reduced.units import output_rates, units
+
+
+def without_autocast(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:
+    """Return the context in which products keep the precision of their operands."""
+    device = tensor.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else contextlib.nullcontext()
 
 
 class _RuleFunction(torch.autograd.Function):
@@ -30,15 +38,15 @@ class _RuleFunction(torch.autograd.Function):
     def forward(ctx: Any, layer: RuleLayer, inputs: Tensor, weight: Tensor, bias: Tensor, *more: Tensor) -> Tensor:
         dtype = layer.compute_dtype(inputs)
         ctx.layer, ctx.message, ctx.noise, ctx.disturbed = layer, None, None, None
-        with torch.autocast(inputs.device.type, enabled=False):
+        with without_autocast(inputs):
             inputs = inputs.to(dtype)
             rates = layer.drive(inputs, weight.to(dtype), bias.to(dtype))
-            if layer.rule.passes == 2 and layer.training:
-                ctx.noise = layer.rule.disturb(rates[len(rates) // 2 :])
-            if not layer.is_output:
-                layer.units.rate_(rates)
-            elif ctx.noise is not None:
-                ctx.disturbed = rates[len(rates) // 2 :].clone()
+        if layer.rule.passes == 2 and layer.training:
+            ctx.noise = layer.rule.disturb(rates[len(rates) // 2 :])
+        if not layer.is_output:
+            layer.units.rate_(rates)
+        elif ctx.noise is not None:
+            ctx.disturbed = rates[len(rates) // 2 :].clone()
         ctx.save_for_backward(inputs, rates, weight, *more)
         return rates
 
@@ -50,11 +58,10 @@ class _RuleFunction(torch.autograd.Function):
         inputs, rates, weight, *more = ctx.saved_tensors
         if message is None:
             message = layer.message_of_plain_loss(error)
-        shape, rows = inputs.shape, len(inputs)
+        shape = inputs.shape
         if ctx.noise is not None:
-            rows //= 2
-        with torch.autocast(inputs.device.type, enabled=False):
-            inputs, rates = inputs[:rows], rates[:rows]
+            inputs, rates = inputs[: len(inputs) // 2], rates[: len(rates) // 2]
+        with without_autocast(inputs):
             if layer.is_output:
                 rates = output_rates(rates, layer.output)
             names = ("weight", *layer.feedback_names)
@@ -196,7 +203,7 @@ class Dense(RuleLayer):
 
     def drive(self, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Return the somatic inputs."""
-        return torch.addmm(bias, inputs, weight.t())
+        return functional.linear(inputs, weight, bias)
 
     def feed_back(self, signal: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
         """Return ``signal @ weight``."""

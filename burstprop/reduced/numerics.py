@@ -1,18 +1,95 @@
-"""Elementwise functions of the burst code, in a form that keeps the digits of small differences."""
+"""The burst code, elementwise, in a form that keeps the digits of small changes and is cheap.
+
+Float32 on the CPU goes through `burstprop.reduced.fused`, everything else through PyTorch's own operations.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from burstprop.reduced import fused
+from burstprop.reduced.units import Rectified, Sigmoid
 
-def sigmoid_change(base: Tensor, step: Tensor) -> Tensor:
-    """Return sigmoid(base + step) - sigmoid(base) to full relative precision.
 
-    Written as sign(h) s(max) s(-min) (1 - exp(-|h|)) with max and min of the two arguments: no term cancels, and no
-    exponential overflows, whatever the size of either argument.
+def burst_code(
+    units: Sigmoid | Rectified,
+    rates: Tensor,
+    arrived: Tensor,
+    error: Tensor,
+    scale: Tensor,
+    both: Tensor | None,
+    inhibition: Tensor | None = None,
+) -> Tensor:
+    """Return ``-scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e.
+
+    With T = tanh(u/2) and S = tanh(du/2), b = e (1 + T)/2 and b_t - b = b S (1 - T)/(1 + T S): two transcendental
+    functions, and no difference of nearly equal numbers unless |u| is large, where b_t - b itself is small. Where u and
+    du have opposite signs and both exceed 16, float32 sees no change.
+
+    Parameters
+    ----------
+    units : Sigmoid or Rectified
+        Their apical factor times ``arrived`` is u, times ``error`` is ``-scale du``.
+    rates, arrived, error : Tensor
+        e, b Y and ``-scale (b_t - b) Y`` (of the layer above), of one shape.
+    scale : Tensor
+        Without dimensions.
+    both : Tensor or None, 2 x shape of rates
+        Where to leave b and the result; None where b is not wanted.
+    inhibition : Tensor, optional
+        What is subtracted from u.
     """
-    end = base + step
-    change = torch.maximum(base, end).sigmoid_()
-    change *= torch.minimum(base, end, out=end).neg_().sigmoid_()
-    return change.mul_(torch.expm1(step.abs().neg_()).copysign_(step))
+    if inhibition is None and _fusible(rates, arrived, error):
+        change = torch.empty_like(rates) if both is None else both[1]
+        burst = rates.new_empty(0) if both is None else both[0]
+        fused.burst_code(
+            *(tensor.numpy().reshape(-1) for tensor in (arrived, error, rates)),
+            scale.numpy()[()],
+            units.name == "relu",
+            *(tensor.numpy().reshape(-1) for tensor in (burst, change)),
+        )
+        return change
+    back = -0.5 / scale
+    tilt = units.through_apical(rates, arrived.to(rates.dtype))
+    if inhibition is not None:
+        tilt -= inhibition
+    tilt.mul_(0.5).tanh_()
+    step = units.through_apical(rates, error.to(rates.dtype)).mul_(back).tanh_()
+    half = rates * 0.5
+    burst = torch.addcmul(half, half, tilt, out=None if both is None else both[0])
+    product = tilt.mul_(step)
+    step -= product
+    # 1 - eps keeps 0/0 away where both tanh are 1
+    product.mul_(1.0 - torch.finfo(rates.dtype).eps).add_(1.0).div_(-scale)
+    return torch.mul(step.div_(product), burst, out=None if both is None else both[1])
+
+
+def silent_code(
+    units: Sigmoid | Rectified, rates: Tensor, error: Tensor, scale: Tensor, baseline: float, ramp: bool
+) -> Tensor:
+    """Return ``-scale (b_t - p0 e) = -scale p0 e tanh(apic factor / p0)`` for ``error = -scale apic``.
+
+    ``baseline`` is p0; with ``ramp`` the factor of rectified units is min(e, 1)/e in place of 1/e.
+    """
+    if _fusible(rates, error):
+        change = torch.empty_like(rates)
+        fused.silent_code(
+            *(tensor.numpy().reshape(-1) for tensor in (error, rates)),
+            scale.numpy()[()],
+            scale.numpy().dtype.type(baseline),
+            units.name == "relu",
+            ramp,
+            change.numpy().reshape(-1),
+        )
+        return change
+    drive = units.through_apical(rates, error.to(rates.dtype))
+    if ramp and units.name == "relu":
+        drive.mul_(rates.clamp(max=1.0))
+    return drive.mul_(-1.0 / (scale * baseline)).tanh_().mul_(rates).mul_(scale * -baseline)
+
+
+def _fusible(*tensors: Tensor) -> bool:
+    return all(
+        tensor.device.type == "cpu" and tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in tensors
+    )

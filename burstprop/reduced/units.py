@@ -1,8 +1,9 @@
 """Units: how a somatic input becomes an event rate, and how an apical input is weighted by it.
 
-An event rate is dimensionless here. ``through_slope`` multiplies a signal by the slope of the rate; ``apical`` by the
-factor that makes the dendrite's burst probability, times the rate, change by that slope: 1 - e for sigmoid units
-(slope e (1 - e)), 1/e for rectified ones (slope 1).
+An event rate is dimensionless here. ``through_slope`` multiplies a signal by the slope of the rate; ``through_apical``
+by the factor that makes the dendrite's burst probability, times the rate, change by that slope: 1 - e for sigmoid units
+(slope e (1 - e)), 1/e for rectified ones (slope 1). A signal may have a further
+leading dimension.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class Sigmoid:
         return torch.ops.aten.sigmoid_backward(signal, rates)
 
     @staticmethod
-    def apical(rates: Tensor) -> Tensor:
-        """Return the dendritic factor 1 - e."""
-        return 1.0 - rates
+    def through_apical(rates: Tensor, signal: Tensor) -> Tensor:
+        """Return ``signal (1 - e)``."""
+        return torch.addcmul(signal, signal, rates, value=-1.0)
 
 
 class Rectified:
@@ -52,9 +53,9 @@ class Rectified:
         return torch.ops.aten.threshold_backward(signal, rates, 0)
 
     @staticmethod
-    def apical(rates: Tensor) -> Tensor:
-        """Return the dendritic factor [e > 0] / (e + 1e-8)."""
-        return (rates > 0).to(rates.dtype).div_(rates + TINY)
+    def through_apical(rates: Tensor, signal: Tensor) -> Tensor:
+        """Return ``signal [e > 0] / (e + 1e-8)``."""
+        return torch.ops.aten.threshold_backward(signal / (rates + TINY), rates.expand_as(signal), 0)
 
 
 class Softmax:

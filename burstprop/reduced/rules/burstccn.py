@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from burstprop.parameters import quantity
+from burstprop.reduced.numerics import silent_code
 from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 from burstprop.reduced.units import TINY
@@ -87,13 +88,9 @@ class BurstCCN(Rule):
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
         """Return -scale p0 e tanh(apic (1 - e)/p0)."""
-        rates, scale = activity.rates, activity.scale
-        factor = activity.layer.units.apical(rates)
-        if self.ramp and activity.layer.units.name == "relu":
-            factor.mul_(rates.clamp(max=1.0))
-        factor.mul_(arrival.error)
-        # tanh(x/c) c with c = -scale p0 ... : the sign and the scale of the error in one factor
-        return Signals(torch.tanh_(factor.mul_(-1.0 / (scale * self.p0))).mul_(rates).mul_(scale * -self.p0))
+        rates = activity.rates.to(activity.scale.dtype)
+        taught = silent_code(activity.layer.units, rates, arrival.error, activity.scale, self.p0, self.ramp)
+        return Signals(taught.to(activity.rates.dtype))
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Send -scale apic."""

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
-from burstprop.reduced.numerics import sigmoid_change
+from burstprop.reduced.numerics import burst_code
 from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 from burstprop.reduced.units import TINY
@@ -80,29 +80,27 @@ class Burstprop(Rule):
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
         """Return the change by the teacher, and b = p0 e with that change below it (twice the rows)."""
         rates = activity.rates
-        both, burst, taught = halves(rates)
-        torch.mul(rates, self.p0, out=burst)
-        torch.mul(arrival.error, self.p0, out=taught)
+        taught = arrival.error * self.p0
         if self.teacher == "cross_entropy":
             # p0 (t - e)/(e + 1e-8) e, at most (1 - p0)/kappa e; the error is -scale (t - e)
             taught.mul_(rates / (rates + TINY))
-            torch.maximum(taught, rates * (activity.scale * (-(1.0 - self.p0) / self.kappa)), out=taught)
-        return Signals(taught, both)
+            taught = torch.maximum(taught, rates * (activity.scale * (-(1.0 - self.p0) / self.kappa)))
+        return Signals(taught, torch.cat((rates * self.p0, taught)))
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
         """Return -scale (b_t - b), and b = p e with that below it (twice the rows)."""
-        rates, scale = activity.rates, activity.scale
-        factor = activity.layer.units.apical(rates)
-        base, kept = arrival.burst * factor, None
+        rates = activity.rates.to(activity.scale.dtype)
+        inhibition = before = None
         if self.recurrent:
             before = arrival.burst.sigmoid().mul_(rates)
-            base -= (before.movedim(1, -1) @ activity.weights["Z"].t()).movedim(-1, 1)
-            kept = (base.clone(), before)
-        step = factor.mul_(arrival.error).mul_(-1.0 / scale)
-        both, burst, taught = halves(rates)
-        torch.mul(sigmoid_change(base, step), rates, out=taught).mul_(-scale)
-        torch.mul(base.sigmoid_(), rates, out=burst)
-        return Signals(taught, both, kept=kept)
+            inhibition = (before.movedim(1, -1) @ activity.weights["Z"].t()).movedim(-1, 1)
+        both = None if activity.lowest else rates.new_empty((2, *rates.shape))
+        taught = burst_code(
+            activity.layer.units, rates, arrival.burst, arrival.error, activity.scale, both, inhibition
+        ).to(activity.rates.dtype)
+        return Signals(
+            taught, None if both is None else both.flatten(0, 1).to(taught.dtype), kept=(arrival.burst, inhibition, before)
+        )
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Send b and b_t - b down through Y in one product of twice the rows."""
@@ -115,8 +113,9 @@ class Burstprop(Rule):
     ) -> dict[str, Tensor]:
         """Y takes the forward weights' change; Z learns to cancel the dendritic potential."""
         learned = {"Y": gradient}
-        if signals.kept is not None:
-            potential, before = signals.kept
+        if "Z" in activity.weights:
+            arrived, inhibition, before = signals.kept
+            potential = activity.layer.units.through_apical(activity.rates, arrived) - inhibition
             potential, before = (signal.movedim(1, -1).flatten(0, -2) for signal in (potential, before))
             learned["Z"] = (potential.t() @ before).mul_(-activity.scale)
         return learned
@@ -128,9 +127,3 @@ class Burstprop(Rule):
     def rate(self, name: str, hidden_above: int) -> float:
         """Return the learning rate of a parameter; that of Z is a number of its own."""
         return self.recurrent_rate if name == "Z" else super().rate(name, hidden_above)
-
-
-def halves(rates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a new tensor of twice the rows of ``rates``, and its upper and lower half."""
-    both = rates.new_empty((2 * len(rates), *rates.shape[1:]))
-    return both, both[: len(rates)], both[len(rates) :]
