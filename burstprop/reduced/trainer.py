@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from burstprop.reduced.data.streams import words
 from burstprop.reduced.distributed import Group
 from burstprop.reduced.evaluation import BATCH, evaluate
 from burstprop.reduced.journal import Journal
-from burstprop.reduced.networks import build_network
+from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.plan import Plan, differences
 
 logger = logging.getLogger("burstprop")
@@ -116,6 +116,7 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.sums = _Sums.zero(device)
         self.journal = Journal(None)
+        self.after_epoch: Callable[[Network, int], None] | None = None
         self.stop = False
         self._saved = time.monotonic()
 
@@ -326,6 +327,8 @@ class Trainer:
                 self.network, self.test_loaders["validation"], line, self.first_loss
             ):
                 self._warn(warning)
+        if self.after_epoch is not None:
+            self.after_epoch(self.network, self.epoch)
 
     def _warn(self, message: str) -> None:
         """Log a warning; show it the first time."""

@@ -12,6 +12,7 @@ was not (with the same number of threads on the same kind of machine). The folde
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from burstprop.reduced.checkpoint import NAME
 from burstprop.reduced.data import ImageDataset
 from burstprop.reduced.distributed import Group
 from burstprop.reduced.journal import Journal
+from burstprop.reduced.networks import Network
 from burstprop.reduced.plan import Plan
 from burstprop.reduced.trainer import Options, Stopped, Trainer
 
@@ -38,6 +40,7 @@ def train(
     options: Options | None = None,
     group: Group | None = None,
     history: list[dict[str, Any]] | None = None,
+    after_epoch: Callable[[Network, int], None] | None = None,
 ) -> dict[str, Any]:
     """Train a network and return the result.
 
@@ -88,6 +91,7 @@ def train(
     resumed = resume and folder is not None and (folder / NAME).exists()
     kept = trainer.restore() if resumed else 0
     trainer.journal = Journal(folder if group.leads else None, kept, options.tensorboard, trainer.epoch)
+    trainer.after_epoch = after_epoch
     try:
         if resumed:
             trainer.journal.write("resume", after_epoch=trainer.epoch, after_step=trainer.step)

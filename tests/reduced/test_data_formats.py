@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from image_folders import imagenet_layout, write_idx
-
-torch = pytest.importorskip("torch")
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced.data import ImageFiles, ImagesInMemory, open_dataset

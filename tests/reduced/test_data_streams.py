@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
 from image_folders import imagenet_layout, photograph
-
-torch = pytest.importorskip("torch")
+from PIL import Image
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced.data import Augmentation, Loader, open_dataset

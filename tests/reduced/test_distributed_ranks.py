@@ -44,7 +44,7 @@ def launch(processes: int, out: Path, *more: str) -> dict:
 
 @pytest.mark.parametrize("rule", ["burstprop", "burstccn"])
 def test_two_ranks_equal_one_process(tmp_path, rule):
-    """1,259 training images in batches of 32: the last batch has 11, so the two shares are not equal there."""
+    """1,259 images in batches of 32: the last batch has 11, so the two shares are not equal there."""
     one = launch(1, tmp_path / "one", "--rule", rule)
     two = launch(2, tmp_path / "two", "--rule", rule, "--backend", "gloo")
     a, b = load_checkpoint(tmp_path / "one"), load_checkpoint(tmp_path / "two")

@@ -68,7 +68,7 @@ def test_same_seed_same_bits_and_another_seed_other_bits(digits, tmp_path):
 
 @pytest.mark.parametrize("rule", ["burstprop", "node_perturbation"])
 def test_stopped_anywhere_and_resumed_gives_the_same_bits(digits, tmp_path, rule, monkeypatch):
-    """Stop after 17 steps of the first epoch and again after 5 of the second; node perturbation draws noise too."""
+    """Stop after 17 steps of the first epoch and 5 of the second; node perturbation draws noise too."""
     whole = train(plan(rule), digits, tmp_path / "whole")
     step = Trainer._step
     for stop_at in ((0, 17), (1, 5)):
@@ -95,8 +95,8 @@ def test_stopped_anywhere_and_resumed_gives_the_same_bits(digits, tmp_path, rule
 
 
 COMMAND = [
-    sys.executable, "-m", "burstprop", "train", "--rule", "burstprop", "--epochs", "30", "--threads", "1", "--json",
-    "--no-layers", "--checkpoint-minutes", "0.0005",
+    sys.executable, "-m", "burstprop", "train", "--rule", "burstprop", "--epochs", "12", "--threads", "1",
+    "--json", "--no-layers", "--checkpoint-minutes", "0.0005",
 ]  # fmt: skip
 
 
@@ -113,13 +113,13 @@ def start(out: Path, *more: str) -> subprocess.Popen:
 
 def wait_for_epoch(out: Path, process: subprocess.Popen) -> None:
     """Wait until the log holds an epoch that is not the last."""
-    for _ in range(1200):
+    for _ in range(3000):
         log = out / "log.jsonl"
         if log.exists() and '"event": "epoch"' in log.read_text():
             return
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
-    raise AssertionError("no epoch within 24 s")
+    raise AssertionError("no epoch within 60 s")
 
 
 def test_ctrl_c_and_kill_and_resume_give_the_same_bits(tmp_path):
@@ -138,7 +138,7 @@ def test_ctrl_c_and_kill_and_resume_give_the_same_bits(tmp_path):
     assert "--resume" in errors
     assert "Traceback" not in errors
     first = load_checkpoint(killed)
-    assert 0 < first["epoch"] * 40 + first["step"] < 30 * 40
+    assert 0 < first["epoch"] * 40 + first["step"] < 12 * 40
 
     process = start(killed, "--resume")
     time.sleep(0.1)
@@ -154,7 +154,7 @@ def test_ctrl_c_and_kill_and_resume_give_the_same_bits(tmp_path):
     assert same_weights(load_checkpoint(whole), load_checkpoint(killed))
     for name in ("test_error_percent", "validation_error_percent", "train_error_percent"):
         assert resumed[name] == straight[name]
-    assert read_log(killed)["epoch"].tolist() == list(range(1, 31))  # no epoch twice, none missing
+    assert read_log(killed)["epoch"].tolist() == list(range(1, 13))  # no epoch twice, none missing
     assert (
         json.loads((killed / "result.json").read_text())["test_error_percent"]
         == straight["test_error_percent"]
@@ -362,13 +362,13 @@ def test_mixed_precision_trains(digits):
 
 
 def test_whole_pipeline_on_an_imagenet_folder_at_224(tmp_path, capsys, caplog):
-    """Files, workers, crops of random area, the seven-layer network, a broken image, checkpoint, resume, eval."""
+    """Files, workers, crops of random area, the seven-layer network, a broken image, checkpoint, eval."""
     folder = imagenet_layout(tmp_path / "imagenet", classes=3, train=7, val=3)
     broken = folder / "train" / "n00000002" / "n00000002_1.JPEG"
     broken.write_bytes(broken.read_bytes()[:400])
     common = [
-        "train", "--rule", "burstprop", "--dataset", "imagenet", "--data", str(folder), "--epochs", "1", "--quiet",
-        "--set", "batch_size=6", "--workers", "1",
+        "train", "--rule", "burstprop", "--dataset", "imagenet", "--data", str(folder), "--epochs", "1",
+        "--quiet", "--set", "batch_size=6", "--workers", "1",
     ]  # fmt: skip
     assert main(common) == 2
     assert str(broken) in capsys.readouterr().err
