@@ -17,6 +17,7 @@ from scipy.integrate import quad
 from scipy.stats import chi2
 
 from burstprop import single_synapse
+from burstprop.bursts import find_bursts
 from burstprop.errors import BurstpropError
 from burstprop.pairing_theory import expected_change, periodic_change, poisson_rates
 from burstprop.single_synapse import SingleSynapse, follow, weight_changes
@@ -123,6 +124,17 @@ def test_history_equals_the_oracle_spike_by_spike():
     assert table["w"].iloc[-1] == pytest.approx(
         weight_changes(synapse, to_trains([pre]), to_trains([post]), event_rate_hz=5.0, burst_rate_hz=1.0)[0]
     )
+
+
+def test_kinds_are_those_of_find_bursts():
+    rng = np.random.default_rng(9)
+    times = np.round(random_times(rng, 400, 12.0), 1)
+    table = follow(SingleSynapse(dt_ms=0.1), [], times, event_rate_hz=5.0, burst_rate_hz=1.0)
+    events = find_bursts(pd.DataFrame({"time_ms": times, "neuron_id": 0}), definition="interval")
+    np.testing.assert_array_equal(table.loc[table["kind"] == "event", "time_ms"], events["time_ms"])
+    seconds = events["second_spike_ms"].dropna()
+    np.testing.assert_array_equal(table.loc[table["kind"] == "burst", "time_ms"], seconds)
+    assert 50 < len(seconds) < len(events)
 
 
 def test_compiled_equals_plain_python():
