@@ -1,10 +1,10 @@
 """Voltage traces and spike times of the neuron models and of short-term plasticity by Brian2.
 
-The differential equations of the voltages are given to Brian2 with its units and stepped by its own
-forward Euler; what decays exactly in the published scheme (conductances, somatic adaptation, threshold)
-is updated after them by `run_regularly`, and injected currents are added at the end of the step.
-Everything else is what Brian2 does by itself: thresholds and refractory periods, delays of synapses,
-summing of what arrives, resets.
+The differential equations of the voltages are given to Brian2 with its units and stepped by its own forward
+Euler; what the published scheme does after them (exact decay of conductances and somatic adaptation, dendritic
+adaptation from the new voltage) is updated by `run_regularly`, and injected currents are added at the end of
+the step. Everything else is what Brian2 does by itself: thresholds, refractory periods of the interneurons,
+delays of synapses, summing of what arrives, resets.
 """
 
 import numpy as np
@@ -53,7 +53,7 @@ DECAY_TWO_COMPARTMENTS = (
     + """
 w_s *= exp(-dt/tau_ws)
 w_d += dt/tau_wd*((V_d - E_L) - w_d)
-th = th_0 + (th - th_0)*exp(-dt/tau_th)
+th += dt/tau_th*(th_0 - th)
 """
 )
 INJECT_TWO_COMPARTMENTS = """
@@ -95,7 +95,7 @@ free_from = t_in_timesteps + refractory_steps + 1
 """
 BURST_POISSON_DRAW = """
 follows = event*int(chance(t, i) < 1/(1 + exp(-(V_d - E_d)/D_d)))
-wait = int(floor((delay_min + when(t, i)*delay_range)/dt + 1e-6))
+wait = wait_min + int(floor(when(t, i)*(wait_span + 1)))
 second_at = follows*(t_in_timesteps + wait) + (1 - follows)*second_at
 event = 0
 again = 0
@@ -144,6 +144,8 @@ def _pyramidal(b, drive, space, dt):
 def _burst_poisson(b, drive, space, dt):
     at = {"somatic": "V_s", "own": "V_d"}[drive.params["driving_force"]]
     space["refractory_steps"] = round(drive.params["tau_ref"] / drive.dt)
+    space["wait_min"] = round(drive.params["delay_min"] / drive.dt)
+    space["wait_span"] = round(drive.params["delay_range"] / drive.dt)
     space["chance"] = b.TimedArray(drive.uniforms[:, 0], dt=dt)
     space["when"] = b.TimedArray(drive.uniforms[:, 1], dt=dt)
     group = b.NeuronGroup(

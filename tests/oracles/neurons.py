@@ -103,7 +103,7 @@ def _decay_conductances(s, dt):
 def _adaptation_and_threshold(s, p, dt):
     s["w_s"] = s["w_s"] * np.exp(-dt / p["tau_ws"])
     s["w_d"] = s["w_d"] + dt / p["tau_wd"] * ((s["V_d"] - p["E_L"]) - s["w_d"])  # the new V_d
-    s["th"] = p["th_0"] + (s["th"] - p["th_0"]) * np.exp(-dt / p["tau_th"])
+    s["th"] = s["th"] + dt / p["tau_th"] * (p["th_0"] - s["th"])
 
 
 def _somatic_spike(s, p, spikes):
@@ -165,8 +165,8 @@ def burst_poisson_step(state, params, dt, injected, uniforms):
     _inject(s, p, dt, injected)
 
     bursts = event & (uniforms[0] < sigmoid(s["V_d"], p["E_d"], p["D_d"]))
-    # the small number keeps 0.29 * 100 from becoming 28 steps
-    drawn = np.floor(uniforms[1] * p["delay_range"] / dt + 1e-9).astype(np.int64)
+    # whole steps, both ends included: with 0.1 ms one of 50, 51 ... 150 steps, 10 ms in the mean
+    drawn = np.floor(uniforms[1] * (steps_of(p["delay_range"], dt) + 1)).astype(np.int64)
     s["burst_in"] = np.where(bursts, steps_of(p["delay_min"], dt) + drawn, s["burst_in"])
     return event | second
 
