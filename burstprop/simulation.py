@@ -40,7 +40,7 @@ from burstprop.engine.loop import run_thread
 from burstprop.errors import BurstpropError, Diverged, near
 from burstprop.files import plain, writing
 from burstprop.parameters import check_value, quantity
-from burstprop.progress import Progress
+from burstprop.progress import Progress, Shown
 from burstprop.recording import Record, Recorder, Recording, read_arrays, recorded_populations
 from burstprop.stimuli import check_rate, check_weight
 
@@ -57,7 +57,7 @@ def simulate(
     record: Record | None = None,
     threads: int = 1,
     dtype: str = "float32",
-    progress: bool | None = False,
+    progress: Shown = False,
 ) -> Recording:
     """Run a circuit from t = 0 for ``duration_ms`` and return what was recorded.
 
@@ -75,8 +75,8 @@ def simulate(
     threads : int
         Does not change the result.
     dtype : {"float32", "float64"}
-    progress : bool, optional
-        None shows a bar on a terminal and plain lines elsewhere.
+    progress : bool or callable, optional
+        None shows a bar on a terminal and plain lines elsewhere; a callable is told the share done.
 
     Raises
     ------
@@ -151,9 +151,7 @@ class Simulation:
         """How far the run is."""
         return self.step * self.circuit.dt_ms
 
-    def advance(
-        self, duration_ms: float, *, progress: bool | None = False, label: str = "simulating"
-    ) -> None:
+    def advance(self, duration_ms: float, *, progress: Shown = False, label: str = "simulating") -> None:
         """Run on for ``duration_ms``.
 
         Ctrl-C stops between two pieces of compiled code (a fraction of a second): what was recorded is kept, and the
