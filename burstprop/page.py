@@ -29,14 +29,26 @@ def document(title: str, body: Iterable[str]) -> str:
 
 
 def prose(text: str) -> str:
-    """Turn a docstring into HTML: blank lines part paragraphs, indented blocks stay as typed."""
+    """Turn a docstring into HTML: paragraphs, lists of ``-`` items, indented blocks as typed, emphasis."""
     parts = []
     for block in re.split(r"\n\s*\n", text.strip("\n")):
         if block.startswith((" ", "\t")):
             parts.append(f"<pre>{html.escape(block)}</pre>")
+        elif block.startswith("- "):
+            items = re.split(r"\n- ", block[2:])
+            parts.append(f"<ul>{''.join(f'<li>{inline(item)}</li>' for item in items)}</ul>")
         elif block.strip():
-            parts.append(f"<p>{html.escape(' '.join(block.split()))}</p>")
+            parts.append(f"<p>{inline(block)}</p>")
     return "\n".join(parts)
+
+
+def inline(text: str) -> str:
+    """Return running text as HTML: `code`, ``code``, *emphasis* and addresses are marked up."""
+    words = html.escape(" ".join(text.split()), quote=False)
+    words = re.sub(r"(`{1,2})([^`]+)\1", r"<code>\2</code>", words)
+    words = re.sub(r"(?<![\w*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![\w*])", r"<em>\1</em>", words)
+    words = re.sub(r"(https?://[^\s<]*[^\s<.,;)])", r"<a href='\1'>\1</a>", words)
+    return re.sub(r"^(Claim|Source):", r"<b>\1:</b>", words)
 
 
 def figure(caption: str, path: Path) -> str:
@@ -62,7 +74,9 @@ def figure(caption: str, path: Path) -> str:
 
 def cell(value: Any) -> str:
     """Return one table cell, numbers to the right with four significant digits."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
+        return f"<td>{'yes' if value else 'no'}</td>"
+    if not isinstance(value, int | float):
         return f"<td>{html.escape(str(value))}</td>"
     shown = str(value) if isinstance(value, int) else number(value)
     return f"<td class='num'>{shown}</td>"
@@ -86,9 +100,11 @@ def frame(content: pd.DataFrame) -> str:
 
 
 def pairs(content: Mapping[str, Any]) -> str:
-    """Return a mapping as a table of two columns."""
+    """Return a mapping as a table of two columns; what is None is left out."""
     rows = []
     for name, value in content.items():
+        if value is None:
+            continue
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
         rows.append(f"<tr><th>{html.escape(name.replace('_', ' '))}</th>{cell(shown)}</tr>")
     return f"<table class='pairs'><tbody>{''.join(rows)}</tbody></table>"
@@ -147,7 +163,10 @@ thead th { color: var(--quiet); font-weight: 600; font-size: .8rem; border-botto
 .mark { font-weight: 700; } .mark.good { color: var(--good); } .mark.bad { color: var(--bad); }
 tr.failed td { background: #fdf1ec; }
 .quiet { color: var(--quiet); }
-.gauge { min-width: 116px; } .gauge svg { vertical-align: middle; }
+code { font: .9em ui-monospace, Menlo, Consolas, monospace; background: #f4f6f8; padding: .05em .3em;
+  border-radius: 4px; }
+ul { max-width: 75ch; margin: .4rem 0; padding-left: 1.4rem; } a { color: var(--blue); }
+thead th { white-space: nowrap; } .gauge { min-width: 116px; } .gauge svg { vertical-align: middle; }
 .axis { stroke: var(--line); stroke-width: 2; } .range { fill: #bcd9ea; } .dot { fill: var(--blue); }
 .dot.bad { fill: var(--bad); }
 figure { margin: 2rem 0; } img { max-width: 100%; height: auto; display: block; margin: 0 auto; }

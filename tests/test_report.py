@@ -31,7 +31,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag not in self.VOID:
             self.open.append(tag)
-        self.loads += [value for name, value in attrs if name in ("src", "href", "data", "srcset")]
+        self.loads += [value for name, value in attrs if name in ("src", "data", "srcset") or tag == "link"]
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -46,7 +46,7 @@ class Page(html.parser.HTMLParser):
         assert self.open.pop() == tag, "tags must nest"
 
     def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th", "b"):
+        if "td" in self.open or "th" in self.open:
             self.tables[-1][-1][-1] += data
 
 
@@ -114,7 +114,8 @@ def test_the_page_carries_everything_in_itself(tmp_path):
     path = write_report(
         tmp_path,
         title="Two messages & one circuit",
-        text="First\nparagraph.\n\n    dV/dt < 0\n\nLast.",
+        text="First\nparagraph.\n\n    dV/dt < 0\n\n"
+        "- one `x` is\n  2*3*4\n- *two* of https://doi.org/10.1/ab.\n\nClaim: a < b.",
         claims=[GOOD, BAD],
         figures={"Rates over time": figure},
         tables={
@@ -130,7 +131,7 @@ def test_the_page_carries_everything_in_itself(tmp_path):
     kind, data = page.loads[0].split(",")
     assert kind == "data:image/png;base64"
     assert base64.b64decode(data) == PNG
-    assert not re.search(r"https?://|url\(|@import|<script", text)
+    assert not re.search(r"url\(|@import|<script|<link|<iframe", text)
     claims, circuit, means, details = page.tables
     assert claims[1][:5] == ["✓", "event rate of pyr1", "5.512", "5 … 6", "Hz"]
     assert claims[2][:2] == ["✗", "burst probability <P>"]
@@ -139,6 +140,9 @@ def test_the_page_carries_everything_in_itself(tmp_path):
     assert ["threads", "2"] in details
     assert "<p>First paragraph.</p>" in text
     assert "<pre>    dV/dt &lt; 0</pre>" in text
+    assert "<li>one <code>x</code> is 2*3*4</li>" in text
+    assert "<li><em>two</em> of <a href='https://doi.org/10.1/ab'>https://doi.org/10.1/ab</a>.</li>" in text
+    assert "<p><b>Claim:</b> a &lt; b.</p>" in text
     assert "1 of 2 claims FAIL" in text
     assert "burstprop reproduce &#x27;a b&#x27;" in text
 
