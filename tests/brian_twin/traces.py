@@ -3,8 +3,8 @@
 The differential equations of the voltages are given to Brian2 with its units and stepped by its own forward
 Euler; what the published scheme does after them (exact decay of conductances and somatic adaptation,
 dendritic adaptation from the new voltage) is updated by `run_regularly`, and injected currents are added at
-the end of the step. Everything else is what Brian2 does by itself: thresholds, refractory periods of the interneurons,
-delays of synapses, summing of what arrives, resets.
+the end of the step. Everything else is what Brian2 does by itself: thresholds, refractory periods of the
+interneurons, delays of synapses, summing of what arrives, resets.
 """
 
 import numpy as np
