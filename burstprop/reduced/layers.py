@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from burstprop.errors import BurstpropError
@@ -51,8 +50,9 @@ class _RuleFunction(torch.autograd.Function):
         return rates
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, error: Tensor) -> Any:
+        if torch.is_grad_enabled():
+            raise BurstpropError("a learning rule has no second derivative: call backward() without create_graph")
         layer, message = ctx.layer, ctx.message
         ctx.message = None
         inputs, rates, weight, *more = ctx.saved_tensors
@@ -65,7 +65,9 @@ class _RuleFunction(torch.autograd.Function):
             if layer.is_output:
                 rates = output_rates(rates, layer.output)
             names = ("weight", *layer.feedback_names)
-            weights = {name: value.to(rates.dtype) for name, value in zip(names, (weight, *more), strict=True)}
+            weights = dict(zip(names, (weight, *more), strict=True))
+            if weight.dtype != rates.dtype:
+                weights = {name: value.to(rates.dtype) for name, value in weights.items()}
             lowest = not ctx.needs_input_grad[1]
             activity = Activity(layer, inputs, rates, weights, message.scale, lowest, ctx.noise)
             arrival = Arrival(error, message.burst, message.broadcast)
@@ -253,15 +255,18 @@ class Conv2d(RuleLayer):
 
     def feed_back(self, signal: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
         """Return the transposed convolution of ``signal`` with ``weight``."""
-        below = signal.new_empty(()).expand(len(signal), *inputs.shape[1:])  # only its shape is read
-        return self._backward(signal, below, weight, (True, False, False))[0]
+        rest = [
+            size - (out - 1) * stride + 2 * padding - side
+            for size, out, stride, padding, side in zip(
+                inputs.shape[2:], signal.shape[2:], self.stride, self.padding, weight.shape[2:], strict=True
+            )
+        ]
+        return functional.conv_transpose2d(signal, weight, None, self.stride, self.padding, rest)
 
     def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the convolution's gradients by weights and bias."""
-        _, gradient, bias = self._backward(signal, inputs, self.weight.to(signal.dtype), (False, True, True))
+        _, gradient, bias = torch.ops.aten.convolution_backward(
+            signal, inputs, self.weight.to(signal.dtype), [len(self.weight)], self.stride, self.padding, (1, 1), False,
+            (0, 0), 1, (False, True, True),
+        )  # fmt: skip
         return gradient, bias
-
-    def _backward(self, signal: Tensor, inputs: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool]) -> Any:
-        return torch.ops.aten.convolution_backward(
-            signal, inputs, weight, [len(weight)], self.stride, self.padding, (1, 1), False, (0, 0), 1, wanted
-        )
