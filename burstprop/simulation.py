@@ -35,7 +35,7 @@ from burstprop.engine import network as nw
 from burstprop.engine import snapshot
 from burstprop.engine.build import FAR, WINDOW, Compiled, compile_circuit, log_miss
 from burstprop.engine.kernel import entry_point
-from burstprop.engine.layout import LANES, ROW, row_view
+from burstprop.engine.layout import LANES, ROW, neuron_at, row_view
 from burstprop.engine.loop import run_thread
 from burstprop.errors import BurstpropError, Diverged, near
 from burstprop.files import plain, writing
@@ -224,10 +224,11 @@ class Simulation:
             : source.n * self.threads + 1 : self.threads
         ]
         weights = self.weights(projection)
+        variables = arrays["projection"][p, nw.PR_VARIABLES]
         return pd.DataFrame(
             {
                 "source_id": np.repeat(np.arange(source.n), np.diff(row_ends)),
-                "target_id": arrays["targets"][first:last].astype(np.int64),
+                "target_id": neuron_at(arrays["targets"][first:last].astype(np.int64), int(variables)),
                 "weight": weights,
             }
         )
@@ -379,7 +380,7 @@ class Simulation:
     def sizes(self) -> dict[str, float]:
         """Return the memory that the circuit takes: neurons, synapses, bytes of either."""
         arrays = self._compiled.arrays
-        per_synapse = {"targets", "weights", "column_position", "column_source"}
+        per_synapse = {"targets", "weights", "column_position", "column_source", "plastic_target"}
         by_name = {name: array.nbytes for name, array in arrays.items()}
         recording = {"recorded_step", "recorded_emitter", "recorded_neuron", "bin_counts", "trace_values"}
         synapse_bytes = sum(by_name[name] for name in per_synapse)

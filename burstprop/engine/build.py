@@ -12,7 +12,7 @@ from scipy.stats import poisson
 from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection
 from burstprop.engine import network as nw
 from burstprop.engine.connect import Rows, draw_rows, split_rows
-from burstprop.engine.layout import LANES, ROW, STRIP, allocate, blocks, strips
+from burstprop.engine.layout import LANES, ROW, STRIP, aligned, allocate, blocks, offset_of, strips
 from burstprop.engine.random import generator, stream_key
 from burstprop.errors import BurstpropError
 from burstprop.stimuli import Background, Controlled
@@ -204,7 +204,7 @@ def _neurons(
         )
         states.append(state)
         offset += len(state)
-    return out, np.concatenate([*states, np.zeros(0, dtype)])
+    return out, aligned(np.concatenate([*states, np.zeros(0, dtype)]))
 
 
 def _poisson_populations(circuit: Circuit, emitter: dict[str, int]) -> dict[str, np.ndarray]:
@@ -297,11 +297,11 @@ def _projections(
     seed: int,
     dtype: np.dtype,
 ) -> tuple[dict[str, np.ndarray], list[Rows]]:
-    small = all(p.n <= 2**16 for p in circuit.populations)
-    index = np.uint16 if small else np.uint32
-    threads = bounds.shape[1] - 1
+    # targets are stored as distances in the state, in 16 bits where they fit
+    largest = max((offset_of(p.n - 1, neurons[p.name].variables) for p in _neuron_populations(circuit)), default=0)
+    index = np.uint16 if largest < 2**16 and all(p.n <= 2**16 for p in circuit.populations) else np.uint32
     table = np.zeros((len(ordered), nw.PR_COLUMNS), np.int64)
-    all_rows, indptrs, weights = [], [], []
+    all_rows, indptrs, weights, offsets = [], [], [], []
     at_indptr = at_synapse = at_weight = 0
     for k, projection in enumerate(ordered):
         source, target = circuit.population(projection.source), circuit.neurons(projection.target)
@@ -311,7 +311,7 @@ def _projections(
             target.n,
             recurrent=projection.source == projection.target,
             rng=generator(seed, f"connect {projection.name}"),
-            dtype=index,
+            dtype=np.uint16 if target.n <= 2**16 else np.uint32,
         )
         split = split_rows(rows, bounds[emitter[projection.target]])
         own = rows.factors is not None or projection.rule is not None
@@ -335,6 +335,7 @@ def _projections(
         at_synapse += len(rows.targets)
         at_weight += len(rows.targets) if own else 0
         all_rows.append(rows)
+        offsets.append(offset_of(rows.targets.astype(np.int64), neurons[target.name].variables).astype(index))
         indptrs.append(split)
     # a weight of its own is stored as it is; the uniform factor of such a projection is 1
     uniform = np.array([p.weight if table[k, nw.PR_UNIFORM] else 1.0 for k, p in enumerate(ordered)], dtype)
@@ -343,7 +344,7 @@ def _projections(
             projection=table,
             uniform_weight=uniform,
             indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
-            targets=np.concatenate([*(r.targets for r in all_rows), np.zeros(0, index)]),
+            targets=np.concatenate([*offsets, np.zeros(0, index)]),
             weights=np.concatenate([*weights, np.zeros(0, dtype)]),
         ),
         all_rows,
@@ -397,7 +398,7 @@ def _plasticity(
     dt = circuit.dt_ms
     plastic: dict[str, int] = {}
     averages: dict[tuple[str, float, float], int] = {}
-    table, rules, indptrs, positions, column_sources = [], [], [], [], []
+    table, rules, indptrs, positions, column_sources, targets = [], [], [], [], [], []
     average_rows, average_constants, spike_start = [], [], []
     at_pre = at_indptr = at_column = at_average = 0
     for k, projection in enumerate(ordered):
@@ -441,18 +442,19 @@ def _plasticity(
         plastic[projection.name] = len(plastic)
         indptrs.append(indptr)
         positions.append(by_target.astype(np.int32))
-        column_sources.append(row_of_synapse[by_target].astype(rows.targets.dtype))
+        column_sources.append(row_of_synapse[by_target].astype(np.uint32))
+        targets.append(rows.targets.astype(np.uint32))
         at_pre += source.n
         at_indptr += len(indptr)
         at_column += len(by_target)
-    index = rows_of[0].targets.dtype if rows_of else np.dtype(np.uint16)
     arrays = dict(
         plastic=np.array(table, np.int64).reshape(-1, nw.PL_COLUMNS),
         rule=np.array(rules, np.float64).reshape(-1, nw.RULE_COLUMNS),
         e_pre=np.zeros(at_pre),
         column_indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
         column_position=np.concatenate([*positions, np.zeros(0, np.int32)]),
-        column_source=np.concatenate([*column_sources, np.zeros(0, index)]),
+        column_source=np.concatenate([*column_sources, np.zeros(0, np.uint32)]),
+        plastic_target=np.concatenate([*targets, np.zeros(0, np.uint32)]),
         average=np.array(average_rows, np.int64).reshape(-1, nw.AV_COLUMNS),
         average_constants=np.array(average_constants, np.float64).reshape(-1, nw.AVERAGE_CONSTANTS),
         average_event=np.zeros(at_average),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from burstprop.engine.kernel import kernel
-from burstprop.engine.layout import LANES, ROW
+from burstprop.engine.layout import prefetch
 from burstprop.engine.network import (
     BURST,
     BURSTS,
@@ -23,15 +23,45 @@ from burstprop.engine.network import (
     PR_SYNAPSE,
     PR_TRANSMITS,
     PR_UNIFORM,
-    PR_VARIABLES,
     PR_WEIGHT,
     RING,
     THREADS,
     get,
 )
 
-_BLOCK_SHIFT = np.uintp(LANES.bit_length() - 1)
-_LANE_MASK = np.uintp(LANES - 1)
+_TARGETS_PER_LINE, _WEIGHTS_PER_LINE = 32, 16
+"""Synapses whose targets (of 16 bits), or weights (of 32 bits), share a cache line."""
+
+
+@kernel
+def fetch_rows(net, now, t):
+    """Ask for the synapses of the spikes of step ``now`` while their delay passes: rows come from far away in memory."""
+    projection = get(net, "projection")
+    sizes = get(net, "sizes")
+    counts = get(net, "counts")
+    emitter_width = get(net, "emitter_width")
+    emitter_spikes = get(net, "emitter_spikes")
+    bounds = get(net, "bounds")
+    spikes = get(net, "spikes")
+    indptr = get(net, "indptr")
+    targets = get(net, "targets")
+    weights = get(net, "weights")
+    slot = now % sizes[RING]
+    for p in range(projection.shape[0]):
+        source = projection[p, PR_SOURCE]
+        count = counts[slot, source, t]
+        if not count:
+            continue
+        begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, t]
+        synapse, weight = projection[p, PR_SYNAPSE], projection[p, PR_WEIGHT]
+        for k in range(begin, begin + count):
+            row = projection[p, PR_INDPTR] + spikes[k] * sizes[THREADS]
+            first, last = indptr[row], indptr[row + sizes[THREADS]]
+            for s in range(first, last, _TARGETS_PER_LINE):
+                prefetch(targets, synapse + s)
+            if not projection[p, PR_UNIFORM]:
+                for s in range(first, last, _WEIGHTS_PER_LINE):
+                    prefetch(weights, weight + s)
 
 
 @kernel
@@ -78,7 +108,6 @@ def _deliver_spikes(net, p, source, begin, count, t):
     first_spike = emitter_spikes[source]
     weight = uniform_weight[p]
     base = np.uintp(projection[p, PR_ROW])
-    stride = np.uintp(projection[p, PR_VARIABLES] * ROW)
     for k in range(begin, begin + count):
         place = first_spike + k
         if transmits == EVENTS and presynaptic_flags[place] != EVENT:
@@ -92,12 +121,8 @@ def _deliver_spikes(net, p, source, begin, count, t):
             amount = weight * efficacy[to_efficacy + k]
         if uniform:
             for s in range(first, last):
-                target = np.uintp(targets[s])
-                state[base + (target >> _BLOCK_SHIFT) * stride + (target & _LANE_MASK)] += amount
+                state[base + np.uintp(targets[s])] += amount
         else:
             shift = np.uintp(to_weight)
             for s in range(first, last):
-                target = np.uintp(targets[s])
-                state[base + (target >> _BLOCK_SHIFT) * stride + (target & _LANE_MASK)] += (
-                    amount * weights[s + shift]
-                )
+                state[base + np.uintp(targets[s])] += amount * weights[s + shift]

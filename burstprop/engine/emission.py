@@ -84,6 +84,7 @@ def _collect(net, neurons, now, base, lane0, low, high, place):
     state = get(net, "state")
     emitter_key = get(net, "emitter_key")
     spikes = get(net, "spikes")
+    real = type(net.real)
     count = 0
     row0, lane_of_0 = np.uintp(base), np.uintp(lane0)
     lanes_left = emitter_n[neurons.emitter] - lane0
@@ -99,8 +100,8 @@ def _collect(net, neurons, now, base, lane0, low, high, place):
             now_state = load(neurons.state_proto, state, row0, lane)
             if sign_bits(margin(now_state, c)) < 0:
                 key = step_key(emitter_key[neurons.emitter], now)
-                u1 = uniform(key, 2 * (lane_of_0 + lane))
-                u2 = uniform(key, 2 * (lane_of_0 + lane) + 1)
+                u1 = real(uniform(key, 2 * (lane_of_0 + lane)))
+                u2 = real(uniform(key, 2 * (lane_of_0 + lane) + 1))
                 store(state, row0, lane, spike(now_state, c, u1, u2))
                 spikes[place + count] = lane_of_0 + lane
                 count += 1

@@ -26,6 +26,8 @@ LANES = 512
 STRIP = 64
 """Lanes that a kernel handles between two looks at the threshold."""
 STRIPS_PER_BLOCK = LANES // STRIP
+CACHE_LINE = 64
+"""Bytes."""
 ROW = LANES + 16
 """Distance of two variables of one neuron, in numbers."""
 
@@ -40,6 +42,16 @@ def strips(n: int) -> int:
     return -(-n // STRIP)
 
 
+def offset_of(neuron: Any, variables: int) -> Any:
+    """Return the distance of a variable of ``neuron`` (a number or an array) from that of neuron 0."""
+    return neuron // LANES * (variables * ROW) + neuron % LANES
+
+
+def neuron_at(offset: np.ndarray, variables: int) -> np.ndarray:
+    """Return the neurons that lie at these distances; the inverse of `offset_of`."""
+    return offset // (variables * ROW) * LANES + offset % (variables * ROW)
+
+
 def allocate(values: Any, n: int, dtype: np.dtype) -> np.ndarray:
     """Lay out initial values, a NamedTuple of arrays of shape (n,) or numbers, as one flat array.
 
@@ -52,6 +64,16 @@ def allocate(values: Any, n: int, dtype: np.dtype) -> np.ndarray:
         lanes[n:] = lanes[0]
         state[:, k, :LANES] = lanes.reshape(-1, LANES)
     return state.reshape(-1)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Return a copy that begins on a cache line: a vector load that straddles two lines takes twice as long."""
+    spare = CACHE_LINE // array.itemsize
+    room = np.empty(len(array) + spare, array.dtype)
+    first = -room.ctypes.data % CACHE_LINE // array.itemsize
+    out = room[first : first + len(array)]
+    out[...] = array
+    return out
 
 
 def row_view(state: np.ndarray, n_variables: int, k: int, n: int) -> np.ndarray:
@@ -151,6 +173,28 @@ def _sign_bits(typingctx, value):
     return types.int32(value), codegen
 
 
+def _prefetch_python(array, index):
+    pass
+
+
+@intrinsic
+def _prefetch(typingctx, array, index):
+    """Bring one element into the cache without waiting for it."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        byte = ir.IntType(8).as_pointer()
+        i32 = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), "llvm.prefetch.p0"
+        )
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), byte)
+        builder.call(function, [pointer, ir.Constant(i32, 0), ir.Constant(i32, 2), ir.Constant(i32, 1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), codegen
+
+
 def _pointer(context, builder, array_type, array, base, lane):
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [builder.add(base, lane)])
@@ -158,5 +202,7 @@ def _pointer(context, builder, array_type, array, base, lane):
 
 if config.DISABLE_JIT:
     load, store, per_neuron, sign_bits = _load_python, _store_python, _per_neuron_python, _sign_bits_python
+    prefetch = _prefetch_python
 else:
     load, store, per_neuron, sign_bits = _load, _store, _per_neuron, _sign_bits
+    prefetch = _prefetch

@@ -30,7 +30,6 @@ from burstprop.engine.network import (
     PLASTIC_ON,
     PR_INDPTR,
     PR_SOURCE,
-    PR_SYNAPSE,
     PR_TARGET,
     PR_WEIGHT,
     RING,
@@ -119,7 +118,7 @@ def _potentiate_silent(net, k, now, slot, t):
     presynaptic_flags = get(net, "presynaptic_flags")
     spikes = get(net, "spikes")
     indptr = get(net, "indptr")
-    targets = get(net, "targets")
+    plastic_target = get(net, "plastic_target")
     weights = get(net, "weights")
     p = plastic[k, PL_PROJECTION]
     a = plastic[k, PL_AVERAGE]
@@ -131,7 +130,7 @@ def _potentiate_silent(net, k, now, slot, t):
     to_hz = math.exp(-since * decay)
     rates = average_spike if all_spikes else average_event
     first_target = average[a, AV_FIRST]
-    synapse = projection[p, PR_SYNAPSE]
+    first_synapse = plastic[k, PL_COLUMN]
     weight = projection[p, PR_WEIGHT]
     for other in range(sizes[THREADS]):
         count = counts[slot, source, other]
@@ -141,7 +140,7 @@ def _potentiate_silent(net, k, now, slot, t):
                 continue
             row = projection[p, PR_INDPTR] + spikes[j] * sizes[THREADS] + t
             for s in range(indptr[row], indptr[row + 1]):
-                lacking = e_min - rates[first_target + np.int64(targets[synapse + s])] * to_hz
+                lacking = e_min - rates[first_target + np.int64(plastic_target[first_synapse + s])] * to_hz
                 if lacking > 0.0:
                     weights[weight + s] = min(weights[weight + s] + eta * lacking, w_max)
 

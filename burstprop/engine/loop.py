@@ -12,7 +12,7 @@ from numba import literal_unroll
 
 from burstprop.engine.background import draw_backgrounds
 from burstprop.engine.barrier import wait
-from burstprop.engine.delivery import deliver
+from burstprop.engine.delivery import deliver, fetch_rows
 from burstprop.engine.emission import advance_neurons, classify, emit_poisson, release
 from burstprop.engine.kernel import kernel
 from burstprop.engine.learning import learn, raise_presynaptic_traces
@@ -55,6 +55,7 @@ def run_thread(net, populations, t, first_step, last_step):
             if t == 0:
                 emit_poisson(net, now)
             release(net, now, t)
+            fetch_rows(net, now, t)
             if sizes[LEARNS]:
                 raise_presynaptic_traces(net, now, t)
             now += 1

@@ -23,7 +23,7 @@ from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
 REAL, INDEX = "real", "index"
-"""Types that the run chooses: float32 or float64, and the smallest integer that holds every neuron's number."""
+"""Types that the run chooses: float32 or float64, and uint16 or uint32 for the place of a target in the state."""
 
 ARRAYS: dict[str, tuple[str, int]] = {
     "sizes": ("int64", 1),
@@ -77,7 +77,8 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "e_pre": ("float64", 1),
     "column_indptr": ("int64", 1),
     "column_position": ("int32", 1),
-    "column_source": (INDEX, 1),
+    "column_source": ("uint32", 1),
+    "plastic_target": ("uint32", 1),
     "average": ("int64", 2),
     "average_constants": ("float64", 2),
     "average_event": ("float64", 1),
