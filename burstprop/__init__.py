@@ -19,6 +19,7 @@ _WHERE = {
     "Current": "stimuli",
     "FixedInDegree": "connectivity",
     "Matrix": "connectivity",
+    "Microcircuit": "microcircuit",
     "NeuronModel": "neurons",
     "OneToOne": "connectivity",
     "PoissonPopulation": "circuit",

@@ -1,0 +1,123 @@
+"""The claims about the propagation circuit: the published figures, and the two messages kept apart."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from burstprop.circuits._propagation_fit import Protocol, figures, over_realizations, wrapped
+from burstprop.circuits._propagation_reference import FIGURES, REALIZATIONS
+from scipy.special import stdtrit
+
+from burstprop.report import Claim
+
+# chance that a correct program fails one of the comparisons with the published figures
+FALSE_ALARMS = 0.01
+# a phase is compared where the published amplitude is at least so many SD over realizations
+CLEAR = 4.0
+
+# signal, figure -> bounds and what they say; the published numbers are shown beside them
+MESSAGES: dict[tuple[str, str], tuple[float, float, str]] = {
+    ("E of pyr1", "share"): (0.9, 1.0, "E of pyr1: share of its variance that follows the feedforward input"),
+    ("E of pyr2", "share"): (
+        0.75,
+        1.0,
+        "E of pyr2: share of its variance that follows the feedforward input",
+    ),
+    ("P of pyr2", "share"): (0.85, 1.0, "P of pyr2: share of its variance that follows the feedback input"),
+    ("P of pyr1", "correlation with B of pyr2"): (
+        0.8,
+        1.0,
+        "P of pyr1: correlation with the burst rate of pyr2",
+    ),
+    ("P of pyr1 beside E", "share"): (
+        0.4,
+        1.0,
+        "P of pyr1 less its regression on E of pyr1: share that follows the feedback input",
+    ),
+    ("E of pyr1", "leakage"): (0.0, 0.1, "E of pyr1: leakage, feedback over feedforward amplitude"),
+    ("E of pyr2", "leakage"): (0.0, 0.25, "E of pyr2: leakage, feedback over feedforward amplitude"),
+    ("P of pyr2", "leakage"): (0.0, 0.25, "P of pyr2: leakage, feedforward over feedback amplitude"),
+    ("P of pyr1 beside E", "leakage"): (
+        0.0,
+        0.5,
+        "P of pyr1 less its regression on E of pyr1: leakage, feedforward over feedback amplitude",
+    ),
+    ("P of pyr1", "leakage"): (
+        0.0,
+        2.6,
+        "P of pyr1 by itself: feedforward over feedback amplitude (carries both: it follows B of pyr2)",
+    ),
+}
+
+
+def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Return the claims about the frames of `burstprop.circuits.propagation.run`."""
+    row = frames["protocol"].iloc[0]
+    protocol = Protocol(*(float(row[name]) for name in Protocol._fields))
+    measured = over_realizations(figures(frames["rates"], protocol))
+    return [*_published(measured), *_messages(measured)]
+
+
+def compared() -> list[tuple[str, str]]:
+    """Return what is compared with the published figures: all means and amplitudes, and the clear phases."""
+    chosen = []
+    for signal, name in FIGURES:
+        if name == "mean" or name.endswith("amplitude"):
+            chosen.append((signal, name))
+        elif name.endswith("phase"):
+            amplitude, spread = FIGURES[signal, name.replace("phase", "amplitude")]
+            if amplitude >= CLEAR * spread:
+                chosen.append((signal, name))
+    return chosen
+
+
+def distances(measured: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return how far each compared figure is from the published one, in prediction errors.
+
+    The error is that of the difference of two means, of our realizations and of the published ones, with the
+    published SD: in a correct program each distance follows Student's t with the degrees of freedom of that
+    SD.
+    """
+    found = {}
+    for key in compared():
+        mean, sd = FIGURES[key]
+        away = measured.loc[key, "mean"] - mean
+        if key[1].endswith("phase"):
+            away = float(wrapped(away))
+        found[key] = away / _error(sd, int(measured.loc[key, "n"]))
+    return found
+
+
+def _error(sd: float, n: int) -> float:
+    return sd * math.sqrt(1.0 / n + 1.0 / REALIZATIONS)
+
+
+def _published(measured: pd.DataFrame) -> list[Claim]:
+    keys = compared()
+    quantile = float(stdtrit(REALIZATIONS - 1, 1.0 - 0.5 * FALSE_ALARMS / len(keys)))
+    claims = []
+    for key, distance in distances(measured).items():
+        mean, sd = FIGURES[key]
+        error = _error(sd, int(measured.loc[key, "n"]))
+        signal, name = key
+        claims.append(
+            Claim(
+                f"{signal}: {name}",
+                mean + distance * error,
+                mean - quantile * error,
+                mean + quantile * error,
+                "deg" if name.endswith("phase") else "" if signal[0] == "P" else "Hz",
+                f"{mean:.4g}, SD {sd:.2g} (published)",
+            )
+        )
+    return claims
+
+
+def _messages(measured: pd.DataFrame) -> list[Claim]:
+    claims = []
+    for key, (low, high, text) in MESSAGES.items():
+        mean, sd = FIGURES[key]
+        value = float(measured.loc[key, "mean"])
+        claims.append(Claim(text, value, low, high, "", f"{mean:.3g}, SD {sd:.2g} (published)"))
+    return claims
