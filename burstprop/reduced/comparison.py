@@ -285,7 +285,7 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     return frame.merge(validation, on=["dataset", "rule"])
 
 
-# dataset -> epochs from which the bounds hold, then (claim, rule, rule it is compared with, upper bound in points)
+# dataset -> epochs from which bounds hold, then (claim, rule, rule it is compared with, upper bound)
 _BOUNDS: dict[str, tuple[int, tuple[tuple[str, str, str | None, float], ...]]] = {
     "digits": (
         20,
@@ -342,20 +342,16 @@ def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     from burstprop.report import Claim
 
     claims = []
-    table = frames["table"].set_index(["dataset", "rule"])
+    rows = {(row["dataset"], row["rule"]): row for row in frames["table"].to_dict("records")}
     for dataset, (least_epochs, bounds) in _BOUNDS.items():
         for words, rule, other, bound in bounds:
-            if any((dataset, name) not in table.index for name in (rule, other or rule)):
+            row, base = rows.get((dataset, rule)), rows.get((dataset, other or rule))
+            if row is None or base is None or row["epochs"] < least_epochs:
                 continue
-            if table.loc[(dataset, rule), "epochs"] < least_epochs:
-                continue
-            error = float(table.loc[(dataset, rule), "test_error_percent"])
-            if other is not None:
-                error -= float(table.loc[(dataset, other), "test_error_percent"])
-            seeds = int(table.loc[(dataset, rule), "seeds"])
-            epochs = int(table.loc[(dataset, rule), "epochs"])
-            unit, low = ("%", 0.0) if other is None else ("points", -100.0)
-            reference = f"mean of {seeds} seed{'s' * (seeds > 1)}, {epochs} epochs"
+            error = row["test_error_percent"] - (base["test_error_percent"] if other else 0.0)
+            unit, low = ("points", -100.0) if other else ("%", 0.0)
+            seeds = int(row["seeds"])
+            reference = f"mean of {seeds} seed{'s' * (seeds > 1)}, {row['epochs']:.0f} epochs"
             claims.append(Claim(f"{dataset}: {words}", error, low, bound, unit, reference))
     return claims
 

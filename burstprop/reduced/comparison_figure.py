@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -30,7 +32,7 @@ def draw(frames: dict[str, pd.DataFrame]) -> Figure:
     return sheet
 
 
-def _errors(axis: Axes, results: pd.DataFrame, colours: dict[str, tuple[float, ...]]) -> None:
+def _errors(axis: Axes, results: pd.DataFrame, colours: dict[Any, Any]) -> None:
     """Draw every seed as a dot and the mean as a bar, the best rule on top."""
     means = results.groupby("rule", sort=False)["test_error_percent"].mean().sort_values(ascending=False)
     for row, (rule, mean) in enumerate(means.items()):
@@ -46,7 +48,7 @@ def _errors(axis: Axes, results: pd.DataFrame, colours: dict[str, tuple[float, .
     axis.set_xlim(left=0)
 
 
-def _curves(axis: Axes, curves: pd.DataFrame, colours: dict[str, tuple[float, ...]]) -> None:
+def _curves(axis: Axes, curves: pd.DataFrame, colours: dict[Any, Any]) -> None:
     """Draw the mean validation error over the seeds."""
     for rule, lines in curves.groupby("rule", sort=False):
         mean = lines.groupby("epoch")["validation_error_percent"].mean()
