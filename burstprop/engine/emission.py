@@ -59,7 +59,7 @@ def advance_neurons(net, neurons, now, drive_row, t):
         low, high = max(first - block * LANES, 0), min(last - block * LANES, LANES)
         base = neurons.offset + block * neurons.variables * ROW
         if _advance_block(state, neurons, drive, base, block * LANES, low, high) < 0:
-            count += _collect(net, neurons, now, base, block * LANES, low, high, place + count)
+            count += _collect(net, neurons, drive, now, base, block * LANES, low, high, place + count)
     counts[slot, e, t] = count
 
 
@@ -78,7 +78,7 @@ def _advance_block(state, neurons, drive, base, lane0, low, high):
 
 
 @kernel
-def _collect(net, neurons, now, base, lane0, low, high, place):
+def _collect(net, neurons, drive, now, base, lane0, low, high, place):
     """Reset the neurons of a block that spike, and write them into the ring; return how many."""
     emitter_n = get(net, "emitter_n")
     state = get(net, "state")
@@ -99,10 +99,11 @@ def _collect(net, neurons, now, base, lane0, low, high, place):
             c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
             now_state = load(neurons.state_proto, state, row0, lane)
             if sign_bits(margin(now_state, c)) < 0:
+                i = per_neuron(drive, neurons.drive_per_neuron, lane_of_0 + lane)
                 key = step_key(emitter_key[neurons.emitter], now)
                 u1 = real(uniform(key, 2 * (lane_of_0 + lane)))
                 u2 = real(uniform(key, 2 * (lane_of_0 + lane) + 1))
-                store(state, row0, lane, spike(now_state, c, u1, u2))
+                store(state, row0, lane, spike(now_state, i, c, u1, u2))
                 spikes[place + count] = lane_of_0 + lane
                 count += 1
     return count

@@ -183,7 +183,7 @@ class AdEx(NeuronModel):
         return c.v_spike - s.v
 
     @staticmethod
-    def spike(s, c, u1, u2):
+    def spike(s, i, c, u1, u2):
         """Reset, adapt, start the refractory period."""
         return AdExState(c.v_r, s.w + c.b, s.g_exc, s.g_inh, c.refractory_steps)
 

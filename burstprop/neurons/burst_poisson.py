@@ -181,7 +181,8 @@ class BurstPoissonNeuron(NeuronModel):
             v_r=self.v_r,
             b_ws=self.b_ws,
             dth=self.dth,
-            refractory_steps=np.round(self.refractory_ms / dt),
+            # counted down before the test for a spike, so one more bars so many steps
+            refractory_steps=np.round(self.refractory_ms / dt) + 1,
             burst_first=np.round(self.burst_first_ms / dt),
             burst_span=np.round(self.burst_span_ms / dt),
         )
@@ -239,11 +240,14 @@ class BurstPoissonNeuron(NeuronModel):
         return event if s.burst_in != c.zero else -c.one
 
     @staticmethod
-    def spike(s, c, u1, u2):
+    def spike(s, i, c, u1, u2):
         """Fire the due second spike, or an event that schedules one with probability f(V_d)."""
         second = s.burst_in == c.zero
-        bursts = u1 < sigmoid((s.v_d - c.e_d) * c.inv_d_d)
-        wait = c.burst_first + np.floor(u2 * (c.burst_span + c.one))
+        # the injected current belongs to the end of the step of the event (see `burstprop.stimuli`)
+        v_d = s.v_d + i.dendrite * c.dt_c_d
+        bursts = u1 < sigmoid((v_d - c.e_d) * c.inv_d_d)
+        # in single precision u2 may round to 1
+        wait = c.burst_first + min(np.floor(u2 * (c.burst_span + c.one)), c.burst_span)
         return BurstPoissonState(
             s.v_s if second else c.v_r,
             s.v_d,

@@ -20,8 +20,8 @@ and three pure functions of one neuron, as static methods, compiled by numba int
     one time step. ``drive`` is the current injected at the end of the previous step.
 ``margin(state, c) -> float``
     distance to a spike after the step: negative where the neuron spikes.
-``spike(state, c, u1, u2) -> State``
-    the reset. ``u1``, ``u2`` are uniform in [0, 1), new at every spike.
+``spike(state, drive, c, u1, u2) -> State``
+    the reset. ``drive`` is that of ``step``; ``u1``, ``u2`` are uniform in [0, 1), new at every spike.
 
 All numbers in them must stay of the type of the state (float32 unless asked otherwise): a literal such as ``0.5`` is
 a float64 and slows the loop by a factor of two, so write it as a field of ``Constants``. A conditional expression is
@@ -75,9 +75,9 @@ def margin(state, c):
     return _model_of_state[type(state)].margin(state, c)
 
 
-def spike(state, c, u1, u2):
+def spike(state, drive, c, u1, u2):
     """Reset one neuron: the ``spike`` of the model that ``state`` belongs to."""
-    return _model_of_state[type(state)].spike(state, c, u1, u2)
+    return _model_of_state[type(state)].spike(state, drive, c, u1, u2)
 
 
 def _compiled(state: Any, name: str) -> Any:
@@ -97,6 +97,6 @@ def _margin_overload(state, c):
 
 
 @overload(spike, jit_options=OPTIONS)
-def _spike_overload(state, c, u1, u2):
+def _spike_overload(state, drive, c, u1, u2):
     function = _compiled(state, "spike")
-    return lambda state, c, u1, u2: function(state, c, u1, u2)
+    return lambda state, drive, c, u1, u2: function(state, drive, c, u1, u2)

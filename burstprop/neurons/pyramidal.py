@@ -244,7 +244,7 @@ class PyramidalNeuron(NeuronModel):
         return s.th - s.v_s
 
     @staticmethod
-    def spike(s, c, u1, u2):
+    def spike(s, i, c, u1, u2):
         """Reset the soma, raise threshold and adaptation, start the back-propagating spike."""
         return PyramidalState(
             c.v_r,
