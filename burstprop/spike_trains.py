@@ -82,7 +82,7 @@ def _renewal_times(
         )
     mean_ms = 1000.0 / rate_hz - dead_ms
     # the chance that a row needs more intervals than this is below 1e-25
-    expected = duration_ms / mean_ms
+    expected = duration_ms * rate_hz / 1000.0
     columns = math.ceil(expected + 12.0 * math.sqrt(expected) + 20.0)
     intervals = dead_ms + np.random.default_rng(seed).exponential(mean_ms, (rows, columns))
     return np.cumsum(intervals, axis=1)
@@ -159,6 +159,6 @@ def doublets(
     events = _renewal_times((*seed, 0), rows, event_rate_hz, dead_ms, duration_ms)
     bursts = np.random.default_rng((*seed, 1)).random(events.shape) < burst_prob
     seconds = events + np.random.default_rng((*seed, 2)).uniform(low, high, events.shape)
-    times = np.stack([events, seconds], axis=2).reshape(rows, -1)
-    exists = np.stack([np.ones_like(bursts), bursts], axis=2).reshape(rows, -1)
+    times = np.stack([events, seconds], axis=2).reshape(rows, 2 * events.shape[1])
+    exists = np.stack([np.ones_like(bursts), bursts], axis=2).reshape(rows, 2 * events.shape[1])
     return _pack(times, exists & (times < duration_ms))

@@ -20,8 +20,8 @@ simulation `burstprop.pairing_theory`. There are no populations here, and so no 
 
 How it is run. Periodic: the averages go on between the sequences; e_pre needs no reset, since in the pause it
 decays by e^-200. Poisson: both histories are given the same trains, so that the shift of the switch is not
-blurred by the draw. The published figure shows mean and SD of 20 realizations; 200 here, because they cost
-a second and place the switches to about 1 Hz. The published program decays by Euler steps (variant ``euler``,
+blurred by the draw. The published figure shows mean and SD of 20 realizations; 200 here, because they take
+seconds and place the switches to about 1 Hz. The published program decays by Euler steps (variant ``euler``,
 the default); ``exact`` differs little.
 
 Bounds of the checks are four standard errors, or stated beside the claim: a correct program fails one of them
@@ -71,7 +71,7 @@ def run(
     realizations : int, optional
         Repetitions of each random condition, at least 2; 200 where not given.
     jobs, out, quick
-        Part of every reproduction; without effect here, where all of it takes about a second on one core.
+        Part of every reproduction; without effect here, where all of it takes seconds on one core.
     progress : bool, optional
         False shows none.
 
@@ -94,6 +94,9 @@ def run(
     if seed < 0:
         raise BurstpropError(f"seed = {seed}: must be at least 0")
     lines = conditions(params)
+    for line in lines:
+        # the extreme of each line with no train at all: what cannot be drawn is refused before anything runs
+        line.changes(float(line.x[-1]), (seed, 0), 0)
     summary, draws, curves = [], [], []
     done = 0
     with Progress(sum(len(line.x) for line in lines), "pairing", "conditions", enabled=progress) as shown:

@@ -222,6 +222,18 @@ def test_poisson_trains_have_the_rate_and_the_dead_time():
     assert trains.times_ms.max() < 50_000.0
 
 
+def test_trains_near_the_fastest_rate_are_complete():
+    trains = dead_time_poisson((3, 2), 5, rate_hz=490.0, dead_ms=2.0, duration_ms=100_000.0)
+    # interval CV is 0.02; the last spike lies within a few intervals of the end
+    assert np.diff(trains.offsets) == pytest.approx([49_000] * 5, abs=4 * 0.02 * math.sqrt(49_000) + 1)
+    assert trains.times_ms[trains.offsets[1:] - 1].min() > 99_990.0
+
+
+def test_what_cannot_be_drawn_is_refused_before_anything_runs():
+    with pytest.raises(BurstpropError, match="20 ms"):
+        pairing.run(pairing.Params(burst_delay_high_ms=25.0), realizations=10**6)
+
+
 def test_closed_form_rates_of_poisson_trains():
     window = 16.0
     trains = dead_time_poisson((4, 1), 40, rate_hz=30.0, dead_ms=2.0, duration_ms=50_000.0)
@@ -265,6 +277,7 @@ def test_train_k_does_not_depend_on_how_many_there_are():
         ),
     ):
         few, many = make(3), make(9)
+        assert list(make(0).offsets) == [0]
         np.testing.assert_array_equal(few.times_ms, many.times_ms[: many.offsets[3]])
 
 
