@@ -525,13 +525,13 @@ class Simulation:
         self._check_finite(first)
 
     def _call(self, first: int, stop: int) -> int:
-        run, net, populations = self._run, self._net, self._compiled.populations
+        common = self._net, self._compiled.populations, True if self._compiled.plastic else None
         if self.threads == 1:
-            return int(run(net, populations, 0, first, stop))
-        run(net, populations, 0, first, first)  # compiles before any thread waits for another
+            return int(self._run(*common, 0, first, stop))
+        self._run(*common, 0, first, first)  # compiles before any thread waits for another
         with ThreadPoolExecutor(self.threads - 1) as pool:
-            others = [pool.submit(run, net, populations, t, first, stop) for t in range(1, self.threads)]
-            reached = int(run(net, populations, 0, first, stop))
+            others = [pool.submit(self._run, *common, t, first, stop) for t in range(1, self.threads)]
+            reached = int(self._run(*common, 0, first, stop))
             assert all(other.result() == reached for other in others)
         return reached
 

@@ -60,7 +60,7 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
     control[nw.PLASTIC_ON] = circuit.plastic
     sizes = np.zeros(nw.N_SIZES, np.int64)
     sizes[nw.THREADS], sizes[nw.RING], sizes[nw.BLOCK] = threads, ring, block
-    sizes[nw.DELAYED], sizes[nw.LEARNS] = sum(d > 1 for d in delays), bool(plastic)
+    sizes[nw.DELAYED] = sum(d > 1 for d in delays)
     sizes[nw.BIN_STEPS] = sizes[nw.TRACE_EVERY] = FAR
     arrays = dict(
         sizes=sizes,

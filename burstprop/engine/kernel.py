@@ -41,8 +41,11 @@ if config.CPU_FEATURES is None and config.CPU_NAME is None:
 
 
 def kernel(function: Callable) -> Any:
-    """Compile a function that other kernels call (it is compiled into its caller, and cached with it)."""
-    return numba.njit(**OPTIONS)(function)
+    """Compile a function that other kernels call (it is compiled into its caller, and cached with it).
+
+    Python cannot call it: without the wrapper for that, which would unpack every argument, a start takes half the time.
+    """
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
 _entries: dict[tuple[str, Callable], Any] = {}

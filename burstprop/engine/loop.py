@@ -20,7 +20,6 @@ from burstprop.engine.network import (
     BLOCK,
     DELAYED,
     DRIVE_FIRST,
-    LEARNS,
     RECORDED,
     RECORDED_UNTIL,
     RING,
@@ -32,10 +31,11 @@ from burstprop.engine.network import (
 )
 
 
-def run_thread(net, populations, t, first_step, last_step):
+def run_thread(net, populations, learning, t, first_step, last_step):
     """Run steps ``first_step`` to ``last_step`` for thread ``t``; return the step up to which it came.
 
-    It stops early, after the same step in all threads, when the spike record is full.
+    ``learning`` is None where no projection is plastic, and the compiler then leaves the rule out. The run stops early,
+    after the same step in all threads, when the spike record is full.
     """
     sizes = get(net, "sizes")
     control = get(net, "control")
@@ -56,7 +56,7 @@ def run_thread(net, populations, t, first_step, last_step):
                 emit_poisson(net, now)
             release(net, now, t)
             fetch_rows(net, now, t)
-            if sizes[LEARNS]:
+            if learning is not None:
                 raise_presynaptic_traces(net, now, t)
             now += 1
         wait(control, sizes[THREADS])
@@ -64,7 +64,7 @@ def run_thread(net, populations, t, first_step, last_step):
             _record(net, now, block)
         if sizes[DELAYED] < projections:
             deliver(net, sizes[DELAYED], projections, now, t)
-            if sizes[LEARNS]:
+            if learning is not None:
                 learn(net, now - 1, t)
             wait(control, sizes[THREADS])
         if block >= control[STOP_BLOCK]:

@@ -102,14 +102,13 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
     RING,
     BLOCK,
     DELAYED,
-    LEARNS,
     DRIVE_FIRST,
     BIN_STEPS,
     BIN_FIRST,
     TRACE_EVERY,
     TRACE_FIRST,
     N_SIZES,
-) = range(11)
+) = range(10)
 # places in "control", a cache line apart
 STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, PLASTIC_ON, CONTROL_SIZE = range(0, 48, 8)
 # columns of "background": first row of either receptor, -1 where there is no second
