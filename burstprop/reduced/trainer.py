@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import signal
 import threading
 import time
@@ -331,8 +332,9 @@ class Trainer:
             self.after_epoch(self.network, self.epoch)
 
     def _warn(self, message: str) -> None:
-        """Log a warning; show it the first time."""
-        if not any(entry.get("warnings", "") == message for entry in self.history):
+        """Log a warning; show it when it is the first of its kind (the same but for its numbers)."""
+        kinds = {re.sub(r"[\d.]+", "", entry.get("warnings", "")) for entry in self.history}
+        if re.sub(r"[\d.]+", "", message) not in kinds:
             logger.warning("%s on %s, epoch %d: %s", self.plan.rule, self.dataset.name, self.epoch, message)
         self.history[-1] = {**self.history[-1], "warnings": message}
         self.journal.write("warning", epoch=self.epoch, message=message)
