@@ -1,4 +1,4 @@
-"""What every module that `burstprop reproduce` runs has to have; that its claims hold is tested beside each."""
+"""What every module that `burstprop reproduce` runs has to have; its claims are tested elsewhere."""
 
 import dataclasses
 import inspect
@@ -41,7 +41,7 @@ def test_parameters_have_units_and_meaning_and_variants_are_parameters(entry):
 def test_run_takes_what_the_command_line_gives(entry):
     module = catalogue.load(entry)
     parameters = inspect.signature(module.run).parameters
-    assert list(parameters)[0] == "params"
+    assert next(iter(parameters)) == "params"
     for name in ("seed", "realizations", "jobs", "progress", "out", "quick"):
         assert parameters[name].kind in (
             inspect.Parameter.KEYWORD_ONLY,
