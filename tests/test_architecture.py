@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # A module may import modules of its own layer and of those above it in this list, never of those below. The
-# longest matching name counts, so that engine.kernel stands where the models need it. New modules need a line.
+# longest matching name counts: engine.kernel stands where the models need it. New modules need a line here.
 LAYERS = [
     ["errors", "parameters", "files", "machine", "progress"],
     ["page", "report", "spike_table", "bursts", "plotting", "run_folder", "workers", "sweep"],

@@ -103,7 +103,9 @@ def test_list_reads_claims_and_variants_without_importing(capsys, tmp_path, monk
     code, out, _ = call(capsys, "list")
     assert code == 0
     assert re.search(r"^demo +A noisy oscillator, for the tests of the command line\.$", out, re.MULTILINE)
-    assert "the mean of the oscillation is the offset that was asked for, whatever the noise." in out
+    assert "the mean of the oscillation is the offset that was asked for, whatever the noise." in " ".join(
+        out.split()
+    )
     assert "variants: slow, loud" in out
     assert "part" not in out
 
