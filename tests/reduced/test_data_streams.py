@@ -192,7 +192,7 @@ def test_file_loader(tmp_path, workers):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_file_loader_names_broken_images(tmp_path, workers):
     data = open_dataset("imagenet", imagenet_layout(tmp_path, classes=2, train=6))
-    broken = str(data.train.paths[3])
+    broken = data.train.path(3)
     with open(broken, "r+b") as file:
         file.truncate(500)
     with pytest.raises(BurstpropError, match="cannot be decoded") as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,7 @@ class ImageFiles:
     """Images that stay in their files and are decoded by worker processes, with their labels (int64)."""
 
     paths: np.ndarray
-    """Paths as an array of text: not thousands of Python objects that every worker process would copy."""
+    """Paths as an array of bytes: not a million Python objects that every worker process would copy."""
     labels: torch.Tensor
     size: int
     """Side of the square that a network sees, in pixels."""
@@ -48,6 +49,10 @@ class ImageFiles:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.labels)
+
+    def path(self, number: int) -> str:
+        """Return the path of an image."""
+        return os.fsdecode(self.paths[number])
 
     def select(self, indices: np.ndarray) -> ImageFiles:
         """Return the files of these numbers."""

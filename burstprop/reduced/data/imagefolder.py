@@ -115,8 +115,12 @@ def list_files(folders: Folders, size: int) -> tuple[ImageFiles, ImageFiles, tup
     """Return the training and the test images as files, and the classes."""
     paths, labels, classes = list_images(folders.train)
     test_paths, test_labels, _ = list_images(folders.test, classes)
-    train = ImageFiles(np.array(paths), torch.tensor(labels), size)
-    return train, ImageFiles(np.array(test_paths), torch.tensor(test_labels), size), classes
+    train = ImageFiles(np.array([os.fsencode(p) for p in paths]), torch.tensor(labels), size)
+    return (
+        train,
+        ImageFiles(np.array([os.fsencode(p) for p in test_paths]), torch.tensor(test_labels), size),
+        classes,
+    )
 
 
 def broken_image(path: str, error: BaseException) -> BurstpropError:
@@ -150,7 +154,7 @@ def decode_all(label: str, files: ImageFiles, options: ReadOptions) -> tuple[Ima
 
     def fill(k: int) -> tuple[int, Exception | None]:
         try:
-            images[k] = decode(str(files.paths[k]), files.size)
+            images[k] = decode(files.path(k), files.size)
         except BROKEN as error:
             return k, error
         return k, None
@@ -162,11 +166,11 @@ def decode_all(label: str, files: ImageFiles, options: ReadOptions) -> tuple[Ima
             if error is not None:
                 if options.on_broken == "stop":
                     pool.shutdown(cancel_futures=True)
-                    raise broken_image(str(files.paths[k]), error)
+                    raise broken_image(files.path(k), error)
                 sound[k] = False
             if done % 64 == 0 or done == len(files):
                 progress.update(done)
-    broken = [str(path) for path in files.paths[~sound]]
+    broken = [files.path(int(k)) for k in np.flatnonzero(~sound)]
     if not sound.any():
         raise BurstpropError(
             f"{label}: none of {len(files):,} images can be decoded, the first of them {broken[0]}"

@@ -210,7 +210,7 @@ class _Decoder(torch.utils.data.Dataset[Any]):
     def __getitem__(self, number: int) -> tuple[np.ndarray, int] | tuple[str, str]:
         from PIL import Image
 
-        path = str(self.files.paths[number])
+        path = self.files.path(number)
         try:
             with Image.open(path) as image:
                 if self.epoch is None:
