@@ -51,6 +51,8 @@ def evaluate(
     training = network.training
     network.eval()
     for batch in loader.in_order():
+        if not len(batch.labels):
+            continue
         with torch.autocast(loader.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             logits = network(batch.images)
         loss += network.loss(logits, batch.labels).double() * len(batch.labels)

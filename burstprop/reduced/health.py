@@ -60,7 +60,7 @@ def dead(rates: Tensor, rectified: bool) -> Tensor:
 def layers(network: Network, loader: Loader) -> list[dict[str, Any]]:
     """Return for every layer its name, units, dead units and mean rate, on the first images of a loader."""
     batch = next(iter(loader.in_order()), None)
-    if batch is None:
+    if batch is None or not len(batch.labels):
         return []
     rows = []
     for name, rates in unit_rates(network, batch.images).items():

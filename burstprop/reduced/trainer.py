@@ -239,7 +239,8 @@ class Trainer:
         self.network.train()
         clock = time.perf_counter()
         for batch in self.loader.epoch(self.epoch, self.step):
-            self._step(batch)
+            if len(batch.labels):
+                self._step(batch)
             now = time.perf_counter()
             self.seconds, self.sums.seconds, clock = (
                 self.seconds + now - clock,

@@ -215,6 +215,16 @@ def test_file_loader_names_broken_images(tmp_path, workers):
     assert list(loader.skipped) == [broken]
 
 
+def test_a_batch_of_broken_images_keeps_its_place(tmp_path):
+    data = open_dataset("imagenet", imagenet_layout(tmp_path, classes=2, train=4))
+    for number in range(6):
+        with open(data.train.path(number), "r+b") as file:
+            file.truncate(300)
+    loader = Loader(data, "train", 2, on_broken="skip")
+    assert [len(batch.labels) for batch in loader.epoch(0)] == [0, 0, 0]
+    assert len(loader.skipped) == 6
+
+
 def test_augmentation_is_checked():
     with pytest.raises(BurstpropError, match="padding"):
         Augmentation(padding=-1)

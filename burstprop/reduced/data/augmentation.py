@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TRIES = 10
 DRAWS = 2 * TRIES + 3
-"""Random numbers an image takes: a flip, a position (2), an area and an aspect ratio for each try of a crop."""
+"""Random numbers an image takes: a flip, a position (2), area and aspect ratio for each try of a crop."""
 
 CENTRE = 0.875
 """The centre crop's side as a part of the shorter side: 224 of 256."""

@@ -32,7 +32,7 @@ logger = logging.getLogger("burstprop")
 
 @dataclass(frozen=True)
 class Batch:
-    """One process's share of a batch."""
+    """One process's share of a batch; empty where not one of its images can be decoded."""
 
     images: torch.Tensor
     """Normalised, float32, (images, channels, height, width)."""
@@ -132,14 +132,12 @@ class Loader:
         else:
             parts = self._from_files(shares, epoch)
         for whole, (images, labels) in zip(batches, parts, strict=True):
-            if len(labels):
-                yield Batch(normalise(images, self._mean, self._sd), labels, len(whole))
-            elif self.world > 1 and epoch is not None:
+            if self.world > 1 and epoch is not None and not len(labels):
                 raise BurstpropError(
-                    "not one image of this process's share of a batch can be decoded; remove the broken "
-                    "images "
+                    "not one image of this process's share of a batch can be decoded; remove the broken images "
                     f"({len(self.skipped)} so far) or use a larger batch"
                 )
+            yield Batch(normalise(images, self._mean, self._sd), labels, len(whole))
 
     def _from_memory(self, share: np.ndarray, epoch: int | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert isinstance(self.images, ImagesInMemory)
