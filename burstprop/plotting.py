@@ -34,8 +34,8 @@ CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 COLOURS = {
     "pyr1": BLUE,
     "pyr2": VERMILION,
-    "PV": GREEN,
-    "SOM": ORANGE,
+    "pv": GREEN,
+    "som": ORANGE,
     "input": GREY,
     "input1": SKY,
     "input2": GREY,
@@ -101,7 +101,7 @@ def figure(
 
 def colour(name: str, k: int = 0) -> str:
     """Return the colour of a population, or the ``k``-th of the cycle for a name without one."""
-    return COLOURS.get(name, CYCLE[k % len(CYCLE)])
+    return COLOURS.get(name.lower(), CYCLE[k % len(CYCLE)])
 
 
 def raster(
@@ -221,7 +221,9 @@ def learning_curve(
     """
     frame = _checked(frame, x, y, *([by] if by else []))
     groups = (
-        [("", frame)] if by is None else [(str(name), own) for name, own in frame.groupby(by, sort=False)]
+        [("", frame)]
+        if by is None
+        else [(str(name), own) for name, own in frame.groupby(by, sort=False, observed=True)]
     )
     factor = LABELS.get(y, (y, 1.0))[1]
     for k, (name, group) in enumerate(groups):
@@ -333,7 +335,11 @@ def _checked(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 
 def _known(frame: pd.DataFrame, column: str, only: Sequence[str] | None) -> list[str]:
-    present = [str(name) for name in frame[column].unique()]
+    values = frame[column]
+    names = (
+        values.cat.remove_unused_categories().cat.categories if hasattr(values, "cat") else values.unique()
+    )
+    present = [str(name) for name in names]
     for name in only or ():
         if name not in present:
             raise BurstpropError(f"the frame has no {column} {name!r}: {near(name, present)}")

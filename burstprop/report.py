@@ -163,9 +163,9 @@ def write_report(
         mark = "✓" if good else "✗"
         sections.append(f"<p class='badge {'good' if good else 'bad'}'>{mark} {verdict(claims)}</p>")
     sections.append(page.prose(text))
+    sections += [page.figure(caption, Path(path)) for caption, path in figures.items()]
     if claims:
         sections.append(f"<h2>Claims</h2>{_claims_html(claims)}")
-    sections += [page.figure(caption, Path(path)) for caption, path in figures.items()]
     for heading, table in tables.items():
         body = page.frame(table) if isinstance(table, pd.DataFrame) else page.text_tables(table)
         sections.append(f"<h2>{html.escape(heading)}</h2>{body}")

@@ -146,7 +146,7 @@ def test_colours_stay_apart_for_people_with_a_colour_vision_deficiency():
         x, y, z = np.cbrt(np.clip(xyz / [0.9505, 1, 1.089], 0.0089, None))
         return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
-    sets = [CYCLE, [COLOURS[name] for name in ("pyr1", "pyr2", "PV", "SOM")]]
+    sets = [CYCLE, [COLOURS[name] for name in ("pyr1", "pyr2", "pv", "som")]]
     sets.append([COLOURS[name] for name in ("input1", "hidden1", "hidden2", "output")])
     for view, colours in itertools.product(views, sets):
         for one, two in itertools.combinations(colours, 2):
