@@ -134,7 +134,7 @@ class Loader:
         for whole, (images, labels) in zip(batches, parts, strict=True):
             if self.world > 1 and epoch is not None and not len(labels):
                 raise BurstpropError(
-                    "not one image of this process's share of a batch can be decoded; remove the broken images "
+                    "not one image of this process's share of a batch can be decoded; remove the broken ones "
                     f"({len(self.skipped)} so far) or use a larger batch"
                 )
             yield Batch(normalise(images, self._mean, self._sd), labels, len(whole))
