@@ -147,9 +147,12 @@ class Projection:
                 raise BurstpropError(
                     f"{where}a plastic projection has no short-term plasticity; leave out stp or rule"
                 )
-            if self.weight > self.rule.w_max:
+            largest = self.weight
+            if isinstance(self.connectivity, Matrix):
+                largest *= self.connectivity.weights.data.max(initial=0.0)
+            if largest > self.rule.w_max:
                 raise BurstpropError(
-                    f"{where}weight = {self.weight:g} is above the rule's w_max = {self.rule.w_max:g}"
+                    f"{where}weight = {largest:g} is above the rule's w_max = {self.rule.w_max:g}"
                 )
         if self.stp is not None and self.transmits != "spikes":
             raise BurstpropError(
