@@ -286,7 +286,14 @@ class Recorder:
     def _state_frame(self) -> pd.DataFrame:
         columns = pd.MultiIndex.from_tuples(self.places(), names=["population", "neuron_id", "variable"])
         if not len(columns):
-            return pd.DataFrame({"time_ms": [], "population": [], "neuron_id": [], "realization": []})
+            return pd.DataFrame(
+                {
+                    "time_ms": np.zeros(0),
+                    "population": categories(np.zeros(0, np.int8), self._names()),
+                    "neuron_id": np.zeros(0, np.int64),
+                    "realization": np.zeros(0, np.int32),
+                }
+            )
         values = np.concatenate([np.zeros((0, len(columns))), *(v for _, v in self._states)])
         number = np.concatenate([np.zeros(0, np.int64), *(f + np.arange(len(v)) for f, v in self._states)])
         wide = pd.DataFrame(
@@ -299,9 +306,10 @@ class Recorder:
         return tidy
 
     def _weight_frame(self) -> pd.DataFrame:
-        frame = pd.DataFrame(
-            self._weights, columns=["time_ms", "projection", "mean", "sd", "smallest", "largest"]
-        )
+        names = ["time_ms", "projection", "mean", "sd", "smallest", "largest"]
+        frame = pd.DataFrame(self._weights, columns=names)
+        # without a row every column would be of type object
+        frame = frame.astype({name: np.float64 for name in names if name != "projection"})
         frame["projection"] = frame["projection"].astype("category")
         frame["realization"] = np.full(len(frame), self.realization, np.int32)
         return frame

@@ -180,11 +180,9 @@ class Simulation:
         """Return what was recorded so far."""
         return self._recorder.recording(self.info())
 
-    def take_recording(self) -> Recording:
-        """Return what was recorded since the last time, and forget it: for long runs that write as they go."""
-        recording = self.recording()
+    def forget_recording(self) -> None:
+        """Forget what was recorded so far: for long runs that write as they go."""
         self._recorder.clear()
-        return recording
 
     def info(self) -> dict[str, Any]:
         """Return what was run: fingerprint of the circuit, seed, versions, duration."""

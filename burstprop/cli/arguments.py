@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -26,10 +27,24 @@ def whole(low: int) -> Callable[[str], int]:
     return convert
 
 
-def add_name(parser: argparse.ArgumentParser, what: str) -> None:
+def number(text: str) -> float:
+    """Convert option text to a positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a positive number")
+    return value
+
+
+def add_name(parser: argparse.ArgumentParser, what: str, *, optional: bool = False) -> None:
     """Add NAME, ``--variant`` and ``--set``, which together choose a module and its parameters."""
     parser.add_argument(
-        "name", metavar="NAME", help=f"{what}: a name from 'burstprop list', or your own .py file"
+        "name",
+        metavar="NAME",
+        nargs="?" if optional else None,  # type: ignore[arg-type]
+        help=f"{what}: a name from 'burstprop list', or your own .py file",
     )
     parser.add_argument("--variant", metavar="NAME", help="a named variant (see 'burstprop info NAME')")
     parser.add_argument(
@@ -81,4 +96,4 @@ def require_figure() -> None:
     matplotlib.use("Agg")
 
 
-__all__ = ["BurstpropError", "add_name", "add_seed", "chosen", "require", "require_figure", "whole"]
+__all__ = ["BurstpropError", "add_name", "add_seed", "chosen", "number", "require", "require_figure", "whole"]
