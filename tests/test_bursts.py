@@ -288,3 +288,22 @@ def test_a_million_spikes_take_seconds():
 def test_a_table_read_once_is_read_the_same_again():
     table = spike_table({"i": NEURONS, "t": SECONDS})
     pd.testing.assert_frame_equal(spike_table(table), table)
+
+
+def test_rates_equal_those_that_a_simulation_counts_as_it_runs():
+    from burstprop.circuits import propagation
+
+    from burstprop.simulation import simulate
+
+    params = propagation.Params(n_pyr1=200, n_pyr2=200, n_pv=50, n_som=50, settling_ms=100.0)
+    circuit = propagation.build(params)
+    recording = simulate(circuit, 600.0, seed=3)
+    sizes = {population.name: population.n for population in circuit.populations}
+    rates = event_rates(recording.spikes, sizes, 50.0, stop_ms=600.0)
+    assert rates["burst_rate_hz"].max() > 0
+    keys = ["time_ms", "population"]
+    mine, online = (
+        frame.astype({"population": str}).sort_values(keys, ignore_index=True)
+        for frame in (rates, recording.rates)
+    )
+    pd.testing.assert_frame_equal(mine, online[list(mine)], check_dtype=False)
