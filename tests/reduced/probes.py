@@ -71,7 +71,7 @@ def assert_close(found, expected, tolerance):
 
 def angle(a, b):
     """Angle between two tensors in degrees, exact for small ones too."""
-    a, b = a.flatten().double(), b.flatten().double()
+    a, b = a.detach().flatten().double(), b.detach().flatten().double()
     a, b = a / a.norm(), b / b.norm()
     return float(torch.rad2deg(2 * torch.atan2((a - b).norm(), (a + b).norm())))
 
@@ -93,11 +93,11 @@ def autograd_twin(made):
             continue
         shape = module.weight.shape
         if len(shape) == 4:
-            twin: nn.Module = nn.Conv2d(shape[1], shape[0], shape[2], module.stride, module.padding)
+            twin: nn.Module = nn.Conv2d(shape[1], shape[0], shape[2], module.stride, module.padding, dtype=module.weight.dtype)
         else:
-            twin = nn.Linear(shape[1], shape[0])
+            twin = nn.Linear(shape[1], shape[0], dtype=module.weight.dtype)
         twin.load_state_dict({"weight": module.weight.detach(), "bias": module.bias.detach()})
-        modules.append(twin.to(module.weight.dtype))
+        modules.append(twin)
         if not module.is_output:
             modules.append(nn.Sigmoid() if made.spec.activation == "sigmoid" else nn.ReLU())
     return nn.Sequential(*modules)

@@ -1,0 +1,203 @@
+"""Where every rule's update tends to backpropagation's, and how fast."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import probes
+import pytest
+import torch
+
+from burstprop.reduced import build_network, rule_from_name
+
+
+def _backprop(made, images, target):
+    """Gradients of the same weights by autograd through PyTorch's own layers."""
+    twin = probes.autograd_twin(made)
+    output = twin(images)
+    rates = torch.nn.functional.one_hot(target, made.spec.classes).to(output.dtype) if target.dim() == 1 else target
+    if made.spec.output == "softmax":
+        loss = -(rates * output.log_softmax(1)).sum(1).mean()
+    elif made.rule.teacher == "cross_entropy":
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(output, rates, reduction="none").sum(1).mean()
+    else:
+        loss = 0.5 * (output.sigmoid() - rates).square().sum(1).mean()
+    loss.backward()
+    return [module.weight.grad for module in twin if hasattr(module, "weight")]
+
+
+def _angles(made, images, target):
+    probes.backward(made, images, target)
+    expected = _backprop(made, images, target)
+    return [probes.angle(layer.weight.grad, e) for layer, e in zip(made.layers(), expected, strict=True)]
+
+
+def _soft_target(made, images, target, size):
+    """A target at ``size`` times the distance of the right one: the error's size, at the same network."""
+    with torch.no_grad():
+        logits = made(images)
+        e = logits.softmax(1) if made.spec.output == "softmax" else logits.sigmoid()
+    return e + size * (torch.nn.functional.one_hot(target, made.spec.classes) - e)
+
+
+@pytest.mark.parametrize("spec", [probes.DENSE, probes.CONV, probes.RELU_CONV], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("name", ["backprop", "feedback_alignment", "kolen_pollack", "sign_symmetry"])
+def test_rules_with_linear_feedback_are_backpropagation_when_symmetric(name, spec):
+    teacher = "cross_entropy" if spec.output == "softmax" else "squared"
+    made = probes.network(spec, rule_from_name(name, teacher=teacher))
+    probes.set_symmetric(made)
+    assert max(_angles(made, *probes.batch(spec))) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["feedback_alignment", "burstprop_fixed", "burstccn_fixed"])
+def test_fixed_random_feedback_is_not_backpropagation(name):
+    made = probes.network(probes.DENSE, name)
+    angles = _angles(made, *probes.batch(probes.DENSE))
+    assert min(angles[:-1]) > 20
+    assert angles[-1] < 1e-6
+
+
+@pytest.mark.parametrize("spec", [probes.DENSE, probes.CONV], ids=lambda spec: spec.name)
+def test_burstccn_tied_tends_to_backpropagation_as_the_error_squared(spec):
+    made = probes.network(spec, "burstccn_tied")
+    images, target = probes.batch(spec)
+    angles = np.array([_angles(made, images, _soft_target(made, images, target, size)) for size in (1.0, 0.1)])
+    assert angles[0].max() < 0.5
+    np.testing.assert_allclose(angles[0, :-1] / angles[1, :-1], 100, rtol=0.1)
+    assert angles[:, -1].max() < 1e-6
+
+
+@pytest.mark.parametrize("spec", [probes.DENSE, probes.RELU_CONV], ids=lambda spec: spec.name)
+def test_burstccn_tied_is_at_angle_zero_for_a_weak_teacher(spec):
+    """tanh(x) is x up to x^3/3: the angle falls as s squared (to that of the 1e-8 beside the rates of rectified units)."""
+    angles = []
+    for strength in (1e-2, 1e-3, 1e-6):
+        rule = rule_from_name("burstccn_tied", teacher="cross_entropy", teaching=strength)
+        angles.append(max(_angles(probes.network(spec, rule), *probes.batch(spec))))
+    assert angles[0] < 0.5
+    assert angles[0] / angles[1] == pytest.approx(100, rel=0.15)
+    assert angles[2] < 1e-4
+
+
+def test_burstccn_update_has_the_size_of_backpropagation():
+    """Divided by p0 s and the feedback scale, a weak teacher's update is backpropagation's in size too."""
+    for p0 in (0.5, 0.3):
+        for teacher, spec in (("squared", probes.DENSE), ("cross_entropy", probes.RELU_CONV)):
+            rule = rule_from_name("burstccn_tied", teaching=1e-7, p0=p0, teacher=teacher, feedback_gain=7.0)
+            made = probes.network(spec, rule)
+            images, target = probes.batch(spec)
+            probes.backward(made, images, target)
+            for number, (layer, e) in enumerate(zip(made.layers(), _backprop(made, images, target), strict=True)):
+                above = len(made.layers()) - 1 - number
+                torch.testing.assert_close(layer.weight.grad / rule.gain(above), e, rtol=1e-4, atol=1e-5 * float(e.abs().max()))
+
+
+@pytest.mark.parametrize("teacher", ["squared", "cross_entropy"])
+def test_burstprop_tends_to_the_linear_teaching_at_its_operating_point(teacher):
+    """For a small error, b_t - b is e p (1 - p)(1 - e) dx with p as without a teacher: angle linear in the error."""
+    spec = probes.DENSE
+    made = probes.network(spec, rule_from_name("burstprop_symmetric", teacher=teacher))
+    images, target = probes.batch(spec)
+
+    def linear(target):
+        layers, rates = made.layers(), [images]
+        for layer in layers:
+            rates.append((rates[-1] @ layer.weight.T + layer.bias).sigmoid())
+        e = rates[-1]
+        b, d = 0.2 * e, 0.2 * (target - e) * (e * (1 - e) if teacher == "squared" else e / (e + 1e-8))
+        expected = [d.T @ rates[-2]]
+        for number in range(len(layers) - 2, -1, -1):
+            e, above = rates[number + 1], layers[number + 1].weight
+            p = ((b @ above) * (1 - e)).sigmoid()
+            d = e * p * (1 - p) * (1 - e) * (d @ above)
+            b = p * e
+            expected.insert(0, d.T @ rates[number])
+        return expected
+
+    angles = []
+    for size in (1.0, 0.1, 0.01):
+        soft = _soft_target(made, images, target, size)
+        probes.backward(made, images, soft)
+        angles.append(
+            [probes.angle(-layer.weight.grad, e) for layer, e in zip(made.layers(), linear(soft), strict=True)]
+        )
+    angles = np.array(angles)
+    assert angles[0, :-1].max() < 3
+    np.testing.assert_allclose(angles[1, :-1] / angles[2, :-1], 10, rtol=0.15)
+    assert angles[:, -1].max() < 1e-6
+
+
+def test_burstprop_tends_to_backpropagation_as_the_feedback_squared():
+    """p (1 - p) = 1/4 - (p - 1/2)^2, and p - 1/2 is proportional to the feedback, which the weights scale."""
+    angles = []
+    for gain in (0.4, 0.2, 0.1):
+        spec = dataclasses.replace(probes.DENSE, gain=gain, output_gain=gain)
+        made = build_network(spec, "burstprop_symmetric", seed=3).double()
+        images, target = probes.batch(spec)
+        angles.append(_angles(made, images, _soft_target(made, images, target, 1e-4))[:-1])
+    angles = np.array(angles)
+    assert angles[0].max() < 2
+    np.testing.assert_allclose(angles[1] / angles[2], 4, rtol=0.15)
+
+
+def test_burstprop_update_has_the_size_of_backpropagation():
+    """p0 4^-k, which the learning rates are divided by, is the ratio for weak feedback and small errors."""
+    spec = dataclasses.replace(probes.DENSE, gain=0.02, output_gain=0.02)
+    made = build_network(spec, "burstprop_symmetric", seed=3).double()
+    images, target = probes.batch(spec)
+    soft = _soft_target(made, images, target, 1e-4)
+    probes.backward(made, images, soft)
+    for number, (layer, e) in enumerate(zip(made.layers(), _backprop(made, images, soft), strict=True)):
+        gain = made.rule.gain(len(made.layers()) - 1 - number)
+        assert gain == pytest.approx(0.2 * 0.25 ** (3 - number))
+        assert float(layer.weight.grad.norm() / e.norm()) == pytest.approx(gain, rel=1e-3)
+
+
+def test_node_perturbation_is_backpropagation_on_average():
+    """The mean of K noisy updates has an angle to the gradient that falls as 1/sqrt(K)."""
+    spec = dataclasses.replace(probes.DENSE, input_shape=(4,), layers=(3,), classes=2)
+    made = probes.network(spec, rule_from_name("node_perturbation", noise_sd=1e-4))
+    images, target = probes.batch(spec, count=2)
+    expected = torch.cat([e.flatten() for e in _backprop(made, images, target)])
+    torch.manual_seed(0)
+    count, repeats = 20000, 20
+    angles = {}
+    for size in (count // 100, count):
+        found = []
+        for _ in range(repeats if size < count else 1):
+            many, targets = images.repeat(size, 1), target.repeat(size)
+            probes.backward(made, many, targets)
+            found.append(
+                probes.angle(torch.cat([layer.weight.grad.flatten() for layer in made.layers()]), expected)
+            )
+        angles[size] = np.mean(found)
+    # independent noise of 5 units for each of 2 images: 10 directions, of which one is the gradient's
+    assert angles[count] < 3
+    assert 4 < angles[count // 100] / angles[count] < 25
+
+
+def test_kolen_pollack_weights_meet_the_forward_weights():
+    """Y takes the change of W, so Y - W shrinks by the decay alone: (1 - lr decay)^steps."""
+    for name in ("kolen_pollack", "burstprop", "burstccn"):
+        made = probes.network(probes.DENSE, name)
+        images, target = probes.batch(probes.DENSE)
+        start = [(layer.Y - layer.weight).detach().clone() for layer in made.layers()[1:]]
+        optimizer = torch.optim.SGD(made.parameter_groups(lr=0.1, weight_decay=0.05))
+        for _ in range(200):
+            probes.backward(made, images, target)
+            optimizer.step()
+        for layer, first in zip(made.layers()[1:], start, strict=True):
+            torch.testing.assert_close(layer.Y - layer.weight, first * (1 - 0.1 * 0.05) ** 200, rtol=1e-6, atol=1e-12)
+
+
+def test_fixed_weights_stay():
+    for name in ("feedback_alignment", "burstprop_fixed", "burstccn_fixed", "direct_feedback_alignment"):
+        made = probes.network(probes.DENSE, name)
+        before = {key: value.clone() for key, value in made.named_buffers()}
+        assert before
+        optimizer = torch.optim.SGD(made.parameter_groups(lr=0.1, weight_decay=0.05), momentum=0.9)
+        for _ in range(5):
+            probes.backward(made, *probes.batch(probes.DENSE))
+            optimizer.step()
+        assert all(torch.equal(value, before[key]) for key, value in made.named_buffers())
