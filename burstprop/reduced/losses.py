@@ -91,6 +91,12 @@ def teaching_loss(logits: Tensor, target: Tensor, output: str, teacher: str) -> 
         raise BurstpropError(
             f"target has shape {tuple(target.shape)}: give {count} class indices, or rates of shape {count} x {classes}"
         )
+    if target.dim() == 1 and count and target.device.type == "cpu":  # elsewhere the check would wait for the device
+        low, high = (int(end) for end in target.aminmax())
+        if low < 0 or high >= classes:
+            raise BurstpropError(
+                f"target holds class {low if low < 0 else high}: the output layer has {classes} units, 0 to {classes - 1}"
+            )
     layer = find_receiver(logits.grad_fn)
     disturbed = getattr(layer, "disturbed", None)
     return TeachingLoss.apply(logits, target, output, teacher, disturbed)

@@ -1,0 +1,257 @@
+"""Rule layers as parts of ordinary PyTorch code."""
+
+from __future__ import annotations
+
+import oracle
+import probes
+import pytest
+import torch
+from torch import nn
+
+from burstprop.errors import BurstpropError
+from burstprop.reduced import Conv2d, Dense, build_network, rule_from_name
+from burstprop.reduced.losses import teaching_loss
+
+
+def _sequence(rule, *between, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return nn.Sequential(
+        Conv2d(1, 4, 3, rule, lowest=True, generator=generator, feedback_generator=generator, gain=2.0),
+        *between,
+        nn.Flatten(),
+        Dense(36, 7, rule, generator=generator, feedback_generator=generator, gain=2.0),
+        Dense(7, 3, rule, output="sigmoid", generator=generator, feedback_generator=generator),
+    ).to(dtype)
+
+
+def _images(count=5, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, 1, 8, 8, generator=generator).to(dtype), torch.arange(count) % 3
+
+
+def test_pooling_between_layers_passes_bursts_and_errors_as_gradients():
+    """The layer below a pooling layer hears b Y and d Y from the places that won, and nothing elsewhere."""
+    model = _sequence(rule_from_name("burstprop_fixed"), nn.MaxPool2d(2))
+    images, target = _images()
+    teaching_loss(model(images), target, "sigmoid", "squared").backward()
+    conv, hidden, top = (module for module in model if hasattr(module, "rule"))
+    with torch.no_grad():
+        e1 = torch.conv2d(images, conv.weight, conv.bias).sigmoid()
+        pooled, where = nn.functional.max_pool2d(e1, 2, return_indices=True)
+        e2 = (pooled.flatten(1) @ hidden.weight.T + hidden.bias).sigmoid()
+        e3 = (e2 @ top.weight.T + top.bias).sigmoid()
+        t = torch.nn.functional.one_hot(target, 3)
+        b, bt = 0.2 * e3, 0.2 * ((t - e3) * (1 - e3) + 1) * e3
+        x, xt = b @ top.Y, bt @ top.Y
+        b, bt = (x * (1 - e2)).sigmoid() * e2, (xt * (1 - e2)).sigmoid() * e2
+        x, xt = (nn.functional.max_unpool2d((signal @ hidden.Y).view_as(pooled), where, 2) for signal in (b, bt))
+        change = (xt * (1 - e1)).sigmoid() * e1 - (x * (1 - e1)).sigmoid() * e1
+    torch.testing.assert_close(conv.bias.grad, -change.sum((0, 2, 3)) / 5, rtol=1e-7, atol=1e-18)
+
+
+def test_two_branches_add_their_feedback():
+    """A layer that two others read hears the sum of both, as b and as d."""
+    rule = rule_from_name("burstprop_fixed")
+    generator = torch.Generator().manual_seed(0)
+    low = Dense(6, 5, rule, lowest=True, generator=generator).double()
+    left, right = (Dense(5, 4, rule, generator=generator, feedback_generator=generator).double() for _ in range(2))
+    top = Dense(4, 3, rule, output="sigmoid", generator=generator, feedback_generator=generator).double()
+    images, target = torch.randn(4, 6, generator=generator).double(), torch.tensor([0, 1, 2, 0])
+    hidden = low(images)
+    joined = 0.5 * left(hidden) + 0.5 * right(hidden)
+    teaching_loss(top(joined), target, "sigmoid", "squared").backward()
+    with torch.no_grad():
+        e1 = (images @ low.weight.T + low.bias).sigmoid()
+        branches = [(e1 @ layer.weight.T + layer.bias).sigmoid() for layer in (left, right)]
+        e3 = (0.5 * (branches[0] + branches[1]) @ top.weight.T + top.bias).sigmoid()
+        t = torch.nn.functional.one_hot(target, 3)
+        sweeps = []
+        for b in (0.2 * e3, 0.2 * ((t - e3) * (1 - e3) + 1) * e3):
+            x = 0.5 * b @ top.Y
+            bursts = [(x * (1 - e)).sigmoid() * e for e in branches]
+            sweeps.append(sum(burst @ layer.Y for burst, layer in zip(bursts, (left, right), strict=True)))
+        change = (sweeps[1] * (1 - e1)).sigmoid() * e1 - (sweeps[0] * (1 - e1)).sigmoid() * e1
+    torch.testing.assert_close(low.bias.grad, -change.sum(0) / 4, rtol=1e-7, atol=1e-18)
+
+
+@pytest.mark.parametrize("name", ["burstprop", "burstccn", "direct_feedback_alignment", "backprop", "kolen_pollack"])
+def test_named_network_equals_the_same_layers_in_sequential(name):
+    made = probes.network(probes.DENSE, name)
+    images, target = probes.batch(probes.DENSE)
+    probes.backward(made, images, target)
+    plain = nn.Sequential(*made.body)
+    expected = [(layer.weight.grad.clone(), layer.bias.grad.clone()) for layer in made.layers()]
+    plain.zero_grad()
+    logits = plain(images)
+    # an ordinary loss: its mean over the images is what a layer takes a gradient to be without being told
+    (0.5 * (torch.nn.functional.one_hot(target, 5) - logits.sigmoid()).square().sum(1).mean()).backward()
+    for layer, (weight, bias) in zip(made.layers(), expected, strict=True):
+        torch.testing.assert_close(layer.weight.grad, weight, rtol=1e-9, atol=1e-14)
+        torch.testing.assert_close(layer.bias.grad, bias, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["burstprop", "burstccn", "burstprop_recurrent", "direct_feedback_alignment"])
+def test_gradients_scale_with_the_loss_and_add_over_parts_of_a_batch(name):
+    """A gradient scaler's factor and gradient accumulation: teaching is not linear, its average is."""
+    made = probes.network(probes.CONV, name)
+    images, target = probes.batch(probes.CONV, count=8)
+
+    def grads(*losses):
+        made.zero_grad()
+        for loss in losses:
+            loss().backward()
+        return [p.grad.clone() for p in made.parameters()]
+
+    whole = grads(lambda: made.loss(made(images), target))
+    scaled = grads(lambda: 1024 * made.loss(made(images), target))
+    parts = grads(*(lambda k=k: 0.5 * made.loss(made(images[k : k + 4]), target[k : k + 4]) for k in (0, 4)))
+    for a, b, c in zip(whole, scaled, parts, strict=True):
+        torch.testing.assert_close(b, 1024 * a, rtol=1e-9, atol=1e-14)
+        torch.testing.assert_close(c, a, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("spec", [probes.DENSE, probes.CONV, probes.RELU_CONV], ids=lambda spec: spec.name)
+def test_gradcheck(spec):
+    """The backprop rule is the loss's derivative; by finite differences, weights, biases and images."""
+    teacher = "cross_entropy" if spec.output == "softmax" else "squared"
+    made = build_network(spec, rule_from_name("backprop", teacher=teacher), seed=3).double()
+    images, target = probes.batch(spec, count=2)
+    names = [name for name, _ in made.named_parameters()]
+
+    def loss(images, *values):
+        return made.loss(torch.func.functional_call(made, dict(zip(names, values, strict=True)), (images,)), target)
+
+    values = [value.detach().clone().requires_grad_() for value in made.parameters()]
+    assert torch.autograd.gradcheck(loss, (images.requires_grad_(), *values), fast_mode=True)
+
+
+def test_works_with_optimizers_and_a_trained_layer_below():
+    """Any optimizer; and a layer that is no rule layer, below, learns from the error it gets."""
+    for optimizer_class, lr in ((torch.optim.SGD, 1.0), (torch.optim.Adam, 0.01), (torch.optim.RMSprop, 0.003)):
+        torch.manual_seed(0)
+        rule = rule_from_name("burstprop")
+        images = torch.randn(30, 6)
+        target = images[:, :3].argmax(1)
+        model = nn.Sequential(nn.Linear(6, 20), nn.Tanh(), Dense(20, 20, rule), Dense(20, 3, rule, output="sigmoid"))
+        first = model[0].weight.detach().clone()
+        optimizer = optimizer_class(model.parameters(), lr=lr)
+        losses = []
+        for _ in range(200):
+            optimizer.zero_grad()
+            loss = teaching_loss(model(images), target, "sigmoid", "squared")
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert losses[-1] < 0.7 * losses[0]
+        assert not torch.equal(first, model[0].weight)
+
+
+def test_bfloat16_autocast_gives_float32_updates_near_the_exact_ones():
+    for name in ("burstprop", "burstccn", "direct_feedback_alignment"):
+        made = probes.network(probes.CONV, name, dtype=torch.float32)
+        images, target = probes.batch(probes.CONV, count=8, dtype=torch.float32)
+        probes.backward(made, images, target)
+        exact = [p.grad.clone() for p in made.parameters()]
+        made.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = made(images)
+            assert logits.dtype == torch.float32
+            made.loss(logits, target).backward()
+        errors = [float((p.grad - e).norm() / e.norm()) for p, e in zip(made.parameters(), exact, strict=True)]
+        assert 1e-5 < max(errors) < 0.05
+        assert all(p.grad.dtype == torch.float32 for p in made.parameters())
+
+
+def test_float32_and_channels_last_inputs_give_the_same_update():
+    made = probes.network(probes.CONV, "burstprop", dtype=torch.float32)
+    images, target = probes.batch(probes.CONV, dtype=torch.float32)
+    probes.backward(made, images, target)
+    expected = [p.grad.clone() for p in made.parameters()]
+    probes.backward(made, images.to(memory_format=torch.channels_last), target)
+    for p, e in zip(made.parameters(), expected, strict=True):
+        torch.testing.assert_close(p.grad, e, rtol=1e-4, atol=1e-7 * float(e.abs().max()) + 1e-12)
+
+
+def test_node_perturbation_measures_only_in_training():
+    made = probes.network(probes.DENSE, rule_from_name("node_perturbation", noise_sd=0.5))
+    images, target = probes.batch(probes.DENSE)
+    layers = probes.oracle_layers(made, float)
+    clean = oracle.forward(layers, images.numpy())[-1]
+    assert made(images).shape == (6, 5)
+    torch.testing.assert_close(made(images).sigmoid().detach(), torch.from_numpy(clean))
+    made.eval()
+    torch.testing.assert_close(made(images).sigmoid().detach(), torch.from_numpy(clean))
+    made.train()
+    torch.manual_seed(7)
+    probes.backward(made, images, target)
+    first = made.layers()[0].weight.grad.clone()
+    torch.manual_seed(7)
+    probes.backward(made, images, target)
+    assert torch.equal(first, made.layers()[0].weight.grad)
+
+
+def test_no_memory_is_kept_between_steps():
+    """The nodes that messages are handed to die with the graph."""
+    import gc
+    import weakref
+
+    for name in ("burstprop", "node_perturbation"):
+        made = probes.network(probes.CONV, name)
+        images, target = probes.batch(probes.CONV)
+        gc.collect()
+        gc.disable()
+        try:
+            logits = made(images)
+            watched = weakref.ref(logits)
+            loss = made.loss(logits, target)
+            loss.backward()
+            del logits, loss
+            assert watched() is None
+        finally:
+            gc.enable()
+
+
+class TestErrors:
+    def test_top_layer_without_the_rule(self):
+        model = nn.Sequential(Dense(6, 5, rule_from_name("burstprop"), lowest=True), nn.Linear(5, 3))
+        with pytest.raises(BurstpropError, match="sent nothing but a gradient.*Burstprop needs rule layers"):
+            model(torch.randn(4, 6)).sum().backward()
+
+    def test_layer_built_as_the_lowest_is_not(self):
+        rule = rule_from_name("burstprop")
+        model = nn.Sequential(nn.Linear(6, 5), Dense(5, 3, rule, output="sigmoid", lowest=True))
+        with pytest.raises(BurstpropError, match="lowest=False"):
+            model(torch.randn(4, 6)).sum().backward()
+
+    def test_second_derivative(self):
+        made = probes.network(probes.DENSE, "burstprop")
+        images, target = probes.batch(probes.DENSE)
+        with pytest.raises(BurstpropError, match="no second derivative"):
+            made.loss(made(images), target).backward(create_graph=True)
+
+    def test_output_and_teacher(self):
+        with pytest.raises(BurstpropError, match="'sigmoid', 'softmax' or None"):
+            Dense(3, 2, rule_from_name("backprop"), output="linear")
+        with pytest.raises(BurstpropError, match="teacher='cross_entropy'"):
+            Dense(3, 2, rule_from_name("backprop"), output="softmax")
+        with pytest.raises(BurstpropError, match="units = 'tanh'.*known"):
+            Dense(3, 2, rule_from_name("backprop"), activation="tanh")
+
+    def test_target_of_the_wrong_shape(self):
+        made = probes.network(probes.DENSE, "burstprop")
+        images, target = probes.batch(probes.DENSE)
+        with pytest.raises(BurstpropError, match="6 class indices, or rates of shape 6 x 5"):
+            made.loss(made(images), target[:3])
+        with pytest.raises(BurstpropError, match="class 5.*0 to 4"):
+            made.loss(made(images), target + 5 - target)
+
+    def test_broadcast_needs_sizes(self):
+        rule = rule_from_name("direct_feedback_alignment")
+        with pytest.raises(BurstpropError, match="classes="):
+            Dense(3, 2, rule)
+        with pytest.raises(BurstpropError, match="output_size="):
+            Conv2d(3, 2, 3, rule, classes=4)
+
+    def test_recurrent_inhibition_of_rectified_units(self):
+        with pytest.raises(BurstpropError, match="recurrent=False"):
+            build_network(probes.RELU_DENSE, rule_from_name("burstprop_recurrent", teacher="cross_entropy"))
