@@ -54,7 +54,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     for panel in axes[3]:
         panel.set_xlabel("time (ms)")
     plotting.panel_letters(axes.flat)
-    fig.text(1.0, -0.005, _note(rates), ha="right", va="top", fontsize=7.5, color=plotting.GREY)
+    fig.supxlabel(_note(rates), x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return fig
 
 

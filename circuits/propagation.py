@@ -62,7 +62,7 @@ __all__ = ["Params", "build", "check", "duration_ms", "figure", "run"]
 
 REALIZATIONS = 5
 QUICK_REALIZATIONS = 2
-RASTER_NEURONS = 40
+RASTER_NEURONS = 25
 """Of each population, in the figure; the spikes of the others are not kept."""
 
 
