@@ -78,7 +78,10 @@ def bench_circuit(
     steps = circuit.steps("duration_ms", duration_ms)
     unit = steps * sizes["neurons"] * 1e-9
     if plastic:
-        mixed = [(1 - PLASTIC_SHARE) * off + PLASTIC_SHARE * on for off, on in zip(times["off"], times["on"], strict=True)]
+        mixed = [
+            (1 - PLASTIC_SHARE) * off + PLASTIC_SHARE * on
+            for off, on in zip(times["off"], times["on"], strict=True)
+        ]
         more = {f"ns_plasticity_{phase}": statistics.median(times[phase]) / unit for phase in phases}
     else:
         mixed, more = times[""], {}

@@ -99,7 +99,9 @@ class LongRun:
         if checkpoint_every_ms is not None:
             self.every = simulation.circuit.steps("checkpoint_every_ms", checkpoint_every_ms)
             if self.every < 1:
-                raise BurstpropError(f"checkpoint_every_ms = {checkpoint_every_ms:g} ms: give a time of at least one step")
+                raise BurstpropError(
+                    f"checkpoint_every_ms = {checkpoint_every_ms:g} ms: give a time of at least one step"
+                )
         self.folder = writable_folder(folder)
         if resume:
             self._restore()
@@ -145,9 +147,17 @@ class LongRun:
         return recording
 
     def _restore(self) -> None:
-        status = read_run(self.folder).get("status")
-        if status == "complete":
-            raise BurstpropError(f"the run in {str(self.folder)!r} is complete: there is nothing to go on with")
+        notes = read_run(self.folder)
+        if notes.get("status") == "complete":
+            raise BurstpropError(
+                f"the run in {str(self.folder)!r} is complete: there is nothing to go on with"
+            )
+        if notes.get("run", {}).get("circuit") != self.simulation.info()["circuit"]:
+            raise BurstpropError(
+                f"{str(self.folder)!r} holds a run of another circuit: resume it with the one it was started with"
+            )
+        for path in self.folder.glob(".*.partial*"):
+            path.unlink()  # half a file that a killed process was writing
         checkpoint = self.folder / CHECKPOINT
         if checkpoint.exists():
             self.simulation.restore(checkpoint)
@@ -186,5 +196,9 @@ class LongRun:
         recording.save(self.folder / "spikes.npz")
 
     def _status(self, status: str) -> None:
-        content = self.notes | {"status": status, "simulated_ms": self.simulation.time_ms} | {"run": self.simulation.info()}
+        content = (
+            self.notes
+            | {"status": status, "simulated_ms": self.simulation.time_ms}
+            | {"run": self.simulation.info()}
+        )
         write_json(self.folder / RUN, plain(content))

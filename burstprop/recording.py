@@ -186,7 +186,8 @@ def read_arrays(path: str | Path, what: str) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise BurstpropError(f"no file {str(path)!r}: give the path of {what}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, because numpy leaves a file open in which it does not find what it looks for
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
         raise BurstpropError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -46,6 +45,8 @@ from burstprop.stimuli import check_rate, check_weight
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 SPIKE_BUFFER = 1 << 16
+LARGEST_VOLTAGE_MV = 1e5
+"""A membrane potential of 100 V is no membrane potential any more."""
 
 
 def simulate(
@@ -160,7 +161,7 @@ class Simulation:
         Raises
         ------
         Diverged
-            A voltage is no longer a number: says in which population and when.
+            A voltage is beyond all bounds or no number: says in which population and when.
         KeyboardInterrupt
             After Ctrl-C.
         """
@@ -569,15 +570,15 @@ class Simulation:
             rows = arrays["state"][neurons.offset : neurons.offset + size].reshape(-1, neurons.variables, ROW)
             for variable in model.voltages:
                 k = model.State._fields.index(variable)
-                if math.isfinite(float(rows[:, k, :LANES].sum(dtype=np.float64))):
-                    continue
-                bad = np.flatnonzero(~np.isfinite(rows[:, k, :LANES].reshape(-1)[: population.n]))
+                values = rows[:, k, :LANES].reshape(-1)[: population.n]
+                # written so that NaN counts as out of range
+                bad = np.flatnonzero(~(np.abs(values) <= LARGEST_VOLTAGE_MV))
                 if len(bad):
                     dt = self.circuit.dt_ms
                     raise Diverged(
                         f"population {population.name!r} diverged between t = {first * dt:g} and {self.time_ms:g} ms: {variable} of "
-                        f"{len(bad)} neurons (the first is {bad[0]}) is no longer a finite number; look for a weight, a "
-                        f"current or a dt_ms ({dt:g} ms) that is too large"
+                        f"{len(bad)} neurons is beyond {LARGEST_VOLTAGE_MV:g} mV or no number (the first, neuron {bad[0]}: "
+                        f"{values[bad[0]]:g} mV); look for a weight, a current or a dt_ms ({dt:g} ms) that is too large"
                     )
 
 

@@ -29,8 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_seed(parser)
     parser.add_argument("--threads", type=whole(1), default=1, metavar="K", help="threads (1)")
     parser.add_argument("--repeats", type=whole(1), default=7, metavar="N", help="timed pieces (7)")
-    parser.add_argument("--duration-ms", type=number, default=1000.0, metavar="T", help="simulated time of one (1000)")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="precision (float32)")
+    parser.add_argument(
+        "--duration-ms", type=number, default=1000.0, metavar="T", help="simulated time of one (1000)"
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="precision (float32)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress display")
 
@@ -73,5 +77,7 @@ def _lines(result: dict[str, Any], indent: str = "") -> list[str]:
         if isinstance(value, dict):
             lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
         else:
-            lines.append(f"{indent}{name}: {value:.4g}" if isinstance(value, float) else f"{indent}{name}: {value}")
+            lines.append(
+                f"{indent}{name}: {value:.4g}" if isinstance(value, float) else f"{indent}{name}: {value}"
+            )
     return lines

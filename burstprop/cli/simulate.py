@@ -30,13 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "burstprop simulate NAME --out DIR [options]\n       burstprop simulate --resume DIR"
     add_name(parser, "which circuit", optional=True)
     add_seed(parser)
-    parser.add_argument("--duration-ms", type=number, metavar="T", help="how long (the circuit's own protocol)")
-    parser.add_argument("--threads", type=whole(1), default=1, metavar="K", help="threads; no change in the result (1)")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="precision (float32)")
+    parser.add_argument(
+        "--duration-ms", type=number, metavar="T", help="how long (the circuit's own protocol)"
+    )
+    parser.add_argument(
+        "--threads", type=whole(1), default=1, metavar="K", help="threads; no change in the result (1)"
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="precision (float32)"
+    )
     parser.add_argument("--bin-ms", type=number, default=50.0, metavar="T", help="bin of the rates (50)")
     parser.add_argument("--no-spikes", action="store_true", help="keep rates only")
     parser.add_argument("--out", metavar="DIR", help="where to write (results/NAME)")
-    parser.add_argument("--checkpoint-every-ms", type=number, metavar="T", help="write a checkpoint that often")
+    parser.add_argument(
+        "--checkpoint-every-ms", type=number, metavar="T", help="write a checkpoint that often"
+    )
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
     parser.add_argument("--quiet", action="store_true", help="no progress display")
 
@@ -51,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
         raise BurstpropError("give the NAME of a circuit (see 'burstprop list'), or --resume DIR")
     entry, module, params = chosen(args)
     if not entry.builds:
-        raise BurstpropError(f"{entry.name!r} has no circuit to simulate (no build): 'burstprop reproduce {entry.name}' runs it")
+        raise BurstpropError(
+            f"{entry.name!r} has no circuit to simulate (no build): 'burstprop reproduce {entry.name}' runs it"
+        )
     circuit = module.build(params)
     duration = args.duration_ms
     if duration is None:
@@ -122,11 +132,15 @@ def _resumed(args: argparse.Namespace) -> argparse.Namespace:
     notes = read_run(args.resume)
     asked = notes.get("asked")
     if not isinstance(asked, dict):
-        raise BurstpropError(f"{args.resume!r} was not made by 'burstprop simulate': there is nothing to go on with")
+        raise BurstpropError(
+            f"{args.resume!r} was not made by 'burstprop simulate': there is nothing to go on with"
+        )
     if args.name is not None and args.name != asked["name"]:
         raise BurstpropError(
             f"{args.resume!r} holds a run of {asked['name']!r}, not of {args.name!r}: leave out NAME, or give another folder"
         )
     if args.settings or args.variant or args.duration_ms is not None:
-        raise BurstpropError("--resume goes on with the settings of the run; leave out --set, --variant and --duration-ms")
+        raise BurstpropError(
+            "--resume goes on with the settings of the run; leave out --set, --variant and --duration-ms"
+        )
     return argparse.Namespace(**{**vars(args), **asked})

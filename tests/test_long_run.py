@@ -1,0 +1,159 @@
+"""Runs into a folder: `burstprop simulate`, its checkpoints, Ctrl-C, SIGKILL, resume, and `burstprop bench`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from burstprop import Recording
+from burstprop.cli import main
+
+CIRCUIT = str(Path(__file__).with_name("spiking_circuit.py"))
+LONG = ["--duration-ms", "60000", "--checkpoint-every-ms", "500", "--no-spikes", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run without an interruption."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert main(["simulate", CIRCUIT, *LONG, "--out", str(out)]) == 0
+    return Recording.load(out / "spikes.npz")
+
+
+def start(out):
+    words = [sys.executable, "-m", "burstprop", "simulate", CIRCUIT, *LONG, "--out", str(out)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (out / "checkpoint.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return process
+
+
+def test_writes_rates_spikes_and_how_to_run_it_again(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["simulate", CIRCUIT, "--set", "n=30", "--seed", "7", "--out", str(out), "--quiet"]) == 0
+    assert "pyr" in capsys.readouterr().out
+    assert sorted(path.name for path in out.iterdir()) == ["rates.csv", "run.json", "spikes.npz"]
+    recording = Recording.load(out / "spikes.npz")
+    assert len(recording.spikes) > 10
+    assert recording.spikes["time_ms"].max() < 300.0
+    rates = pd.read_csv(out / "rates.csv")
+    assert list(rates["time_ms"]) == [50.0, 100.0, 150.0, 200.0, 250.0, 300.0]
+    spikes_per_s = len(recording.spikes) / (30 * 0.3)
+    assert rates["rate_hz"].mean() == pytest.approx(spikes_per_s)
+    notes = json.loads((out / "run.json").read_text())
+    assert notes["status"] == "complete"
+    assert notes["seed"] == 7
+    assert notes["parameters"]["n"] == 30
+    assert notes["versions"]["numba"]
+    # the command in run.json gives the same spikes
+    words = notes["run_again"].split()
+    assert words[0] == "burstprop"
+    assert main([*words[1:], "--out", str(tmp_path / "again"), "--quiet", "--threads", "2"]) == 0
+    again = Recording.load(tmp_path / "again" / "spikes.npz")
+    pd.testing.assert_frame_equal(again.spikes, recording.spikes)
+
+
+def test_killed_and_resumed_is_the_same(tmp_path, whole):
+    out = tmp_path / "run"
+    process = start(out)
+    process.kill()
+    process.communicate()
+    for path in out.glob("*.npz"):
+        if path.name.startswith("recorded"):
+            Recording.load(path)
+    assert json.loads((out / "run.json").read_text())["status"] == "running"
+    assert main(["simulate", "--resume", str(out), "--threads", "2", "--quiet"]) == 0
+    pd.testing.assert_frame_equal(Recording.load(out / "spikes.npz").rates, whole.rates)
+
+
+def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(tmp_path, whole):
+    out = tmp_path / "run"
+    process = start(out)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=120)
+    assert process.returncode == 130, message
+    assert f"burstprop simulate --resume {out}" in message
+    assert "Traceback" not in message
+    kept = Recording.load(out / "spikes.npz").rates
+    pd.testing.assert_frame_equal(kept, whole.rates.iloc[: len(kept)])
+    assert len(kept) < len(whole.rates)
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    assert main(["simulate", "--resume", str(out), "--quiet"]) == 0
+    pd.testing.assert_frame_equal(Recording.load(out / "spikes.npz").rates, whole.rates)
+
+
+def interrupted(tmp_path):
+    out = tmp_path / "run"
+    process = start(out)
+    process.kill()
+    process.communicate()
+    return out
+
+
+def test_what_cannot_be_resumed_says_so(tmp_path, capsys):
+    def says(*words):
+        assert main(["simulate", *words, "--quiet"]) == 2
+        return capsys.readouterr().err
+
+    assert "holds no run" in says("--resume", str(tmp_path))
+    out = interrupted(tmp_path)
+    assert "not of 'propagation'" in says("propagation", "--resume", str(out))
+    assert "leave out --set" in says(CIRCUIT, "--set", "n=10", "--resume", str(out))
+    assert "holds a run already" in says(CIRCUIT, "--out", str(out))
+    asked = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(
+        json.dumps(asked | {"asked": asked["asked"] | {"settings": ["weight=0.06"]}})
+    )
+    assert "another circuit" in says("--resume", str(out))
+    (out / "run.json").write_text("{")
+    assert "truncated or altered" in says("--resume", str(out))
+    (out / "run.json").write_text(json.dumps(asked))
+    checkpoint = out / "checkpoint.npz"
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[: len(content) // 2])
+    assert "truncated or altered" in says("--resume", str(out))
+    assert checkpoint.read_bytes() == content[: len(content) // 2]
+    checkpoint.write_bytes(content)
+    assert main(["simulate", "--resume", str(out), "--quiet"]) == 0
+    assert "is complete" in says("--resume", str(out))
+
+
+def test_bad_use(tmp_path, capsys):
+    def says(*words):
+        assert main(["simulate", *words, "--quiet"]) == 2
+        return capsys.readouterr().err
+
+    assert "did you mean 'soma_pa'" in says(CIRCUIT, "--set", "soma_p=3", "--out", str(tmp_path / "a"))
+    assert "give the NAME" in says()
+    assert "no multiple of dt_ms" in says(CIRCUIT, "--duration-ms", "10.05", "--out", str(tmp_path / "b"))
+    assert "positive number" in says(CIRCUIT, "--duration-ms", "nan")
+    assert "n = 0" in says(CIRCUIT, "--set", "n=0", "--out", str(tmp_path / "c"))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in says(CIRCUIT, "--out", str(tmp_path / "file" / "x"))
+
+
+def test_divergence_stops_with_population_and_time(tmp_path, capsys):
+    words = ["simulate", CIRCUIT, "--set", "soma_pa=-1e38", "--out", str(tmp_path / "run"), "--quiet"]
+    assert main(words) == 2
+    message = capsys.readouterr().err
+    assert "population 'pyr' diverged between t = 0 and" in message
+    assert "Traceback" not in message
+
+
+def test_bench_prints_one_json_object(capsys):
+    words = ["bench", CIRCUIT, "--threads", "2", "--repeats", "2", "--duration-ms", "50", "--json", "--quiet"]
+    assert main(words) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["threads"] == 2
+    assert result["neurons"] == 40
+    assert result["steps"] == 500
+    assert 0 < result["ns_per_neuron_step_min"] <= result["ns_per_neuron_step"] < 1e5
