@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -71,6 +72,8 @@ class _RuleFunction(torch.autograd.Function):
             lowest = not ctx.needs_input_grad[1]
             activity = Activity(layer, inputs, rates, weights, message.scale, lowest, ctx.noise)
             arrival = Arrival(error, message.burst, message.broadcast)
+            if layer.observer is not None:
+                layer.observer(activity, arrival)
             signals = (layer.rule.output if layer.is_output else layer.rule.hidden)(activity, arrival)
             gradient, bias_gradient = layer.correlate(signals.error, inputs)
             sent = below = None
@@ -97,6 +100,8 @@ class RuleLayer(nn.Module):
         Units of a hidden layer; for an output layer ``"sigmoid"`` or ``"softmax"``.
     classes : int or None
         Number of output units of the network, for rules that broadcast to every layer.
+    observer : callable or None
+        Called with (Activity, Arrival) in every backward pass.
     lowest : bool
         The layer's input is the image: it needs no weights that send feedback down.
     """
@@ -125,6 +130,7 @@ class RuleLayer(nn.Module):
             raise BurstpropError("softmax output units learn by cross-entropy: give the rule teacher='cross_entropy'")
         self.rule, self.output, self.units, self.classes = rule, output, units(output or activation), classes
         self.lowest = lowest
+        self.observer: Callable[[Activity, Arrival], None] | None = None
         self.weight = nn.Parameter(self.draw(shape, gain, generator))
         self.bias = nn.Parameter(torch.full((shape[0],), bias))
         self.feedback_names: tuple[str, ...] = ()

@@ -63,6 +63,19 @@ class Arrival(NamedTuple):
     broadcast: Tensor | None
 
 
+class BurstProbability(NamedTuple):
+    """Burst probabilities of a layer's units for every image, and what moves them.
+
+    ``without`` and ``taught``: p without and with a teacher; ``step``: the change of the dendritic potential by the
+    teacher (its unit: one, the width of the sigmoid); ``top``: the probability that a saturated dendrite gives.
+    """
+
+    without: Tensor
+    taught: Tensor
+    step: Tensor
+    top: float = 1.0
+
+
 class Signals(NamedTuple):
     """A layer's own signals, of the shape of its output.
 
@@ -130,9 +143,16 @@ class Rule:
         """Return a hidden layer's signals."""
         return Signals(activity.layer.units.through_slope(activity.rates, arrival.error))
 
+    def downward(self, weights: dict[str, Tensor]) -> Tensor | None:
+        """Return the weights that carry the error from a layer down (shape of its ``"weight"``), None for no such."""
+        return weights["weight"]
+
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Return what the layer below receives: error (and burst) of the shape of this layer's input."""
-        return Signals(activity.layer.feed_back(signals.error, activity.weights["weight"], activity.inputs))
+        feedback = self.downward(activity.weights)
+        if feedback is None:
+            return Signals(None)
+        return Signals(activity.layer.feed_back(signals.error, feedback, activity.inputs))
 
     def learn(
         self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
@@ -146,6 +166,10 @@ class Rule:
     def disturb(self, somatic: Tensor) -> Tensor:
         """Add noise to the somatic inputs of one pass and return it (only asked where ``passes`` is 2)."""
         raise NotImplementedError
+
+    def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability | None:
+        """Return a hidden layer's burst probabilities, None for a rule without bursts."""
+        return None
 
     def gain(self, hidden_above: int) -> float:
         """Return how much smaller than backpropagation's a layer's error signal is in the limit of small errors.

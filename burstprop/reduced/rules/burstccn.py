@@ -23,7 +23,7 @@ from torch import Tensor
 
 from burstprop.parameters import quantity
 from burstprop.reduced.numerics import silent_code
-from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
+from burstprop.reduced.rules.base import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 from burstprop.reduced.units import TINY
 
@@ -75,7 +75,8 @@ class BurstCCN(Rule):
             weights["Y"] = FeedbackWeight(start, learned=self.feedback != "fixed")
         if self.has_q:
             noise = start_feedback(start, self.mismatch, "weight", generator) if self.mismatch else 0.0
-            weights["Q"] = FeedbackWeight(-self.p0 * (start + noise), learned=self.feedback in ("kolen_pollack", "symmetric"))
+            learned = self.feedback in ("kolen_pollack", "symmetric")
+            weights["Q"] = FeedbackWeight(-self.p0 * (start + noise), learned)
         return weights
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
@@ -92,15 +93,27 @@ class BurstCCN(Rule):
         taught = silent_code(activity.layer.units, rates, arrival.error, activity.scale, self.p0, self.ramp)
         return Signals(taught.to(activity.rates.dtype))
 
+    def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability:
+        """Return p0, p_t and apic factor / p0, of which p_t = p0 (1 + tanh)."""
+        step = activity.layer.units.through_apical(activity.rates.double(), arrival.error.double())
+        if self.ramp and activity.layer.units.name == "relu":
+            step *= activity.rates.clamp(max=1.0)
+        step /= -activity.scale * self.p0
+        return BurstProbability(torch.full_like(step, self.p0), self.p0 * (1.0 + torch.tanh(step)), step, 2.0 * self.p0)
+
+    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+        """Y, or W."""
+        return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
+
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Send -scale apic."""
         layer = activity.layer
-        feedback = activity.weights["weight"] if self.feedback == "symmetric" else pathway(activity, "Y")
+        feedback = self.downward(activity.weights)
         apical = layer.feed_back(signals.error, feedback, activity.inputs)
         silent = None
         if self.has_q:
             events = self._events(activity)
-            silent = layer.feed_back(events, self.p0 * feedback + pathway(activity, "Q"), activity.inputs)
+            silent = layer.feed_back(events, self.p0 * feedback + pathway(activity.weights, "Q"), activity.inputs)
             apical = torch.sub(apical, silent * activity.scale)
         if layer.is_output and self.feedback_gain != 1.0:
             apical *= self.feedback_gain

@@ -25,7 +25,7 @@ from torch import Tensor
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
 from burstprop.reduced.numerics import burst_code
-from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
+from burstprop.reduced.rules.base import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 from burstprop.reduced.units import TINY
 
@@ -93,7 +93,7 @@ class Burstprop(Rule):
         inhibition = before = None
         if self.recurrent:
             before = arrival.burst.sigmoid().mul_(rates)
-            inhibition = (before.movedim(1, -1) @ activity.weights["Z"].t()).movedim(-1, 1)
+            inhibition = self._inhibition(activity, before)
         both = None if activity.lowest else rates.new_empty((2, *rates.shape))
         taught = burst_code(
             activity.layer.units, rates, arrival.burst, arrival.error, activity.scale, both, inhibition
@@ -102,11 +102,29 @@ class Burstprop(Rule):
             taught, None if both is None else both.flatten(0, 1).to(taught.dtype), kept=(arrival.burst, inhibition, before)
         )
 
+    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+        """Y, or W."""
+        return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
+
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Send b and b_t - b down through Y in one product of twice the rows."""
-        feedback = activity.weights["weight"] if self.feedback == "symmetric" else pathway(activity, "Y")
+        feedback = self.downward(activity.weights)
         burst, error = activity.layer.feed_back(signals.burst, feedback, activity.inputs).chunk(2)
         return Signals(error, burst)
+
+    def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability:
+        """Return sigmoid(u), sigmoid(u + du) and du."""
+        units, rates = activity.layer.units, activity.rates.double()
+        potential = units.through_apical(rates, arrival.burst.double())
+        if self.recurrent:
+            before = arrival.burst.sigmoid().mul_(activity.rates)
+            potential -= self._inhibition(activity, before)
+        step = units.through_apical(rates, arrival.error.double()) / -activity.scale
+        return BurstProbability(potential.sigmoid(), (potential + step).sigmoid(), step)
+
+    @staticmethod
+    def _inhibition(activity: Activity, before: Tensor) -> Tensor:
+        return (before.movedim(1, -1) @ activity.weights["Z"].t()).movedim(-1, 1)
 
     def learn(
         self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
+from torch import Tensor
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
@@ -51,6 +52,6 @@ class DirectFeedbackAlignment(Rule):
         taught = (arrival.broadcast.to(rates.dtype) @ feedback).view(rates.shape)
         return Signals(activity.layer.units.through_slope(rates, taught))
 
-    def descend(self, activity: Activity, signals: Signals) -> Signals:
-        """Send nothing from layer to layer."""
-        return Signals(None)
+    def downward(self, weights: dict[str, Tensor]) -> None:
+        """Nothing goes from layer to layer."""
+        return None

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from burstprop.parameters import quantity
-from burstprop.reduced.rules.base import Activity, FeedbackWeight, Rule, Signals
+from burstprop.reduced.rules.base import FeedbackWeight, Rule
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 
 if TYPE_CHECKING:
@@ -38,6 +39,6 @@ class FeedbackAlignment(Rule):
             return {}
         return {"Y": FeedbackWeight(start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator))}
 
-    def descend(self, activity: Activity, signals: Signals) -> Signals:
-        """Send the error down through Y."""
-        return Signals(activity.layer.feed_back(signals.error, pathway(activity, "Y"), activity.inputs))
+    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+        """Y."""
+        return pathway(weights, "Y")

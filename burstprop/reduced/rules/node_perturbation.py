@@ -40,6 +40,6 @@ class NodePerturbation(Rule):
         noise, change = activity.noise, arrival.broadcast * (activity.scale / self.noise_sd**2)
         return Signals(noise * change.to(noise.dtype).view(-1, *[1] * (noise.dim() - 1)))
 
-    def descend(self, activity: Activity, signals: Signals) -> Signals:
-        """Send nothing from layer to layer."""
-        return Signals(None)
+    def downward(self, weights: dict[str, Tensor]) -> None:
+        """Nothing goes from layer to layer."""
+        return None

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 
 from burstprop.errors import BurstpropError
-from burstprop.reduced.rules.base import Activity
-
 SCALES = ("weight", "fan_out", "absolute")
 
 
@@ -32,10 +30,11 @@ def start_feedback(weight: Tensor, sd: float, scale: str, generator: torch.Gener
     return torch.empty_like(weight, requires_grad=False).normal_(0.0, sd * unit, generator=generator)
 
 
-def pathway(activity: Activity, name: str) -> Tensor:
+def pathway(weights: dict[str, Tensor], name: str) -> Tensor:
     """Return a layer's feedback weight; raises BurstpropError where the layer was built as the lowest one."""
-    if name not in activity.weights:
+    if name not in weights:
         raise BurstpropError(
-            f"layer {activity.layer}: it was built with lowest=True, but what is below it learns too: lowest=False"
+            f"a layer has no feedback weights {name!r}: it was built with lowest=True, but what is below it learns too; "
+            "build it with lowest=False"
         )
-    return activity.weights[name]
+    return weights[name]

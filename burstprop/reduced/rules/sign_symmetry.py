@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from burstprop.reduced.rules.base import Activity, Signals
+from torch import Tensor
+
 from burstprop.reduced.rules.feedback_alignment import FeedbackAlignment
 from burstprop.reduced.rules.pathways import pathway
 
@@ -17,7 +18,6 @@ from burstprop.reduced.rules.pathways import pathway
 class SignSymmetry(FeedbackAlignment):
     """Errors travel through fixed magnitudes with the signs of the forward weights."""
 
-    def descend(self, activity: Activity, signals: Signals) -> Signals:
-        """Send the error down through the magnitudes of Y with the signs of W."""
-        feedback = pathway(activity, "Y").copysign(activity.weights["weight"])
-        return Signals(activity.layer.feed_back(signals.error, feedback, activity.inputs))
+    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+        """The magnitudes of Y with the signs of W."""
+        return pathway(weights, "Y").copysign(weights["weight"])

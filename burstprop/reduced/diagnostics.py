@@ -1,0 +1,152 @@
+"""What a researcher looks at while a network learns: one row a layer, as a DataFrame.
+
+`diagnose` takes a network and some images, changes nothing in the network, and may be called at any time during
+training. Angles are in degrees; an update is what descent would do, so an angle of 0 to backpropagation's means that
+the rule descends the loss the steepest way, and one above 90 that it ascends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from burstprop.reduced.health import dead
+from burstprop.reduced.networks import Network
+from burstprop.reduced.rules.backprop import Backprop
+from burstprop.reduced.rules.base import Activity, Arrival
+
+SATURATED = 4.0
+"""Size of the dendritic potential beyond which a burst probability counts as saturated: its slope is then below 7 % of
+the largest."""
+
+COLUMNS = (
+    "layer",
+    "units",
+    "weight_feedback_angle_deg",
+    "update_angle_deg",
+    "mean_rate",
+    "dead_fraction",
+    "burst_prob",
+    "burst_prob_sd",
+    "burst_prob_change",
+    "saturated_fraction",
+    "linearity",
+)
+"""Columns of `diagnose`: the layer's name (``layer0`` ... ``output``); number of units (maps of a convolution); angle
+between its forward weights and those that carry the error down; angle between the rule's and backpropagation's update of
+its forward weights; mean event rate; part of the units that are dead (`burstprop.reduced.health.dead`); mean and sd of the
+burst probability without a teacher; root mean square change of it by the teacher; part of the (unit, image) pairs whose
+dendrite is saturated with a teacher; squared correlation (through the origin) of that change and the dendritic potential's, 1 where the
+burst probability carries the error linearly. NaN where a rule or layer has no such thing."""
+
+
+def angle_degrees(one: Tensor, other: Tensor) -> float:
+    """Return the angle between two tensors of the same shape in degrees, NaN where one is zero.
+
+    From the chord, 2 atan(|a - b| / |a + b|) of the unit vectors, which small angles survive.
+    """
+    a, b = one.detach().flatten().double(), other.detach().flatten().double()
+    if not float(a.norm()) > 0 or not float(b.norm()) > 0:
+        return math.nan
+    a, b = a / a.norm(), b / b.norm()
+    return math.degrees(2.0 * math.atan2(float((a - b).norm()), float((a + b).norm())))
+
+
+def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
+    """Return a row of `COLUMNS` for every layer of a network.
+
+    Parameters
+    ----------
+    network : Network
+        Neither its weights nor their ``.grad`` change, nor does the random state.
+    images : Tensor, N x input shape
+        A hundred are enough for angles within a degree or so of those of all images.
+    target : Tensor
+        Class indices (N) or rates (N x classes).
+    """
+    seen: dict[int, tuple[Activity, Arrival]] = {}
+    training = network.training
+    network.train()
+    layers = network.layers()
+    try:
+        for number, layer in enumerate(layers):
+            layer.observer = lambda activity, arrival, number=number: seen.update({number: (activity, arrival)})
+        with torch.random.fork_rng():
+            updates = _gradients(network, images, target)
+        for layer in layers:
+            layer.observer = None
+        with backpropagating(network):
+            exact = _gradients(network, images, target)
+    finally:
+        for layer in layers:
+            layer.observer = None
+        network.train(training)
+    rows = []
+    for number, layer in enumerate(layers):
+        activity, arrival = seen[number]
+        rates = activity.rates.detach()
+        rectified = layer.units.name == "relu"
+        row = {
+            "layer": "output" if layer.is_output else f"layer{number}",
+            "units": len(layer.weight),
+            "weight_feedback_angle_deg": _feedback_angle(network, number, activity),
+            "update_angle_deg": angle_degrees(updates[number], exact[number]),
+            "mean_rate": float(rates.mean()),
+            "dead_fraction": math.nan if layer.output == "softmax" else float(dead(rates, rectified).double().mean()),
+        }
+        if not layer.is_output:
+            row |= _bursts(network, activity, arrival)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@contextmanager
+def backpropagating(network: Network) -> Iterator[None]:
+    """Within it, ``backward`` of a network is backpropagation of the same loss."""
+    rule = Backprop(teacher=network.rule.teacher)
+    layers = network.layers()
+    old = [layer.rule for layer in layers]
+    own, network.rule = network.rule, rule
+    try:
+        for layer in layers:
+            layer.rule = rule
+        yield
+    finally:
+        network.rule = own
+        for layer, its in zip(layers, old, strict=True):
+            layer.rule = its
+
+
+def _gradients(network: Network, images: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+    loss = network.loss(network(images), target)
+    return torch.autograd.grad(loss, [layer.weight for layer in network.layers()])
+
+
+def _feedback_angle(network: Network, number: int, activity: Activity) -> float:
+    if number == 0:
+        return math.nan
+    feedback = network.rule.downward(activity.weights)
+    return math.nan if feedback is None else angle_degrees(activity.weights["weight"], feedback)
+
+
+def _bursts(network: Network, activity: Activity, arrival: Arrival) -> dict[str, float]:
+    probability = network.rule.burst_probability(activity, arrival)
+    if probability is None:
+        return {}
+    without, change = probability.without, probability.taught - probability.without
+    product = float((change * probability.step).sum())
+    power = float(change.square().sum() * probability.step.square().sum())
+    edge = 1.0 / (1.0 + math.exp(SATURATED))
+    relative = probability.taught / probability.top
+    return {
+        "burst_prob": float(without.mean()),
+        "burst_prob_sd": float(without.std()),
+        "burst_prob_change": float(change.square().mean().sqrt()),
+        "saturated_fraction": float(((relative < edge) | (relative > 1.0 - edge)).double().mean()),
+        "linearity": product**2 / power if power > 0 else math.nan,
+    }
