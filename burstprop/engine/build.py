@@ -387,7 +387,8 @@ def _short_term_plasticity(
         stp_constants=np.array(constants, np.float64).reshape(-1, nw.STP_CONSTANTS),
         stp_x=np.ones(first),
         stp_u=np.concatenate([*u_start, np.zeros(0)]),
-        stp_last=np.zeros(first, np.int64),
+        # a step is taken before the spikes of the step, from t = 0 on
+        stp_last=np.full(first, -1, np.int64),
         efficacy=np.zeros(at_efficacy, dtype),
     )
 
