@@ -14,6 +14,7 @@ while it works: RESULTS/<dataset>.csv (a row for each rule), <dataset>_runs.csv 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -85,7 +86,8 @@ def write(results: Path, args: argparse.Namespace, frames: dict[str, pd.DataFram
 def main() -> int:
     args = options()
     params = comparison.Params(datasets=args.dataset, rules=args.rules, data=args.data, epochs=args.epochs)
-    work = comparison.plan_jobs(params, args.first_seed, args.seeds, args.runs, quick=False)
+    work = comparison.plan_jobs(params, args.first_seed, args.seeds, None, quick=False)
+    work = [dataclasses.replace(job, folder=str(Path(args.runs) / job.name)) for job in work]
     results = writable_folder(args.results)
     rows: list[dict] = []
     curves: list[dict] = []

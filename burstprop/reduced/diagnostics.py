@@ -134,6 +134,7 @@ def _feedback_angle(network: Network, number: int, activity: Activity) -> float:
     return math.nan if feedback is None else angle_degrees(activity.weights["weight"], feedback)
 
 
+@torch.no_grad()
 def _bursts(network: Network, activity: Activity, arrival: Arrival) -> dict[str, float]:
     probability = network.rule.burst_probability(activity, arrival)
     if probability is None:

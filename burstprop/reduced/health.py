@@ -57,19 +57,20 @@ def dead(rates: Tensor, rectified: bool) -> Tensor:
     return (by_unit * (1 - by_unit)).amax(1) < DEAD_SLOPE
 
 
-def layers(network: Network, loader: Loader) -> list[dict[str, Any]]:
-    """Return for every layer its name, units, dead units and mean rate, on the first images of a loader."""
+def dead_units(network: Network, loader: Loader) -> dict[str, tuple[int, int]]:
+    """Return for every layer its dead units and all its units, on the first images of a loader.
+
+    Softmax units are left out: they compete, so that silence is no death.
+    """
     batch = next(iter(loader.in_order()), None)
     if batch is None or not len(batch.labels):
-        return []
-    rows = []
+        return {}
+    found = {}
     for name, rates in unit_rates(network, batch.images).items():
-        rectified = network.spec.activation == "relu" and name != "output"
-        row = {"layer": name, "units": rates.shape[1], "mean_rate": float(rates.mean())}
-        if name != "output" or network.spec.output == "sigmoid":  # softmax units compete: silence is no death
-            row["dead_units"] = int(dead(rates, rectified).sum())
-        rows.append(row)
-    return rows
+        if name != "output" or network.spec.output == "sigmoid":
+            rectified = network.spec.activation == "relu" and name != "output"
+            found[name] = (int(dead(rates, rectified).sum()), rates.shape[1])
+    return found
 
 
 def warnings(network: Network, loader: Loader, line: dict[str, Any], first_loss: float) -> list[str]:
@@ -87,20 +88,17 @@ def warnings(network: Network, loader: Loader, line: dict[str, Any], first_loss:
         Loss of the first batch of the run.
     """
     found = []
-    for row in layers(network, loader):
-        number = row.get("dead_units", 0)
-        if row["layer"] == "output" and number:
+    for name, (number, units) in dead_units(network, loader).items():
+        if name == "output" and number:
             found.append(
-                f"{number} of {row['units']} output units are dead (slope e (1 - e) below {DEAD_SLOPE:g} "
-                "for every image), "
-                "so their classes are not learned any more: start the output layer with smaller weights "
-                "and a bias near "
-                "the logit of 1 / classes, or lower its learning rate (the default setting does both)"
+                f"{number} of {units} output units are dead (slope e (1 - e) below {DEAD_SLOPE:g} for every "
+                "image), so their classes are not learned any more: start the output layer with smaller "
+                "weights and a bias near the logit of 1 / classes, or lower its learning rate (the default "
+                "setting does both)"
             )
-        elif number > MANY_DEAD * row["units"]:
+        elif number > MANY_DEAD * units:
             found.append(
-                f"{number} of {row['units']} units of {row['layer']} are dead: lower the learning rate or "
-                "the start gain"
+                f"{number} of {units} units of {name} are dead: lower the learning rate or the start gain"
             )
     if line["train_loss"] > LOSS_GROWS * first_loss:
         found.append(

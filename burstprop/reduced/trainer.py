@@ -27,6 +27,7 @@ from burstprop.reduced.checkpoint import NAME, load_checkpoint, save_checkpoint
 from burstprop.reduced.data import ImageDataset, Loader
 from burstprop.reduced.data.loading import Batch
 from burstprop.reduced.data.streams import words
+from burstprop.reduced.diagnostics import diagnose
 from burstprop.reduced.distributed import Group
 from burstprop.reduced.evaluation import BATCH, evaluate
 from burstprop.reduced.journal import Journal
@@ -36,6 +37,8 @@ from burstprop.reduced.plan import Plan, differences
 logger = logging.getLogger("burstprop")
 NOISE = 3
 """Stream of the noise that a rule draws in a step (the data use 1 and 2)."""
+LOOK_AT = 128
+"""Validation images on which the layers are looked at after an epoch."""
 FINITE_EVERY = 50
 """Steps between two looks at the loss on a GPU, where every look waits for it."""
 
@@ -334,8 +337,7 @@ class Trainer:
         self.history.append(line)
         self.journal.write("epoch", **line)
         if self.options.layers:
-            for row in health.layers(self.network, self.test_loaders["validation"]):
-                self.journal.write("layer", epoch=self.epoch, **row)
+            self._look_at_layers()
         if self.group.leads:
             for warning in health.warnings(
                 self.network, self.test_loaders["validation"], line, self.first_loss
@@ -343,6 +345,16 @@ class Trainer:
                 self._warn(warning)
         if self.after_epoch is not None:
             self.after_epoch(self.network, self.epoch)
+
+    def _look_at_layers(self) -> None:
+        """Log what `diagnose` finds on the first validation images; what a layer does not have is left out."""
+        batch = next(iter(self.test_loaders["validation"].in_order()), None)
+        if not self.group.leads or batch is None or not len(batch.labels):
+            return
+        frame = diagnose(self.network, batch.images[:LOOK_AT], batch.labels[:LOOK_AT])
+        for row in frame.to_dict("records"):
+            there = {str(name): value for name, value in row.items() if value == value}
+            self.journal.write("layer", epoch=self.epoch, **there)
 
     def _warn(self, message: str) -> None:
         """Log a warning; show it when it is the first of its kind (the same but for its numbers)."""

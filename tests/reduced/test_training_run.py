@@ -241,7 +241,7 @@ def test_published_setting_kills_output_units_and_says_so(digits, tmp_path, capl
     log = read_log(tmp_path, "warning")
     assert log["message"].str.contains("output units are dead").any()
     layers = read_log(tmp_path, "layer")
-    assert layers.loc[layers["layer"] == "output", "dead_units"].max() >= 1
+    assert layers.loc[layers["layer"] == "output", "dead_fraction"].max() >= 0.1
     assert any("output units are dead" in record.getMessage() for record in caplog.records)
 
 
