@@ -89,8 +89,9 @@ def _local_call(
     k: int, function: Callable[..., Any], task: dict[str, Any], folder: Path | None, report: str, parent: int
 ) -> Outcome:
     """Run in a worker process: Ctrl-C is the parent's to handle, and no worker outlives its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with(parent)
+    if os.getpid() != parent:  # joblib stays in this process where it is itself inside a worker
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _end_with(parent)
     return _call(k, function, task, folder, _FractionFile(report))
 
 

@@ -49,9 +49,16 @@ def slow(k, seconds, progress, folder):
     mark = Path(folder) / "checkpoint"
     began = int(mark.read_text()) if mark.exists() else 0
     for step in range(began, 0 if k == 0 else int(seconds * 20)):
-        time.sleep(0.05)
+        time.sleep(0.0 if os.environ.get("BURSTPROP_TEST_HURRY") else 0.05)
         mark.write_text(str(step + 1))
         progress(step / (seconds * 20))
     if mark.exists():
         mark.unlink()
     return {"x": pd.DataFrame({"k": [k], "resumed": [began > 0], "pid": [os.getpid()]})}
+
+
+def nested(k, progress, folder):
+    """Runs inside a run: joblib keeps them in the worker."""
+    from burstprop.sweep import run_many
+
+    return run_many(square, [{"x": k}, {"x": k + 1}], jobs=2, progress=progress)
