@@ -23,33 +23,41 @@ CLEAR = 4.0
 
 # signal, figure -> bounds and what they say; the published numbers are shown beside them
 MESSAGES: dict[tuple[str, str], tuple[float, float, str]] = {
-    ("E of pyr1", "share"): (0.9, 1.0, "E of pyr1: share of its variance that follows the feedforward input"),
+    ("E of pyr1", "share"): (
+        0.9,
+        math.inf,
+        "E of pyr1: share of its variance that follows the feedforward input",
+    ),
     ("E of pyr2", "share"): (
         0.75,
-        1.0,
+        math.inf,
         "E of pyr2: share of its variance that follows the feedforward input",
     ),
-    ("P of pyr2", "share"): (0.85, 1.0, "P of pyr2: share of its variance that follows the feedback input"),
+    ("P of pyr2", "share"): (
+        0.85,
+        math.inf,
+        "P of pyr2: share of its variance that follows the feedback input",
+    ),
     ("P of pyr1", "correlation with B of pyr2"): (
         0.8,
-        1.0,
+        math.inf,
         "P of pyr1: correlation with the burst rate of pyr2",
     ),
     ("P of pyr1 beside E", "share"): (
         0.4,
-        1.0,
+        math.inf,
         "P of pyr1 less its regression on E of pyr1: share that follows the feedback input",
     ),
-    ("E of pyr1", "leakage"): (0.0, 0.1, "E of pyr1: leakage, feedback over feedforward amplitude"),
-    ("E of pyr2", "leakage"): (0.0, 0.25, "E of pyr2: leakage, feedback over feedforward amplitude"),
-    ("P of pyr2", "leakage"): (0.0, 0.25, "P of pyr2: leakage, feedforward over feedback amplitude"),
+    ("E of pyr1", "leakage"): (-math.inf, 0.1, "E of pyr1: leakage, feedback over feedforward amplitude"),
+    ("E of pyr2", "leakage"): (-math.inf, 0.25, "E of pyr2: leakage, feedback over feedforward amplitude"),
+    ("P of pyr2", "leakage"): (-math.inf, 0.25, "P of pyr2: leakage, feedforward over feedback amplitude"),
     ("P of pyr1 beside E", "leakage"): (
-        0.0,
+        -math.inf,
         0.5,
         "P of pyr1 less its regression on E of pyr1: leakage, feedforward over feedback amplitude",
     ),
     ("P of pyr1", "leakage"): (
-        0.0,
+        -math.inf,
         2.6,
         "P of pyr1 by itself: feedforward over feedback amplitude (carries both: it follows B of pyr2)",
     ),

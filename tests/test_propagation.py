@@ -271,7 +271,10 @@ def test_two_realizations_hold_every_claim(frames):
     claims = propagation.check(frames)
     assert not failed(claims), [c for c in claims if not c.passed]
     assert len(claims) == 40
-    assert all(isinstance(claim, Claim) and math.isfinite(claim.low + claim.high) for claim in claims)
+    assert all(
+        isinstance(claim, Claim) and (math.isfinite(claim.low) or math.isfinite(claim.high))
+        for claim in claims
+    )
 
 
 def test_the_frames_are_tidy(frames):
