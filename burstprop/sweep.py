@@ -166,5 +166,6 @@ def _folders(
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise BurstpropError(f"two runs have the name {twice!r}: ask for each run once")
-    parent = writable_folder(out)
+    # absolute: the workers of a cluster were started somewhere else
+    parent = writable_folder(out).absolute()
     return [RunFolder(parent, name, identity(task)) for name, task in zip(names, tasks, strict=True)]

@@ -100,9 +100,15 @@ def _remote_call(
 ) -> Outcome:
     """Run on a cluster, whose machines may share no disk with this one."""
     del parent
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    return _call(k, function, task, folder, _FractionFile(report))
+    if folder is None:
+        return _call(k, function, task, None, _FractionFile(report))
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    outcome = _call(k, function, task, folder, _FractionFile(report))
+    if made:
+        with contextlib.suppress(OSError):  # it holds a checkpoint that a failed run left
+            folder.rmdir()
+    return outcome
 
 
 _parents: set[int] = set()

@@ -74,6 +74,14 @@ def test_sweep_on_the_cluster_equals_the_sweep_on_the_cores(cluster, tmp_path, c
     capsys.readouterr()
 
 
+def test_a_relative_folder_is_that_of_the_caller(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tasks = [{"k": 0, "seconds": 1}]
+    result = run_many(sweep_runs.slow, tasks, out="runs", dask=cluster, progress=False)
+    assert int(result[0]["x"]["pid"][0]) != os.getpid()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["k=0,seconds=1"]
+
+
 def test_errors_of_runs_and_of_the_address(cluster, tmp_path):
     tasks = [{"x": x} for x in (1, 2, 3)]
     results = run_many(sweep_runs.broken, tasks, out=tmp_path, dask=cluster, progress=False, keep_going=True)

@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 from burstprop import catalogue
-from burstprop.errors import BurstpropError
 
 
 def whole(low: int) -> Callable[[str], int]:
@@ -94,6 +93,3 @@ def require_figure() -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-
-
-__all__ = ["BurstpropError", "add_name", "add_seed", "chosen", "number", "require", "require_figure", "whole"]
