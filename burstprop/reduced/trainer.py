@@ -347,7 +347,7 @@ class Trainer:
             self.after_epoch(self.network, self.epoch)
 
     def _look_at_layers(self) -> None:
-        """Log what `diagnose` finds on the first validation images; what a layer does not have is left out."""
+        """Log what `diagnose` finds on the first validation images, without what a layer does not have."""
         batch = next(iter(self.test_loaders["validation"].in_order()), None)
         if not self.group.leads or batch is None or not len(batch.labels):
             return
