@@ -72,7 +72,7 @@ def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     row = frames["protocol"].iloc[0]
     protocol = Protocol(*(float(row[name]) for name in Protocol._fields))
     measured = over_realizations(figures(frames["rates"], protocol))
-    return [*_published(measured), *_all_together(measured), *_messages(measured)]
+    return [*_messages(measured), *_all_together(measured), *_published(measured)]
 
 
 def compared() -> list[tuple[str, str]]:
@@ -132,10 +132,10 @@ def _published(measured: pd.DataFrame) -> list[Claim]:
 
 def _all_together(measured: pd.DataFrame) -> list[Claim]:
     away = [abs(distance) for distance in distances(measured).values()]
-    text = f"{len(away)} figures of {REALIZATIONS} published realizations"
+    text = f"the {len(away)} figures below"
     claims = [
         Claim(
-            "all of these: mean distance from the published ones",
+            "all published figures: mean distance from them",
             sum(away) / len(away),
             0.0,
             LARGEST_MEAN_DISTANCE,
@@ -147,7 +147,9 @@ def _all_together(measured: pd.DataFrame) -> list[Claim]:
         ratios = [math.log(measured.loc[key, "sd"] / FIGURES[key][1]) for key in compared()]
         spread = math.exp(sum(ratios) / len(ratios))
         claims.append(
-            Claim("all of these: SD over the published SD, geometric mean", spread, *SPREAD, "", text)
+            Claim(
+                "all published figures: SD over the published SD, geometric mean", spread, *SPREAD, "", text
+            )
         )
     return claims
 

@@ -309,7 +309,7 @@ def test_the_figure_shows_ours_and_the_published_ones(frames, tmp_path):
 def test_without_a_departure_of_the_published_program_the_check_fails(undone):
     params = parse(propagation.Params(), [undone])
     claims = propagation.check(propagation.run(params, realizations=1, jobs=1, progress=False))
-    assert "all of these: mean distance from the published ones" in failed(claims)
+    assert "all published figures: mean distance from them" in failed(claims)
 
 
 def test_a_realization_is_the_same_however_many_run_and_wherever():
