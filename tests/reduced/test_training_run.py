@@ -113,26 +113,26 @@ def start(out: Path, *more: str) -> subprocess.Popen:
 
 def wait_for_epoch(out: Path, process: subprocess.Popen) -> None:
     """Wait until the log holds an epoch that is not the last."""
-    for _ in range(3000):
+    for _ in range(12000):
         log = out / "log.jsonl"
         if log.exists() and '"event": "epoch"' in log.read_text():
             return
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
-    raise AssertionError("no epoch within 60 s")
+    raise AssertionError("no epoch within 4 minutes")
 
 
 def test_ctrl_c_and_kill_and_resume_give_the_same_bits(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = start(whole)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     straight = json.loads(output)
 
     process = start(killed)
     wait_for_epoch(killed, process)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "stopped by Ctrl-C" in errors
     assert "--resume" in errors
@@ -145,10 +145,10 @@ def test_ctrl_c_and_kill_and_resume_give_the_same_bits(tmp_path):
     while load_checkpoint(killed)["seconds"] <= first["seconds"] and process.poll() is None:
         time.sleep(0.02)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
 
     process = start(killed, "--resume")
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     resumed = json.loads(output)
     assert same_weights(load_checkpoint(whole), load_checkpoint(killed))
@@ -310,7 +310,7 @@ def test_eval_of_a_run_agrees_with_its_result(tmp_path, capsys):
         (["--checkpoint-minutes", "0"], "must be above 0 min"),
         (["--validation-fraction", "1"], "validation_fraction = 1"),
         (["--rule", "nofile.py:MyRule"], "there is no file"),
-        (["--network", "imagenet"], "imagenet"),
+        (["--network", "imagenets"], "did you mean"),
     ],
 )
 def test_bad_use_says_what_and_exits_2(words, says, capsys):
