@@ -1,0 +1,149 @@
+"""A spiking circuit that learns XOR with bursts as the error signal.
+
+Claim: two layers of plastic synapses onto bursting neurons learn the exclusive or of two inputs from teaching currents
+into the output's dendrites alone: bursts, sent back to the hidden populations, tell the hidden synapses what to do. After
+learning the event rate of the output is high for 10 and 01, low for 00 and 11, and the cost is far under chance.
+
+Five populations of 500 Burst-Poisson neurons: two inputs, two hidden populations, one output. Feedforward excitation is
+plastic and transmits events, beside fixed inhibition that does the same; feedback from the output transmits bursts into
+the hidden dendrites, mostly excitation to hidden1, mostly inhibition to hidden2 (which gets a constant current instead).
+
+Protocol. Settling for 3 tau_avg; the four patterns 8 s each without plasticity; 500 epochs of the four patterns in the
+order 00, 10, 01, 11. Each example: 7.2 s in which the circuit predicts (no plasticity), then 0.8 s with plasticity and,
+into the dendrite of each output neuron, a current that depends on how far its averaged event rate is from the target;
+then the four patterns again without plasticity. The cost of an example is the cross-entropy of the mean event rate of
+the output population, scaled from E_min..E_max to 0..1; that of an epoch the sum over the four patterns, 4 ln 2 = 2.77 by
+guessing.
+
+Frames: ``xor`` (realization, epoch, cost, event rate of the output for each pattern, at the end of the prediction),
+``examples`` (every example, with the mean teaching current), ``rates`` (event and burst rates of all populations, every
+tenth epoch: in the second half of the prediction, and bursts while it is taught), ``tests`` (rates of all populations over
+time in the tests before and after), ``outputs`` (averaged output at the end of each test pattern), ``weights``, and
+``protocol``, one row with what the check has to know of the parameters.
+
+Controls, each a variant that takes one thing away: ``frozen_hidden`` (no plasticity in the hidden layer), ``no_teaching``
+(no teaching current), ``no_feedback`` (feedback weights zero), ``shuffled_feedback`` (every hidden neuron draws which of the
+two kinds of feedback weights it gets), ``exchanged_feedback`` (hidden1 gets the feedback weights of hidden2 and the other
+way round; currents stay), ``fed_alike`` (hidden2 gets what hidden1 gets, and no current).
+Extended data: ``symmetric_feedback`` (fed alike, both learning rates halved), ``example_4s`` (tau_avg 2 s, examples of 4 s),
+``tau_avg_500ms`` (tau_avg 0.5 s, examples of 8 s), ``no_feedback_inhibition``. All of them in one go, resumable::
+
+    burstprop sweep xor --variant published,frozen_hidden,no_teaching,no_feedback --seeds 1:6 --out controls
+
+The dendritic synapses feel the somatic voltage in their driving force, as in the published program.
+
+Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Burst-dependent synaptic plasticity can coordinate learning in
+hierarchical circuits, Nature Neuroscience 24, https://doi.org/10.1038/s41593-021-00857-x, Fig. 4 and Methods.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from burstprop.circuits._xor_check import check, solved
+from burstprop.circuits._xor_circuit import PATTERNS, Params, build
+from burstprop.circuits._xor_figure import compare, figure
+from burstprop.circuits._xor_protocol import one
+
+from burstprop.sweep import gather, run_many
+
+__all__ = ["VARIANTS", "Params", "build", "check", "compare", "figure", "run", "solved"]
+
+REALIZATIONS = 5
+
+_ALIKE = {"feedback2_exc": 0.26, "feedback2_inh": 0.06, "hidden2_dendrite_pa": 0.0}
+VARIANTS: dict[str, Params] = {
+    "published": Params(),
+    "frozen_hidden": Params(eta_hidden=0.0),
+    "no_teaching": Params(teaching_pa=0.0),
+    "no_feedback": Params(feedback1_exc=0.0, feedback1_inh=0.0, feedback2_exc=0.0, feedback2_inh=0.0),
+    "shuffled_feedback": Params(feedback_shuffled=True),
+    "exchanged_feedback": Params(
+        feedback1_exc=0.026, feedback1_inh=0.27, feedback2_exc=0.26, feedback2_inh=0.06
+    ),
+    "fed_alike": Params(**_ALIKE),
+    "symmetric_feedback": Params(**_ALIKE, eta_hidden=4e-3, eta_output=2e-3),
+    "example_4s": Params(example_ms=4000.0),
+    "tau_avg_500ms": Params(tau_avg_ms=500.0),
+    "no_feedback_inhibition": Params(feedback1_inh=0.0, feedback2_inh=0.0),
+}
+
+
+def quick_version(params: Params) -> Params:
+    """Return a smaller circuit that learns the same faster: fewer neurons, shorter examples, larger steps."""
+    return replace(
+        params,
+        n=min(params.n, 200),
+        contacts=min(params.contacts, 100.0),
+        tau_avg_ms=params.tau_avg_ms / 2,
+        example_ms=params.example_ms / 4,
+        epochs=min(params.epochs, 150),
+        eta_hidden=4 * params.eta_hidden,
+        eta_output=4 * params.eta_output,
+    )
+
+
+def run(
+    params: Params | None = None,
+    *,
+    seed: int = 1,
+    realizations: int | None = None,
+    jobs: int | None = None,
+    progress: bool | Callable[[float], None] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    quick: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Learn, and return the frames that the module's text names.
+
+    Parameters
+    ----------
+    params : Params, optional
+        The published numbers where not given.
+    seed : int
+        Decides synapses, initial states and noise.
+    realizations : int, optional
+        5 where not given (1 where quick).
+    jobs : int, optional
+        Processes side by side; one per core where not given.
+    progress : bool or callable, optional
+        See `burstprop.progress.Progress`.
+    out : path, optional
+        Where checkpoints and finished realizations are kept; the same call goes on from there.
+    quick : bool
+        The smaller version, see `quick_version`.
+
+    Raises
+    ------
+    BurstpropError
+        The parameters do not fit together, or ``out`` holds another run.
+    """
+    params = Params() if params is None else params
+    params = quick_version(params) if quick else params
+    count = realizations or (1 if quick else REALIZATIONS)
+    numbers = range(1, count + 1)
+    tasks = [{"params": params, "seed": seed, "realization": k} for k in numbers]
+    results = run_many(
+        one,
+        tasks,
+        jobs=jobs,
+        out=None if out is None else Path(out) / "realizations",
+        names=[f"realization-{k}" for k in numbers],
+        label="xor",
+        progress=progress,
+    )
+    frames = gather(results, [{"realization": k} for k in numbers])
+    protocol = {"midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2, "published": params == Params()}
+    return {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
+
+
+def by_epoch(examples: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame ``xor``: realization, epoch, cost, and the output's event rate for each pattern."""
+    wide = examples.pivot_table(index=["realization", "epoch"], columns="pattern", values="output_hz")
+    wide = wide[list(PATTERNS)].rename(columns={p: f"event_rate_{p.replace(' ', '')}_hz" for p in PATTERNS})
+    wide.columns.name = None
+    wide.insert(0, "cost", examples.groupby(["realization", "epoch"])["cost"].sum())
+    return wide.reset_index()
