@@ -15,7 +15,8 @@ SKIPPED_MS = 5000.0
 LEFT_MS = 2500.0
 """The published record stops 2.5 s before the end; every segment is judged up to there."""
 DEVIATIONS = 4.0
-"""A correct program fails one of the comparisons with the published realization with about one seed in 300."""
+"""A correct program fails one of the comparisons with the published realization with about one seed in
+300."""
 RATES = ("event_rate_hz", "burst_rate_hz", "input_event_rate_hz", "input_burst_rate_hz")
 QUANTITIES = {
     "weight_change": "weight change",
@@ -29,7 +30,8 @@ INDIFFERENT = 0.25
 
 
 def by_segment(frame: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
-    """Return mean rates and weight change of every plastic segment: ``realization, segment``, and `QUANTITIES`."""
+    """Return mean rates and weight change of every plastic segment: ``realization, segment``, and
+    `QUANTITIES`."""
     rows = []
     for realization, own in frame.groupby("realization", sort=False):
         weight = own.set_index("time_ms")["mean_weight"]
@@ -100,7 +102,8 @@ def _directions(table: pd.DataFrame) -> list[Claim]:
 
 
 def _published(table: pd.DataFrame) -> list[Claim]:
-    """Compare with the one published realization; with a single one of ours nothing says how far apart two may be."""
+    """Compare with the one published realization; with a single one of ours nothing says how far apart two
+    may be."""
     if table["realization"].nunique() < 2:
         return []
     claims = []

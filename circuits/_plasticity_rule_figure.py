@@ -22,7 +22,8 @@ TITLES = {
 
 
 def figure(frames: dict[str, pd.DataFrame]) -> Figure:
-    """Return the figure: means over realizations and their standard deviation, published weights as circles."""
+    """Return the figure: means over realizations and their standard deviation, published weights as
+    circles."""
     frame, segments = frames["plasticity_rule"], frames["segments"]
     shown = frame.assign(time_s=frame["time_ms"] / 1000.0)
     for side in ("", "input_"):

@@ -1,7 +1,7 @@
 """The plasticity-rule circuit in the published program: one realization, segment by segment.
 
-Means over tests/reference/plasticity_rule.csv as `burstprop.circuits._plasticity_rule_check.by_segment` takes them, and
-the mean weight over time; a test compares both with that file.
+Means over tests/reference/plasticity_rule.csv as `burstprop.circuits._plasticity_rule_check.by_segment` takes
+them, and the mean weight over time; a test compares both with that file.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ CURVE_TOLERANCE = 0.2
 
 
 def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
-    """Return the claims about the frames of `burstprop.circuits.xor.run`: each number is the worst realization's."""
+    """Return the claims about the frames of `burstprop.circuits.xor.run`: each number is the worst
+    realization's."""
     midpoint = float(frames["protocol"]["midpoint_hz"].iloc[0])
     after = frames["outputs"][frames["outputs"]["phase"] == "after"]
     claims = []
@@ -74,12 +75,12 @@ def _curve(curve: pd.DataFrame) -> list[Claim]:
 
 
 def solved(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return for each realization whether it solves XOR, its last cost, and the epoch from which it is under half of chance.
+    """Return for each realization whether it solves XOR, its last cost, and when it was half of chance.
 
-    Columns ``realization, solved, last_cost, smallest_margin_hz, half_chance_epoch``. A realization solves XOR when the
-    output for all four patterns lies on the right side of the midpoint in the test after learning;
-    ``smallest_margin_hz`` is by how much, at the worst pattern. ``half_chance_epoch`` is the first epoch from which the mean
-    over ten epochs is under half of chance; NaN where it never is.
+    Columns ``realization, solved, last_cost, smallest_margin_hz, half_chance_epoch``. A realization solves
+    XOR when the output for all four patterns lies on the right side of the midpoint in the test after
+    learning; ``smallest_margin_hz`` is by how much, at the worst pattern. ``half_chance_epoch`` is the first
+    epoch from which the mean over ten epochs is under half of chance; NaN where it never is.
     """
     midpoint = float(frames["protocol"]["midpoint_hz"].iloc[0])
     after = frames["outputs"][frames["outputs"]["phase"] == "after"]

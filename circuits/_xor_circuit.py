@@ -1,4 +1,5 @@
-"""The circuit of the XOR task and its numbers: five populations, who drives whom, and which way feedback goes."""
+"""The circuit of the XOR task and its numbers: five populations, who drives whom, and which way feedback
+goes."""
 
 from __future__ import annotations
 
@@ -19,9 +20,14 @@ POPULATIONS = ("input1", "input2", "hidden1", "hidden2", "output")
 PATTERNS = ("0 0", "1 0", "0 1", "1 1")
 """Input 1 and input 2; with a blank, so that a table does not read them as numbers."""
 TARGETS = (0, 1, 1, 0)
-FEEDFORWARD = tuple(
-    (source, target) for target in ("hidden1", "hidden2") for source in ("input1", "input2")
-) + (("hidden1", "output"), ("hidden2", "output"))
+FEEDFORWARD = (
+    ("input1", "hidden1"),
+    ("input2", "hidden1"),
+    ("input1", "hidden2"),
+    ("input2", "hidden2"),
+    ("hidden1", "output"),
+    ("hidden2", "output"),
+)
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,8 @@ class Params:
         validate(self)
         if self.contacts > self.n:
             raise BurstpropError(
-                f"Params.contacts = {self.contacts:g}: a neuron cannot have more sources than the n = {self.n} neurons of "
-                "a population; lower contacts or raise n"
+                f"Params.contacts = {self.contacts:g}: a neuron cannot have more sources than the n = "
+                f"{self.n} neurons of a population; lower contacts or raise n"
             )
         if self.e_max_hz <= self.e_min_hz:
             raise BurstpropError(
@@ -93,7 +99,8 @@ class Params:
 
 
 def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
-    """Return the circuit; seed and realization matter only where the feedback is shuffled, which is drawn here."""
+    """Return the circuit; seed and realization matter only where the feedback is shuffled, which is drawn
+    here."""
     neuron = BurstPoissonNeuron(dendritic_driving_force="somatic")
     pairs = Probability(params.probability)
     projections = []

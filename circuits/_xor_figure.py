@@ -168,5 +168,5 @@ def _weights(weights: pd.DataFrame, axes: Axes) -> None:
         )
         plotting.band(own, axes, "epoch", "mean", plotting.CYCLE[k], label.replace("output", "out"))
     axes.set(xlabel="epoch", ylabel="mean weight (leak)")
-    plotting.title(axes, "plastic weights")
+    plotting.title(axes, "weights")
     plotting.key(axes, ncols=3, fontsize=6)

@@ -1,7 +1,8 @@
-"""One realization of the XOR task: settle, test, learn example by example, test again; kept so that it can go on.
+"""One realization of the XOR task: settle, test, learn example by example, test again; kept so that it can go
+on.
 
-Every few epochs the state of the simulation and what was measured so far are written into the run's folder. A run that
-was interrupted or killed goes on from there and ends with the same numbers, bit for bit.
+Every few epochs the state of the simulation and what was measured so far are written into the run's folder. A
+run that was interrupted or killed goes on from there and ends with the same numbers, bit for bit.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ FRAMES: dict[str, tuple[str, ...]] = {
 def teaching_current(event_rate_hz: np.ndarray, target: int, params: Params) -> np.ndarray:
     """Return the teaching current (pA) of each output neuron from its averaged event rate (Hz), shape (n,).
 
-    Paper, Methods, "Spiking XOR gate": the nearer a neuron is to the rate that it should leave, the weaker; nothing
-    where the target is reached within the tolerance, all of it where the neuron is at the opposite end.
+    Paper, Methods, "Spiking XOR gate": the nearer a neuron is to the rate that it should leave, the weaker;
+    nothing where the target is reached within the tolerance, all of it where the neuron is at the opposite
+    end.
     """
     low, high = params.e_min_hz + params.tolerance_hz, params.e_max_hz - params.tolerance_hz
     rate = np.asarray(event_rate_hz, np.float64)
@@ -96,8 +98,8 @@ def forget(folder: Path, but: str = "") -> None:
 class Realization:
     """A simulation of the circuit, how far its protocol is, and what was measured.
 
-    A unit of the protocol is one epoch; the test before (with the settling) counts as the first, the test after as the
-    last, so there are ``params.epochs + 2`` of them.
+    A unit of the protocol is one epoch; the test before (with the settling) counts as the first, the test
+    after as the last, so there are ``params.epochs + 2`` of them.
     """
 
     def __init__(self, params: Params, seed: int, realization: int) -> None:
@@ -119,9 +121,10 @@ class Realization:
         self.bin_ms = math.gcd(*steps) * circuit.dt_ms
         if self.bin_ms < SHORTEST_BIN_MS:
             raise BurstpropError(
-                f"settling {self.settle_ms:g} ms, prediction {self.prediction_ms:g} ms and teaching {self.teaching_ms:g} ms have "
-                f"only {self.bin_ms:g} ms as a common divisor, which would be the bin of the rates; change settle_averages, "
-                f"example_ms or teaching_share so that it is at least {SHORTEST_BIN_MS:g} ms"
+                f"settling {self.settle_ms:g} ms, prediction {self.prediction_ms:g} ms and teaching "
+                f"{self.teaching_ms:g} ms have only {self.bin_ms:g} ms as a common divisor, which would be "
+                f"the bin of the rates; change settle_averages, example_ms or teaching_share so that it is at least "
+                f"{SHORTEST_BIN_MS:g} ms"
             )
         self.simulation = Simulation(
             circuit,
@@ -179,7 +182,8 @@ class Realization:
             done, name, rows = int(content["done"]), str(content["simulation"]), content["rows"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BurstpropError(
-                f"{str(path)!r} cannot be read as a checkpoint ({error}): delete its folder, and the run starts again"
+                f"{str(path)!r} cannot be read as a checkpoint ({error}): delete its folder, and the run "
+                "starts again"
             ) from None
         self.simulation.restore(folder / name)
         self.done, self.rows = done, rows
@@ -239,7 +243,8 @@ class Realization:
         return self.simulation.averages(READ_OUT)["event_rate_hz"].to_numpy()
 
     def _rates(self, epoch: int, begin_ms: float) -> None:
-        """Keep the rates of every population in the prediction part of each example, and its bursts while it is taught."""
+        """Keep the rates of every population in the prediction part of each example, and its bursts while it
+        is taught."""
         rates = self.simulation.recording().rates
         rates = rates[rates["time_ms"] > begin_ms + self.bin_ms / 2]
         bins = round(self.params.example_ms / self.bin_ms)

@@ -1,32 +1,34 @@
 """The burst-dependent rule in a population: burst probability steers the weights, the input's bursts do not.
 
-Claim: raising the burst probability of the postsynaptic population potentiates its input synapses, lowering it
-depresses them, and the bursts of the input population do not matter.
+Claim: raising the burst probability of the postsynaptic population potentiates its input synapses, lowering
+it depresses them, and the bursts of the input population do not matter.
 
-An input population projects to a postsynaptic one through plastic synapses that transmit events. The dendrites of the
-postsynaptic population get 100 shared Poisson sources of 1 Hz, whose weight sets the burst probability. Protocol: settling
-for 4 tau_avg without plasticity, then with plasticity segments of 25 s in which that weight is 0.25 times 1, 1.5, 1, 0.55,
-1; in a last one, at 1, the dendrites of the *input* get 40 pA more, and it bursts more.
+An input population projects to a postsynaptic one through plastic synapses that transmit events. The
+dendrites of the postsynaptic population get 100 shared Poisson sources of 1 Hz, whose weight sets the burst
+probability. Protocol: settling for 4 tau_avg without plasticity, then with plasticity segments of 25 s in
+which that weight is 0.25 times 1, 1.5, 1, 0.55, 1; in a last one, at 1, the dendrites of the *input* get 40
+pA more, and it bursts more.
 
-Frames: ``plasticity_rule`` (realization, time_ms at the end of bins of 2.5 s, mean_weight, event and burst rates of both
-populations), ``segments`` (start and end of each segment).
+Frames: ``plasticity_rule`` (realization, time_ms at the end of bins of 2.5 s, mean_weight, event and burst
+rates of both populations), ``segments`` (start and end of each segment).
 
-How it is judged. In every realization the mean weight has to go the way that the claim says, in each segment. The mean
-rates of each segment (without its first 5 s) and its weight change are also held against one realization of the published
-program, within four standard deviations of the difference of one realization and a mean of as many as were run, estimated
-from ours.
+How it is judged. In every realization the mean weight has to go the way that the claim says, in each segment.
+The mean rates of each segment (without its first 5 s) and its weight change are also held against one
+realization of the published program, within four standard deviations of the difference of one realization and
+a mean of as many as were run, estimated from ours.
 
-Departures that the published figures need: the dendritic synapses feel the somatic voltage in their driving force, and R of
-the lower homeostatic term is the rate of all spikes over 30 s (`burstprop.plasticity`).
+Departures that the published figures need: the dendritic synapses feel the somatic voltage in their driving
+force, and R of the lower homeostatic term is the rate of all spikes over 30 s (`burstprop.plasticity`).
 
-Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Burst-dependent synaptic plasticity can coordinate learning in
-hierarchical circuits, Nature Neuroscience 24, https://doi.org/10.1038/s41593-021-00857-x, Fig. 2E-G and Methods.
+Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Burst-dependent synaptic plasticity can coordinate
+learning in hierarchical circuits, Nature Neuroscience 24, https://doi.org/10.1038/s41593-021-00857-x, Fig.
+2E-G and Methods.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,8 @@ class Params:
 
 
 def segments(params: Params) -> pd.DataFrame:
-    """Return the protocol: ``segment, start_ms, stop_ms, dendritic_factor, input_pa``; plasticity is off in the first row."""
+    """Return the protocol: ``segment, start_ms, stop_ms, dendritic_factor, input_pa``; plasticity is off in
+    the first row."""
     settle = params.settle_averages * params.tau_avg_ms
     stops = settle + params.segment_ms * np.arange(7)
     return pd.DataFrame(
@@ -117,7 +120,7 @@ def segments(params: Params) -> pd.DataFrame:
 def build(params: Params | None = None) -> Circuit:
     """Return the circuit with its protocol."""
     p = Params() if params is None else params
-    neuron = {"dendritic_driving_force": "somatic"}
+    neuron = PyramidalNeuron(dendritic_driving_force="somatic")
     parts = segments(p)
     rule = BurstDependentRule(
         eta=p.eta,
@@ -130,9 +133,9 @@ def build(params: Params | None = None) -> Circuit:
     exc, inh = (Probability(min(1.0, k / p.n_sources)) for k in (p.exc_contacts, p.inh_contacts))
     return Circuit(
         populations=(
-            Population("input", p.n, PyramidalNeuron(**neuron)),
+            Population("input", p.n, neuron),
             # the published program starts these at rest, without spread
-            Population("post", p.n, PyramidalNeuron(**neuron, v_start_sd=0.0)),
+            Population("post", p.n, replace(neuron, v_start_sd=0.0)),
             PoissonPopulation("dendritic", p.n_dendritic, p.dendritic_rate_hz),
             PoissonPopulation("exc", p.n_sources, p.source_rate_hz),
             PoissonPopulation("inh", p.n_sources, p.source_rate_hz),

@@ -1,39 +1,44 @@
 """A spiking circuit that learns XOR with bursts as the error signal.
 
-Claim: two layers of plastic synapses onto bursting neurons learn the exclusive or of two inputs from teaching currents
-into the output's dendrites alone: bursts, sent back to the hidden populations, tell the hidden synapses what to do. After
-learning the event rate of the output is high for 10 and 01, low for 00 and 11, and the cost is far under chance.
+Claim: two layers of plastic synapses onto bursting neurons learn the exclusive or of two inputs from teaching
+currents into the output's dendrites alone: bursts, sent back to the hidden populations, tell the hidden
+synapses what to do. After learning the event rate of the output is high for 10 and 01, low for 00 and 11, and
+the cost is far under chance.
 
-Five populations of 500 Burst-Poisson neurons: two inputs, two hidden populations, one output. Feedforward excitation is
-plastic and transmits events, beside fixed inhibition that does the same; feedback from the output transmits bursts into
-the hidden dendrites, mostly excitation to hidden1, mostly inhibition to hidden2 (which gets a constant current instead).
+Five populations of 500 Burst-Poisson neurons: two inputs, two hidden populations, one output. Feedforward
+excitation is plastic and transmits events, beside fixed inhibition that does the same; feedback from the
+output transmits bursts into the hidden dendrites, mostly excitation to hidden1, mostly inhibition to hidden2
+(which gets a constant current instead).
 
-Protocol. Settling for 3 tau_avg; the four patterns 8 s each without plasticity; 500 epochs of the four patterns in the
-order 00, 10, 01, 11. Each example: 7.2 s in which the circuit predicts (no plasticity), then 0.8 s with plasticity and,
-into the dendrite of each output neuron, a current that depends on how far its averaged event rate is from the target;
-then the four patterns again without plasticity. The cost of an example is the cross-entropy of the mean event rate of
-the output population, scaled from E_min..E_max to 0..1; that of an epoch the sum over the four patterns, 4 ln 2 = 2.77 by
-guessing.
+Protocol. Settling for 3 tau_avg; the four patterns 8 s each without plasticity; 500 epochs of the four
+patterns in the order 00, 10, 01, 11. Each example: 7.2 s in which the circuit predicts (no plasticity), then
+0.8 s with plasticity and, into the dendrite of each output neuron, a current that depends on how far its
+averaged event rate is from the target; then the four patterns again without plasticity. The cost of an
+example is the cross-entropy of the mean event rate of the output population, scaled from E_min..E_max to
+0..1; that of an epoch the sum over the four patterns, 4 ln 2 = 2.77 by guessing.
 
-Frames: ``xor`` (realization, epoch, cost, event rate of the output for each pattern, at the end of the prediction),
-``examples`` (every example, with the mean teaching current), ``rates`` (event and burst rates of all populations, every
-tenth epoch: in the second half of the prediction, and bursts while it is taught), ``tests`` (rates of all populations over
-time in the tests before and after), ``outputs`` (averaged output at the end of each test pattern), ``weights``, and
-``protocol``, one row with what the check has to know of the parameters.
+Frames: ``xor`` (realization, epoch, cost, event rate of the output for each pattern, at the end of the
+prediction), ``examples`` (every example, with the mean teaching current), ``rates`` (event and burst rates of
+all populations, every tenth epoch: in the second half of the prediction, and bursts while it is taught),
+``tests`` (rates of all populations over time in the tests before and after), ``outputs`` (averaged output at
+the end of each test pattern), ``weights``, and ``protocol``, one row with what the check has to know of the
+parameters.
 
-Controls, each a variant that takes one thing away: ``frozen_hidden`` (no plasticity in the hidden layer), ``no_teaching``
-(no teaching current), ``no_feedback`` (feedback weights zero), ``shuffled_feedback`` (every hidden neuron draws which of the
-two kinds of feedback weights it gets), ``exchanged_feedback`` (hidden1 gets the feedback weights of hidden2 and the other
-way round; currents stay), ``fed_alike`` (hidden2 gets what hidden1 gets, and no current).
-Extended data: ``symmetric_feedback`` (fed alike, both learning rates halved), ``example_4s`` (tau_avg 2 s, examples of 4 s),
-``tau_avg_500ms`` (tau_avg 0.5 s, examples of 8 s), ``no_feedback_inhibition``. All of them in one go, resumable::
+Controls, each a variant that takes one thing away: ``frozen_hidden`` (no plasticity in the hidden layer),
+``no_teaching`` (no teaching current), ``no_feedback`` (feedback weights zero), ``shuffled_feedback`` (every
+hidden neuron draws which of the two kinds of feedback weights it gets), ``exchanged_feedback`` (hidden1 gets
+the feedback weights of hidden2 and the other way round; currents stay), ``fed_alike`` (hidden2 gets what
+hidden1 gets, and no current). Extended data: ``symmetric_feedback`` (fed alike, both learning rates halved),
+``example_4s`` (tau_avg 2 s, examples of 4 s), ``tau_avg_500ms`` (tau_avg 0.5 s, examples of 8 s),
+``no_feedback_inhibition``. All of them in one go, resumable::
 
     burstprop sweep xor --variant published,frozen_hidden,no_teaching,no_feedback --seeds 1:6 --out controls
 
 The dendritic synapses feel the somatic voltage in their driving force, as in the published program.
 
-Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Burst-dependent synaptic plasticity can coordinate learning in
-hierarchical circuits, Nature Neuroscience 24, https://doi.org/10.1038/s41593-021-00857-x, Fig. 4 and Methods.
+Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Burst-dependent synaptic plasticity can coordinate
+learning in hierarchical circuits, Nature Neuroscience 24, https://doi.org/10.1038/s41593-021-00857-x, Fig. 4
+and Methods.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def test_rule_agrees_with_the_oracle_synapse_by_synapse(name):
     np.testing.assert_allclose(ours, learned.w[there], rtol=0, atol=1e-10)
     changed = np.abs(ours - weights[there])
     assert changed.max() > 0.02
-    assert (changed > 1e-4).mean() > 0.5
+    assert (changed > 1e-4).mean() > 0.3
     # both bounds were met, so that the comparison includes them
     assert (ours == 0.0).any() or name == "lower term on Ebar"
     assert (ours == rule.w_max).any()
