@@ -122,6 +122,7 @@ class Trainer:
         self.sums = _Sums.zero(device)
         self.journal = Journal(None)
         self.after_epoch: Callable[[Network, int], None] | None = None
+        self._warned: set[str] = set()
         self.stop = False
         self._noise: tuple[int, np.ndarray] = (-1, np.empty(0))
         self._saved = time.monotonic()
@@ -358,10 +359,12 @@ class Trainer:
 
     def _warn(self, message: str) -> None:
         """Log a warning; show it when it is the first of its kind (the same but for its numbers)."""
-        kinds = {re.sub(r"[\d.]+", "", entry.get("warnings", "")) for entry in self.history}
-        if re.sub(r"[\d.]+", "", message) not in kinds:
+        kind = re.sub(r"[\d.]+", "", message)
+        if kind not in self._warned:
             logger.warning("%s on %s, epoch %d: %s", self.plan.rule, self.dataset.name, self.epoch, message)
-        self.history[-1] = {**self.history[-1], "warnings": message}
+        self._warned.add(kind)
+        before = self.history[-1].get("warnings")
+        self.history[-1] = {**self.history[-1], "warnings": f"{before}; {message}" if before else message}
         self.journal.write("warning", epoch=self.epoch, message=message)
 
     def _skipped(self, path: str, reason: str) -> None:
