@@ -29,31 +29,29 @@ _LOW16, _SHIFT16 = _U(0xFFFF), _U(16)
 
 
 @kernel
-def draw_backgrounds(net, step, t):
-    """Add what this step's background spikes bring to the conductances of the neurons of thread ``t``."""
+def draw_backgrounds(net, emitter, block, lanes, step):
+    """Add what this step's background spikes bring to the conductances of lanes of one block of a population.
+
+    The block is advanced right after, while its conductances are in the innermost cache.
+    """
     background = get(net, "background")
     background_key = get(net, "background_key")
-    bounds = get(net, "bounds")
     for g in range(background.shape[0]):
-        emitter = background[g, BG_EMITTER]
         emitted = step - background[g, BG_DELAY]
-        if emitted < 0:
+        if background[g, BG_EMITTER] != emitter or emitted < 0:
             continue
         low, high = key_words(step_key(background_key[g], emitted))
         stride = background[g, BG_VARIABLES] * ROW
-        first, last = bounds[emitter, t], bounds[emitter, t + 1]
         form = background[g, BG_FORM]
-        for block in range(first // LANES, (last + LANES - 1) // LANES):
-            lanes = max(first - block * LANES, 0), min(last - block * LANES, LANES)
-            row_a = background[g, BG_ROW_A] + block * stride
-            lane0 = _U(block * LANES)
-            if form == PAIR_16_BITS:
-                row_b = background[g, BG_ROW_B] + block * stride
-                _pair(net, g, lanes, row_a, row_b, lane0, low, high)
-            elif form == SINGLE_32_BITS:
-                _single(net, g, lanes, row_a, lane0, low, high)
-            else:
-                _counted(net, g, lanes, row_a, lane0, low, high)
+        row_a = background[g, BG_ROW_A] + block * stride
+        lane0 = _U(block * LANES)
+        if form == PAIR_16_BITS:
+            row_b = background[g, BG_ROW_B] + block * stride
+            _pair(net, g, lanes, row_a, row_b, lane0, low, high)
+        elif form == SINGLE_32_BITS:
+            _single(net, g, lanes, row_a, lane0, low, high)
+        else:
+            _counted(net, g, lanes, row_a, lane0, low, high)
 
 
 @kernel
@@ -62,13 +60,13 @@ def _pair(net, g, lanes, row_a, row_b, lane0, low, high):
     background_weight = get(net, "background_weight")
     background_threshold = get(net, "background_threshold")
     weight_a, weight_b = background_weight[g, 0], background_weight[g, 1]
-    below_a, below_b = _U(background_threshold[g, 0]), _U(background_threshold[g, 1])
-    zero = weight_a - weight_a
+    below_a, below_b = _U(background_threshold[g, 0]), _U(background_threshold[g, 1] << 16)
     a, b = np.uintp(row_a), np.uintp(row_b)
     for lane in range(np.uintp(lanes[0]), np.uintp(lanes[1])):
         bits = hash32(low, high, _U(lane0 + _U(lane)))
-        state[a + lane] += weight_a if _U(bits & _LOW16) < below_a else zero
-        state[b + lane] += weight_b if _U(bits >> _SHIFT16) < below_b else zero
+        old_a, old_b = state[a + lane], state[b + lane]
+        state[a + lane] = old_a + weight_a if _U(bits & _LOW16) < below_a else old_a
+        state[b + lane] = old_b + weight_b if bits < below_b else old_b
 
 
 @kernel

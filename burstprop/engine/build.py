@@ -16,6 +16,7 @@ from burstprop.engine.layout import LANES, ROW, STRIP, aligned, allocate, blocks
 from burstprop.engine.random import generator, stream_key
 from burstprop.errors import BurstpropError
 from burstprop.stimuli import Background, Controlled
+from burstprop.synapses import ShortTermPlasticity
 
 WINDOW = 8 * LANES
 """Steps of one call into compiled code; currents are tabulated for so many."""
@@ -98,14 +99,18 @@ def _neuron_populations(circuit: Circuit) -> list[Population]:
 
 
 def _thread_bounds(circuit: Circuit, threads: int) -> np.ndarray:
-    """Give every thread a contiguous run of strips of all neurons; Poisson sources belong to thread 0."""
+    """Give every thread a run of strips that costs the same; Poisson sources belong to thread 0.
+
+    A strip costs about as much as it has variables to step.
+    """
     sizes = np.array([strips(p.n) if isinstance(p, Population) else 0 for p in circuit.populations])
-    before = np.concatenate([[0], np.cumsum(sizes)])
-    cuts = np.round(np.linspace(0, before[-1], threads + 1)).astype(np.int64)
+    cost = np.array([len(p.neuron.State._fields) if isinstance(p, Population) else 1 for p in circuit.populations])
+    before = np.concatenate([[0], np.cumsum(sizes * cost)])
+    cuts = np.linspace(0, before[-1], threads + 1)
     bounds = np.empty((len(sizes), threads + 1), np.int64)
     for e, population in enumerate(circuit.populations):
         if isinstance(population, Population):
-            bounds[e] = np.clip(cuts - before[e], 0, sizes[e]) * STRIP
+            bounds[e] = np.clip(np.round((cuts - before[e]) / cost[e]), 0, sizes[e]).astype(np.int64) * STRIP
         else:
             bounds[e] = strips(population.n) * STRIP
             bounds[e, 0] = 0
@@ -362,6 +367,7 @@ def _short_term_plasticity(
 ) -> dict[str, np.ndarray]:
     rows, constants, u_start = [], [], []
     first = at_efficacy = 0
+    made: dict[tuple[int, ShortTermPlasticity], int] = {}
     dt = circuit.dt_ms
     for k, projection in enumerate(ordered):
         stp = projection.stp
@@ -373,6 +379,11 @@ def _short_term_plasticity(
             )
         e = emitter[projection.source]
         n = circuit.population(projection.source).n
+        if (e, stp) in made:
+            # synapses of one source and one kind do the same
+            table[k, nw.PR_EFFICACY] = made[e, stp]
+            continue
+        made[e, stp] = at_efficacy
         rows.append([e, first, at_efficacy])
         jump = stp.utilisation if stp.jump is None else stp.jump
         constants.append(

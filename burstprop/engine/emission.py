@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from burstprop.engine.background import draw_backgrounds
 from burstprop.engine.kernel import kernel
 from burstprop.engine.layout import LANES, ROW, STRIP, load, per_neuron, sign_bits, store
 from burstprop.engine.network import (
@@ -58,6 +59,7 @@ def advance_neurons(net, neurons, now, drive_row, t):
     for block in range(first // LANES, (last + LANES - 1) // LANES):
         low, high = max(first - block * LANES, 0), min(last - block * LANES, LANES)
         base = neurons.offset + block * neurons.variables * ROW
+        draw_backgrounds(net, e, block, (low, high), now)
         if _advance_block(state, neurons, drive, base, block * LANES, low, high) < 0:
             count += _collect(net, neurons, drive, now, base, block * LANES, low, high, place + count)
     counts[slot, e, t] = count

@@ -1,6 +1,6 @@
 """How the state of a population lies in memory, and how a kernel reads and writes one neuron of it.
 
-Neurons come in *blocks* of 512. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row a variable,
+Neurons come in *blocks* of 1024. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row a variable,
 so a loop over lanes is a loop over contiguous memory. ``ROW`` is a compile-time constant, which tells the compiler
 that rows do not overlap, and no multiple of 1024 floats, so that rows do not fall on one another in the cache. Kernels
 work on *strips* of 64 lanes. Lanes past the last neuron hold neurons that receive nothing and are never looked at.
@@ -21,7 +21,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-LANES = 512
+LANES = 1024
 """Neurons in a block."""
 STRIP = 64
 """Lanes that a kernel handles between two looks at the threshold."""

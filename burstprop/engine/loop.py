@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from numba import literal_unroll
 
-from burstprop.engine.background import draw_backgrounds
 from burstprop.engine.barrier import wait
 from burstprop.engine.delivery import deliver, fetch_rows
 from burstprop.engine.emission import advance_neurons, classify, emit_poisson, release
@@ -46,7 +45,6 @@ def run_thread(net, populations, learning, t, first_step, last_step):
         until = min(now + sizes[BLOCK], last_step)
         while now < until:
             deliver(net, 0, sizes[DELAYED], now, t)
-            draw_backgrounds(net, now, t)
             drive_row = now - sizes[DRIVE_FIRST]
             for neurons in literal_unroll(populations):
                 advance_neurons(net, neurons, now, drive_row, t)

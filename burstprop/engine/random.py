@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+from numba import config
 
 from burstprop.engine.kernel import kernel
 
@@ -20,6 +21,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
 _TO_UNIT = 1.0 / 4294967296.0
+
+# unsigned numbers wrap around; NumPy warns of it where a kernel runs as plain Python
+_wrapping = np.errstate(over="ignore") if config.DISABLE_JIT else kernel
 
 
 def stream_key(seed: int, name: str) -> np.uint64:
@@ -33,7 +37,7 @@ def generator(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode())])))
 
 
-@kernel
+@_wrapping
 def step_key(key, step):
     """Return the 64-bit key of one step of a stream."""
     z = np.uint64(key) + np.uint64(step) * _GOLDEN
@@ -42,14 +46,12 @@ def step_key(key, step):
     return z ^ (z >> _S31)
 
 
-@kernel
+@_wrapping
 def hash32(key_low, key_high, lane):
     """Return 32 random bits for a lane of a step; all three are uint32."""
-    x = _U(lane ^ key_low)
-    x = _U(x ^ (x >> _SHIFT16))
-    x = _U(x * _MULTIPLY1)
-    x = _U(x ^ key_high)
-    x = _U(x ^ (x >> _SHIFT15))
+    # lanes come in sequence, so the compiler makes an addition of this first product
+    x = _U(_U(lane + key_low) * _MULTIPLY1)
+    x = _U(_U(x ^ (x >> _SHIFT15)) ^ key_high)
     x = _U(x * _MULTIPLY2)
     return _U(x ^ (x >> _SHIFT16))
 
