@@ -1,8 +1,8 @@
 """How fast a circuit runs on this machine: nanoseconds of wall time per neuron and step, everything included.
 
-A circuit is run for a while first (compilation, first spikes), then several times for the same simulated time; the
-median and the minimum over these are given. A circuit with plastic projections is timed with plasticity off, always on,
-and, as the published protocol has it, on during the last tenth of each example.
+A circuit is run for a while first (compilation, first spikes), then several times for the same simulated
+time; the median and the minimum over these are given. A circuit with plastic projections is timed with
+plasticity off, always on, and, as the published protocol has it, on during the last tenth of each example.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def bench_circuit(
     Returns
     -------
     dict
-        ``ns_per_neuron_step`` (median) and ``ns_per_neuron_step_min`` over the repeats, ``threads``, ``neurons``,
-        ``synapses``, ``steps`` of a repeat, ``repeats``, and the machine. With plastic projections the two figures are
-        those of the protocol (plasticity on for a tenth of the time), and ``ns_plasticity_off``, ``ns_plasticity_on``
-        stand beside them.
+        ``ns_per_neuron_step`` (median) and ``ns_per_neuron_step_min`` over the repeats, ``threads``,
+        ``neurons``, ``synapses``, ``steps`` of a repeat, ``repeats``, and the machine. With plastic
+        projections the two figures are those of the protocol (plasticity on for a tenth of the time), and
+        ``ns_plasticity_off``, ``ns_plasticity_on`` stand beside them.
     """
     simulation = Simulation(circuit, seed=seed, record=record, threads=threads, dtype=dtype)
     sizes = simulation.sizes()

@@ -1,7 +1,7 @@
-"""Who is connected to whom: by probability, by a fixed in-degree, one to one, or by a matrix of the user's own.
+"""Who is connected to whom: by probability, by a fixed in-degree, one to one, or by a user's own matrix.
 
-A population that is connected to itself leaves out the connection of a neuron with itself, except in a matrix, which
-is taken as it is.
+A population that is connected to itself leaves out the connection of a neuron with itself, except in a
+matrix, which is taken as it is.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class OneToOne:
 class Matrix:
     """The user's own weights: a scipy sparse matrix (or array) of shape (n_source, n_target).
 
-    Every stored entry is a synapse, and its value the weight (conductance in units of the leak), multiplied by the
-    projection's ``weight``.
+    Every stored entry is a synapse, and its value the weight (conductance in units of the leak), multiplied
+    by the projection's ``weight``.
     """
 
     weights: Any
@@ -58,8 +58,8 @@ class Matrix:
         matrix = self.weights
         if not (scipy.sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
             raise BurstpropError(
-                f"Matrix(weights): give a scipy sparse matrix or an array of shape (n_source, n_target), not a "
-                f"{type(matrix).__name__}"
+                "Matrix(weights): give a scipy sparse matrix or an array of shape (n_source, n_target), "
+                f"not a {type(matrix).__name__}"
             )
         if len(matrix.shape) != 2:
             raise BurstpropError(
@@ -71,8 +71,8 @@ class Matrix:
             raise BurstpropError("Matrix(weights): a weight is not a finite number")
         if csr.nnz and csr.data.min() < 0:
             raise BurstpropError(
-                f"Matrix(weights): a weight is {csr.data.min():g}; a weight is a conductance and cannot be negative; for "
-                "inhibition connect to a receptor that ends in _inh"
+                f"Matrix(weights): a weight is {csr.data.min():g}; a weight is a conductance and cannot be "
+                "negative; for inhibition connect to a receptor that ends in _inh"
             )
         object.__setattr__(self, "weights", csr)
 

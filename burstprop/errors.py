@@ -1,7 +1,7 @@
 """The one exception that says: what was asked for cannot be done, and here is the way out.
 
-Every message names the field, the value with its unit, what is allowed, and what to do. The command line prints
-the message without a traceback and ends with exit code 2.
+Every message names the field, the value with its unit, what is allowed, and what to do. The command line
+prints the message without a traceback and ends with exit code 2.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class BurstpropError(ValueError):
     """A description, a file or a request that burstprop cannot use."""
 
 
-class Diverged(BurstpropError):
+class Diverged(BurstpropError):  # noqa: N818  (an outcome, like KeyboardInterrupt)
     """A run stopped because a state or a loss is no longer a finite number."""
 
 

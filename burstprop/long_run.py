@@ -9,9 +9,10 @@ The folder holds while the run is on
 ``checkpoint.npz``
     the state of the run at the step of the last such file (`Simulation.restore`).
 
-and at the end ``rates.csv``, ``spikes.npz`` (and ``states.csv``, ``weights.csv`` where they were recorded). Files are
-complete or not there. The recorded file is written before the checkpoint that counts on it, so a process killed at any
-moment loses at most what it did since the last checkpoint, and the result of going on is the same, bit for bit.
+and at the end ``rates.csv``, ``spikes.npz`` (and ``states.csv``, ``weights.csv`` where they were recorded).
+Files are complete or not there. The recorded file is written before the checkpoint that counts on it, so a
+process killed at any moment loses at most what it did since the last checkpoint, and the result of going on
+is the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ class LongRun:
             self._restore()
         elif (self.folder / RUN).exists():
             raise BurstpropError(
-                f"{str(self.folder)!r} holds a run already: go on with it (--resume {self.folder}), or give another folder"
+                f"{str(self.folder)!r} holds a run already: go on with it (--resume {self.folder}), "
+                "or give another folder"
             )
         self._status("running")
 
@@ -135,8 +137,8 @@ class LongRun:
             self._write_results(self._collected())
             self._status("interrupted")
             raise KeyboardInterrupt(
-                f"at {simulation.time_ms:g} of {self.duration_ms:g} ms; what was recorded is in {self.folder}, and "
-                f"'burstprop simulate --resume {self.folder}' goes on"
+                f"at {simulation.time_ms:g} of {self.duration_ms:g} ms; what was recorded is in "
+                f"{self.folder}, and 'burstprop simulate --resume {self.folder}' goes on"
             ) from None
         self._checkpoint()
         recording = self._collected()
@@ -154,7 +156,8 @@ class LongRun:
             )
         if notes.get("run", {}).get("circuit") != self.simulation.info()["circuit"]:
             raise BurstpropError(
-                f"{str(self.folder)!r} holds a run of another circuit: resume it with the one it was started with"
+                f"{str(self.folder)!r} holds a run of another circuit: "
+                "resume it with the one it was started with"
             )
         for path in self.folder.glob(".*.partial*"):
             path.unlink()  # half a file that a killed process was writing

@@ -1,14 +1,15 @@
 """Fields that know their unit and bounds, the check of them, and the table printed from them.
 
 A description (neuron, synapse, projection, circuit parameters) is a frozen dataclass whose fields are made by
-`quantity`. Its ``__post_init__`` calls `validate`. A field may hold one number, or, where ``per_neuron=True``,
-a one-dimensional array with one number per neuron.
+`quantity`. Its ``__post_init__`` calls `validate`. A field may hold one number, or, where
+``per_neuron=True``, a one-dimensional array with one number per neuron.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def quantity(
     default : number, bool or None
         The published or otherwise stated default.
     unit : str
-        ``"ms"``, ``"mV"``, ``"pA"``, ``"pF"``, ``"nS"``, ``"Hz"``, ``"1"`` for a pure number, ``""`` for a switch.
+        ``"ms"``, ``"mV"``, ``"pA"``, ``"pF"``, ``"nS"``, ``"Hz"``, ``"1"`` for a pure number, ``""`` for a
+        switch.
     doc : str
         What it is, one line.
     low, high : float
@@ -170,7 +172,7 @@ def parameter_rows(obj: Any) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def text_table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+def text_table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
     """Return rows of text as an aligned table."""
     table = [header, *rows]
     widths = [max(len(row[k]) for row in table) for k in range(len(header))]

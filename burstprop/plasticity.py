@@ -1,7 +1,7 @@
 """The burst-dependent learning rule and its traces.
 
-e_pre is the presynaptic trace: it decays with tau_pre and rises by 1 at each presynaptic event. Ebar and Bbar are
-exponential moving averages (tau_avg, in Hz) of the postsynaptic event and burst trains::
+e_pre is the presynaptic trace: it decays with tau_pre and rises by 1 at each presynaptic event. Ebar and Bbar
+are exponential moving averages (tau_avg, in Hz) of the postsynaptic event and burst trains::
 
     at a postsynaptic event:  dw = eta (-Pbar + h) e_pre ,  Pbar = min(1, Bbar/Ebar), -1 where Ebar = 0
     at a postsynaptic burst:  dw = eta ( 1 + h) e_pre
@@ -9,16 +9,18 @@ exponential moving averages (tau_avg, in Hz) of the postsynaptic event and burst
     at a presynaptic event:   dw = eta max(0, E_min - R)
     0 <= w <= w_max
 
-An event means "this neuron was active", a burst that the dendrite approved. Pbar is the probability that the neuron's
-own history predicts, so weights rise where bursts are more frequent than expected and fall where they are rarer.
+An event means "this neuron was active", a burst that the dendrite approved. Pbar is the probability that the
+neuron's own history predicts, so weights rise where bursts are more frequent than expected and fall where
+they are rarer.
 
-Order in a step: the presynaptic event is transmitted with the weight before any change; presynaptic homeostasis; e_pre
-rises; changes at postsynaptic events and bursts with the averages of before; the averages rise. Traces decay exactly.
+Order in a step: the presynaptic event is transmitted with the weight before any change; presynaptic
+homeostasis; e_pre rises; changes at postsynaptic events and bursts with the averages of before; the averages
+rise. Traces decay exactly.
 
-Departure of the published program: R, in the lower homeostatic term, reads as Ebar in the paper. In the program it is
-the rate of *all* spikes of the postsynaptic neuron, averaged over 30 s and starting at 0.1 Hz. ``lower_rate`` names the
-choice: ``"spikes"`` (the default, which the published figures need: with the other XOR is not learned) or ``"events"``
-(Ebar).
+Departure of the published program: R, in the lower homeostatic term, reads as Ebar in the paper. In the
+program it is the rate of *all* spikes of the postsynaptic neuron, averaged over 30 s and starting at 0.1 Hz.
+``lower_rate`` names the choice: ``"spikes"`` (the default, which the published figures need: with the other
+XOR is not learned) or ``"events"`` (Ebar).
 
 A form with a fixed Pbar exists as well: ``fixed_burst_prob=0.15`` replaces the moving ratio.
 
@@ -45,8 +47,12 @@ class BurstDependentRule:
     e_min_hz: float = quantity(2.0, "Hz", "rate under which presynaptic events potentiate", low=0)
     e_max_hz: float = quantity(10.0, "Hz", "event rate above which the rule depresses", low=0)
     w_max: float = quantity(1.0, "1", "largest weight", low=0, open_low=True)
-    fixed_burst_prob: float | None = quantity(None, "1", "Pbar held at this value", low=0, high=1, optional=True)
-    lower_tau_ms: float = quantity(30000.0, "ms", "average of R where lower_rate is 'spikes'", low=0, open_low=True)
+    fixed_burst_prob: float | None = quantity(
+        None, "1", "Pbar held at this value", low=0, high=1, optional=True
+    )
+    lower_tau_ms: float = quantity(
+        30000.0, "ms", "average of R where lower_rate is 'spikes'", low=0, open_low=True
+    )
     lower_start_hz: float = quantity(0.1, "Hz", "R at t = 0 where lower_rate is 'spikes'", low=0)
     lower_rate: str = "spikes"
 
@@ -55,6 +61,6 @@ class BurstDependentRule:
         validate(self)
         if self.lower_rate not in LOWER_RATES:
             raise BurstpropError(
-                f"BurstDependentRule.lower_rate = {self.lower_rate!r}: give 'spikes' (all spikes over lower_tau_ms, the "
-                "published program's) or 'events' (Ebar, as the paper reads)"
+                f"BurstDependentRule.lower_rate = {self.lower_rate!r}: give 'spikes' (all spikes over "
+                "lower_tau_ms, the published program's) or 'events' (Ebar, as the paper reads)"
             )

@@ -1,11 +1,11 @@
 """What comes from outside: injected currents and Poisson backgrounds.
 
-A current is added to the voltage after the threshold test of its step, as in the published program, so it is felt one
-step later. Sine phases count from t = 0 of the run, not from the moment the sine is switched on.
+A current is added to the voltage after the threshold test of its step, as in the published program, so it is
+felt one step later. Sine phases count from t = 0 of the run, not from the moment the sine is switched on.
 
-Poisson sources come in two forms, by name. ``counts="bernoulli"``: at most one spike per step, independently, with
-probability rate * dt (the published program's, and the default). ``counts="poisson"``: a true Poisson count per step.
-It matters: with true counts the propagation circuit gives PV 14.5 instead of 13.2 Hz.
+Poisson sources come in two forms, by name. ``counts="bernoulli"``: at most one spike per step, independently,
+with probability rate * dt (the published program's, and the default). ``counts="poisson"``: a true Poisson
+count per step. It matters: with true counts the propagation circuit gives PV 14.5 instead of 13.2 Hz.
 
 Source: Payeur et al. (2021), Nature Neuroscience 24, Methods.
 """
@@ -44,7 +44,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Sine:
-    """A sinusoidal current, amplitude * sin(2 pi t / period + phase), between ``start_ms`` and ``stop_ms``."""
+    """A sinusoidal current, amplitude * sin(2 pi t / period + phase), from ``start_ms`` until ``stop_ms``."""
 
     amplitude_pa: float = quantity(0.0, "pA", "amplitude")
     period_ms: float = quantity(1000.0, "ms", "period", low=0, open_low=True)
@@ -79,7 +79,8 @@ class Controlled:
 class Current:
     """A current injected into one compartment of every neuron of a population.
 
-    ``waveform`` is `Constant`, `Sine`, `Controlled`, or any object with ``current(t_ms) -> pA`` (arrays of shape (n,)).
+    ``waveform`` is `Constant`, `Sine`, `Controlled`, or any object with ``current(t_ms) -> pA`` (arrays of
+    shape (n,)).
     """
 
     population: str
@@ -116,8 +117,8 @@ def check_weight(where: str, weight: float) -> None:
     """Refuse a weight that is negative or no number."""
     if np.ndim(weight) == 0 and np.isfinite(weight) and weight < 0:
         raise BurstpropError(
-            f"{where}weight = {weight:g}: a weight is a conductance (in units of the leak) and cannot be negative; for "
-            "inhibition connect to a receptor that ends in _inh"
+            f"{where}weight = {weight:g}: a weight is a conductance (in units of the leak) and cannot be "
+            "negative; for inhibition connect to a receptor that ends in _inh"
         )
     check_value(
         f"{where}weight", weight, quantity(0.0, "1", "conductance in units of the leak", low=0).metadata
@@ -128,8 +129,8 @@ def check_counts(where: str, counts: str) -> None:
     """Refuse an unknown form of Poisson counts."""
     if counts not in COUNTS:
         raise BurstpropError(
-            f"{where}counts = {counts!r}: give 'bernoulli' (at most one spike per step, the published program's) or "
-            "'poisson' (true Poisson counts)"
+            f"{where}counts = {counts!r}: give 'bernoulli' (at most one spike per step, the published "
+            "program's) or 'poisson' (true Poisson counts)"
         )
 
 
@@ -148,5 +149,6 @@ def _inside(waveform: Constant | Sine, t_ms: np.ndarray) -> np.ndarray:
 def _check_interval(waveform: Constant | Sine) -> None:
     if waveform.stop_ms is not None and waveform.stop_ms < waveform.start_ms:
         raise BurstpropError(
-            f"{type(waveform).__name__}.stop_ms = {waveform.stop_ms:g} ms comes before start_ms = {waveform.start_ms:g} ms"
+            f"{type(waveform).__name__}.stop_ms = {waveform.stop_ms:g} ms comes before "
+            f"start_ms = {waveform.start_ms:g} ms"
         )

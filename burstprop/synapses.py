@@ -5,17 +5,17 @@ One state per presynaptic neuron and projection::
     dx/dt = (1 - x)/tau_D        du/dt = (U - u)/tau_F
     at a spike: efficacy = x u (values just before), then x <- x - u x and u <- u + f (1 - u)
 
-The conductance of every target rises by weight * efficacy. Depressing synapses (large U) pass the first spike of a
-burst, so they follow events; facilitating ones (small U) pass the later spikes, so they follow bursts.
+The conductance of every target rises by weight * efficacy. Depressing synapses (large U) pass the first spike
+of a burst, so they follow events; facilitating ones (small U) pass the later spikes, so they follow bursts.
 
 Scheme: Euler steps of x and u, as in the published program, taken in closed form from spike to spike.
 
-Departures of the published program, both by name: the jump of u at a spike is **U** there (the paper and the program's
-text give f = 0.1, which the program never uses): ``jump=None`` means U, which all figures of the paper need. And u starts
-at 0.01 there, not at U: ``u_start``, felt in the first 0.3 s only.
+Departures of the published program, both by name: the jump of u at a spike is **U** there (the paper and the
+program's text give f = 0.1, which the program never uses): ``jump=None`` means U, which all figures of the
+paper need. And u starts at 0.01 there, not at U: ``u_start``, felt in the first 0.3 s only.
 
-Source: Payeur et al. (2021), Nature Neuroscience 24, Methods, "Synapses"; Tsodyks, Pawelzik & Markram (1998), Neural
-Computation 10, 821.
+Source: Payeur et al. (2021), Nature Neuroscience 24, Methods, "Synapses"; Tsodyks, Pawelzik & Markram (1998),
+Neural Computation 10, 821.
 """
 
 from __future__ import annotations

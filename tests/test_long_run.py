@@ -1,4 +1,4 @@
-"""Runs into a folder: `burstprop simulate`, its checkpoints, Ctrl-C, SIGKILL, resume, and `burstprop bench`."""
+"""Runs into a folder: `burstprop simulate`, checkpoints, Ctrl-C, SIGKILL, resume; and `burstprop bench`."""
 
 from __future__ import annotations
 

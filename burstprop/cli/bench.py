@@ -1,9 +1,9 @@
 """Measure how fast a circuit, or the reduced model, runs on this machine.
 
-For a circuit: nanoseconds of wall time per neuron and step, everything included (neurons, background, synapses,
-recording), median and minimum over several repeats. A circuit that learns is timed as in its protocol, with plasticity
-on for a tenth of the time, and beside it with plasticity off and always on. For the reduced model: the time and memory
-of a training step of each rule against backprop on the same network.
+For a circuit: nanoseconds of wall time per neuron and step, everything included (neurons, background,
+synapses, recording), median and minimum over several repeats. A circuit that learns is timed as in its
+protocol, with plasticity on for a tenth of the time, and beside it with plasticity off and always on. For the
+reduced model: the time and memory of a training step of each rule against backprop on the same network.
 
 examples:
   burstprop bench propagation

@@ -1,10 +1,11 @@
 """Run one circuit once, with settings of your own, and record it into a folder.
 
-The folder then holds rates.csv (event and burst rates of all populations), spikes.npz (all that was recorded; read it
-with burstprop.Recording.load) and run.json (circuit, parameters, seed, versions, and how to run it again).
+The folder then holds rates.csv (event and burst rates of all populations), spikes.npz (all that was recorded;
+read it with burstprop.Recording.load) and run.json (circuit, parameters, seed, versions, and how to run it
+again).
 
-Ctrl-C keeps what was recorded so far and says how to go on. With --checkpoint-every-ms a run that is killed loses at
-most that much. A resumed run gives the same result, bit for bit.
+Ctrl-C keeps what was recorded so far and says how to go on. With --checkpoint-every-ms a run that is killed
+loses at most that much. A resumed run gives the same result, bit for bit.
 
 examples:
   burstprop simulate propagation --out trial
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     entry, module, params = chosen(args)
     if not entry.builds:
         raise BurstpropError(
-            f"{entry.name!r} has no circuit to simulate (no build): 'burstprop reproduce {entry.name}' runs it"
+            f"{entry.name!r} has no circuit to simulate (no build): "
+            f"'burstprop reproduce {entry.name}' runs it"
         )
     circuit = module.build(params)
     duration = args.duration_ms
@@ -126,7 +128,7 @@ def _notes(args: argparse.Namespace, name: str, params: Any, duration: float) ->
 
 
 def _resumed(args: argparse.Namespace) -> argparse.Namespace:
-    """Return the arguments that the run in the folder was started with; only threads and display may be new."""
+    """Return the arguments that the run in the folder was started with; threads and display may be new."""
     from burstprop.long_run import read_run
 
     notes = read_run(args.resume)
@@ -137,7 +139,8 @@ def _resumed(args: argparse.Namespace) -> argparse.Namespace:
         )
     if args.name is not None and args.name != asked["name"]:
         raise BurstpropError(
-            f"{args.resume!r} holds a run of {asked['name']!r}, not of {args.name!r}: leave out NAME, or give another folder"
+            f"{args.resume!r} holds a run of {asked['name']!r}, not of {args.name!r}: leave out NAME, "
+            "or give another folder"
         )
     if args.settings or args.variant or args.duration_ms is not None:
         raise BurstpropError(

@@ -1,21 +1,23 @@
 """Adaptive exponential integrate-and-fire interneurons, with the PV and SOM presets.
 
-Voltages in mV, currents in pA, capacitance in pF, conductances in nS, times in ms; synaptic conductances g in units of
-the leak conductance::
+Voltages in mV, currents in pA, capacitance in pF, conductances in nS, times in ms; synaptic conductances g in
+units of the leak conductance::
 
     C dV/dt = -g_L (V - E_L) + g_L D exp((V - V_T)/D) - w + g_L [g_exc (E_exc - V) + g_inh (E_inh - V)] + I
     tau_w dw/dt = a (V - E_L) - w
     spike when V > V_spike: V <- V_r, w += b, then refractory
 
-Scheme: forward Euler with currents and w from the V at the start of the step, exact decay of the conductances, V kept
-within [V_low, V_high], exp computed as (1 + x/256)^256. Injected current is added after the threshold test.
+Scheme: forward Euler with currents and w from the V at the start of the step, exact decay of the
+conductances, V kept within [V_low, V_high], exp computed as (1 + x/256)^256. Injected current is added after
+the threshold test.
 
-Departure of the published program: during the refractory period V is held at E_L, not at V_r. ``refractory_hold`` names
-the choice, ``"rest"`` (the published program's, the default: the presets need it for their published rates) or
-``"reset"``. Exactly 10 (PV) or 20 (SOM) steps of 0.1 ms after the spike step are held; conductances and w go on.
+Departure of the published program: during the refractory period V is held at E_L, not at V_r.
+``refractory_hold`` names the choice, ``"rest"`` (the published program's, the default: the presets need it
+for their published rates) or ``"reset"``. Exactly 10 (PV) or 20 (SOM) steps of 0.1 ms after the spike step
+are held; conductances and w go on.
 
-Source: Payeur et al. (2021), Nature Neuroscience 24, doi:10.1038/s41593-021-00857-x; Brette & Gerstner (2005),
-J. Neurophysiol. 94, 3637.
+Source: Payeur et al. (2021), Nature Neuroscience 24, doi:10.1038/s41593-021-00857-x; Brette & Gerstner
+(2005), J. Neurophysiol. 94, 3637.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ class AdExDrive(NamedTuple):
 
 @dataclass(frozen=True)
 class AdEx(NeuronModel):
-    """Adaptive exponential integrate-and-fire neuron; see `pv_interneuron` and `som_interneuron` for the presets.
+    """Adaptive exponential integrate-and-fire neuron; the presets are `pv_interneuron` and `som_interneuron`.
 
     Every quantity takes one number, or an array of shape (n,) with one number per neuron.
     """
@@ -116,8 +118,8 @@ class AdEx(NeuronModel):
         validate(self)
         if self.refractory_hold not in REFRACTORY_HOLDS:
             raise BurstpropError(
-                f"AdEx.refractory_hold = {self.refractory_hold!r}: give 'rest' (held at E_L, the published program's) or "
-                "'reset' (held at V_r)"
+                f"AdEx.refractory_hold = {self.refractory_hold!r}: give 'rest' (held at E_L, the published "
+                "program's) or 'reset' (held at V_r)"
             )
 
     def constants(self, dt: float) -> AdExConstants:
@@ -149,8 +151,9 @@ class AdEx(NeuronModel):
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> AdExState:
         """Return the state at t = 0: V normal around ``v_start``, the rest zero."""
+        v: Any = self.v_start + self.v_start_sd * rng.standard_normal(n)  # one value per neuron
         return AdExState(
-            v=self.v_start + self.v_start_sd * rng.standard_normal(n),
+            v=v,
             w=0.0,
             g_exc=0.0,
             g_inh=0.0,

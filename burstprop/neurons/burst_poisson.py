@@ -1,27 +1,29 @@
-"""The Burst-Poisson pyramidal neuron: the soma decides on events, a coin whose bias is the dendrite's on bursts.
+"""The Burst-Poisson pyramidal neuron: the soma decides on events, a coin with the dendrite's bias on bursts.
 
 As `burstprop.neurons.pyramidal` without the dendrite-to-soma current, the dendritic nonlinearity and the
-back-propagating spike (voltages in mV, currents in pA, times in ms, conductances in units of the leak C/tau)::
+back-propagating spike (voltages in mV, currents in pA, times in ms, conductances in units of the leak
+C/tau)::
 
     C_s dV_s/dt = -(C_s/tau_s)(V_s - E_L) + w_s + I_syn,s + I_s
     C_d dV_d/dt = -(C_d/tau_d)(V_d - E_L) + a_w w_d + I_syn,d + I_d
     tau_ws dw_s/dt = -w_s ; tau_wd dw_d/dt = (V_d - E_L) - w_d ; tau_th dth/dt = th_0 - th
 
-V_s > th outside the refractory period is an *event*: a spike, V_s <- V_r, th += dth, w_s += b_ws, refractory for 20 ms
-(the voltage goes on integrating, only spiking is barred). With probability f(V_d) = 1/(1 + exp(-(V_d - E_d)/D_d)), V_d
-at the end of this step, a second spike follows after 5 ms + Uniform(0, 10) ms; it restarts the 20 ms and changes
-nothing else.
+V_s > th outside the refractory period is an *event*: a spike, V_s <- V_r, th += dth, w_s += b_ws, refractory
+for 20 ms (the voltage goes on integrating, only spiking is barred). With probability
+f(V_d) = 1/(1 + exp(-(V_d - E_d)/D_d)), V_d at the end of this step, a second spike follows after 5 ms +
+Uniform(0, 10) ms; it restarts the 20 ms and changes nothing else.
 
-The departure on the driving force of dendritic synapses is the same as in the two-compartment neuron and has the same
-name, ``dendritic_driving_force`` ("own" by default, "somatic" in the circuits of the paper).
+The departure on the driving force of dendritic synapses is the same as in the two-compartment neuron and has
+the same name, ``dendritic_driving_force`` ("own" by default, "somatic" in the circuits of the paper).
 
-Source: Payeur et al. (2021), Nature Neuroscience 24, Methods, "Spiking XOR gate"; doi:10.1038/s41593-021-00857-x.
+Source: Payeur et al. (2021), Nature Neuroscience 24, Methods, "Spiking XOR gate";
+doi:10.1038/s41593-021-00857-x.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +35,10 @@ from burstprop.parameters import quantity, validate
 
 
 class BurstPoissonState(NamedTuple):
-    """Variables of one neuron: mV, pA (w_s), leak units (g), steps left (refractory, burst_in; burst_in idles at -1)."""
+    """Variables of one neuron: mV, pA (w_s), leak units (g), steps left (refractory, burst_in).
+
+    ``burst_in`` counts down to the second spike, and idles at -1.
+    """
 
     v_s: float
     v_d: float
@@ -145,14 +150,14 @@ class BurstPoissonNeuron(NeuronModel):
         validate(self)
         if self.dendritic_driving_force not in DRIVING_FORCES:
             raise BurstpropError(
-                f"BurstPoissonNeuron.dendritic_driving_force = {self.dendritic_driving_force!r}: give 'own' (the "
-                "dendrite's voltage, the physical one) or 'somatic' (the published program's)"
+                f"BurstPoissonNeuron.dendritic_driving_force = {self.dendritic_driving_force!r}: give 'own' "
+                "(the dendrite's voltage, the physical one) or 'somatic' (the published program's)"
             )
         longest = np.max(self.burst_first_ms + np.asarray(self.burst_span_ms) - self.refractory_ms)
         if longest > 0:
             raise BurstpropError(
-                f"BurstPoissonNeuron: burst_first_ms + burst_span_ms exceeds refractory_ms by {longest:g} ms: the second "
-                "spike must come while the neuron is refractory; lengthen refractory_ms"
+                f"BurstPoissonNeuron: burst_first_ms + burst_span_ms exceeds refractory_ms by {longest:g} "
+                "ms: the second spike must come while the neuron is refractory; lengthen refractory_ms"
             )
 
     def constants(self, dt: float) -> BurstPoissonConstants:
@@ -189,8 +194,9 @@ class BurstPoissonNeuron(NeuronModel):
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> BurstPoissonState:
         """Return the state at t = 0: V_s normal around ``v_start``, the rest at rest (w_d 0.1 mV)."""
+        v_s: Any = self.v_start + self.v_start_sd * rng.standard_normal(n)  # one value per neuron
         return BurstPoissonState(
-            v_s=self.v_start + self.v_start_sd * rng.standard_normal(n),
+            v_s=v_s,
             v_d=self.e_l,
             w_s=0.0,
             w_d=0.1,
@@ -235,7 +241,7 @@ class BurstPoissonNeuron(NeuronModel):
 
     @staticmethod
     def margin(s, c):
-        """Return a negative number at an event (over threshold, not refractory) and when the second spike is due."""
+        """Return a negative number at an event (over threshold, not refractory) and at a due second spike."""
         event = s.th - s.v_s if s.refractory <= c.zero else c.one
         return event if s.burst_in != c.zero else -c.one
 

@@ -1,7 +1,7 @@
 """Functions that vectorise inside a neuron's step and keep the type of their argument.
 
-The compiler has no vector instruction for ``exp``. In float32 `sigmoid` is a ratio of two polynomials of degree 9 and
-8 (a minimax fit of tanh on [-9, 9], largest error of the sigmoid 1e-7); in float64 it is exact.
+The compiler has no vector instruction for ``exp``. In float32 `sigmoid` is a ratio of two polynomials of
+degree 9 and 8 (a minimax fit of tanh on [-9, 9], largest error of the sigmoid 1e-7); in float64 it is exact.
 """
 
 from __future__ import annotations

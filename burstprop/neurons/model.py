@@ -1,7 +1,7 @@
 """What a neuron model must give, so that a circuit can run it at full speed.
 
-A model is a frozen dataclass of parameters (`burstprop.parameters.quantity` fields) that derives from `NeuronModel`
-and names
+A model is a frozen dataclass of parameters (`burstprop.parameters.quantity` fields) that derives from
+`NeuronModel` and names
 
 ``State``
     a NamedTuple of floats: the variables of one neuron, conductances included;
@@ -23,9 +23,10 @@ and three pure functions of one neuron, as static methods, compiled by numba int
 ``spike(state, drive, c, u1, u2) -> State``
     the reset. ``drive`` is that of ``step``; ``u1``, ``u2`` are uniform in [0, 1), new at every spike.
 
-All numbers in them must stay of the type of the state (float32 unless asked otherwise): a literal such as ``0.5`` is
-a float64 and slows the loop by a factor of two, so write it as a field of ``Constants``. A conditional expression is
-fine, an ``if`` statement is slow. `sigmoid` and `exponential` are fast and keep the type.
+All numbers in them must stay of the type of the state (float32 unless asked otherwise): a literal such as
+``0.5`` is a float64 and slows the loop by a factor of two, so write it as a field of ``Constants``. A
+conditional expression is fine, an ``if`` statement is slow. `sigmoid` and `power256` of
+`burstprop.neurons.functions` are fast and keep the type.
 """
 
 from __future__ import annotations
@@ -37,10 +38,13 @@ from numba.extending import overload
 from burstprop.engine.kernel import OPTIONS, kernel
 
 FLOOR = 1e-30
-"""Added to a decaying variable in every step. Without it a conductance that receives nothing becomes a denormal number
-after 450 ms, which slows the loop up to 80 times; with it, it ends near 1e-28, far below the resolution of a voltage."""
+"""Added to a decaying variable in every step.
 
-_model_of_state: dict[type, type] = {}
+Without it a conductance that receives nothing becomes a denormal number after 450 ms, which slows the loop up
+to 80 times; with it, it ends near 1e-28, far below the resolution of a voltage.
+"""
+
+_model_of_state: dict[type, Any] = {}
 
 
 class NeuronModel:

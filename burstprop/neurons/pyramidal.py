@@ -1,7 +1,7 @@
-"""The two-compartment pyramidal neuron: soma, apical dendrite, and a dendritic spike that turns events into bursts.
+"""The two-compartment pyramidal neuron: soma, and a dendrite whose spikes turn events into bursts.
 
-Voltages in mV, currents in pA, capacitances in pF, conductances of the adaptation in nS, times in ms; synaptic
-conductances g in units of the compartment's leak conductance C/tau::
+Voltages in mV, currents in pA, capacitances in pF, conductances of the adaptation in nS, times in ms;
+synaptic conductances g in units of the compartment's leak conductance C/tau::
 
     C_s dV_s/dt = -(C_s/tau_s)(V_s - E_L) + g_s f(V_d) + w_s + I_syn,s + I_s
     C_d dV_d/dt = -(C_d/tau_d)(V_d - E_L) + g_d f(V_d) + c_d K(t - t_spike) + a_w w_d + I_syn,d + I_d
@@ -11,24 +11,26 @@ conductances g in units of the compartment's leak conductance C/tau::
     tau_th dth/dt = th_0 - th                   at a spike th += dth
     I_syn,X = (C_X/tau_X) [g_exc (E_exc - V) + g_inh (E_inh - V)]
 
-A spike is fired when V_s > th; then V_s is set to V_r. There is no refractory period. K is 1 for the 2 ms after a spike
-(the back-propagating action potential) and 0 otherwise; a new spike restarts it.
+A spike is fired when V_s > th; then V_s is set to V_r. There is no refractory period. K is 1 for the 2 ms
+after a spike (the back-propagating action potential) and 0 otherwise; a new spike restarts it.
 
-Scheme: forward Euler for V_s, V_d, w_d and th; exact decay for w_s and the conductances. Currents use the state at the
-start of the step; w_d uses the new V_d. Injected current is added after the threshold test, so it is felt one step later.
+Scheme: forward Euler for V_s, V_d, w_d and th; exact decay for w_s and the conductances. Currents use the
+state at the start of the step; w_d uses the new V_d. Injected current is added after the threshold test, so
+it is felt one step later.
 
-Departure of the published program: V in the driving force of the *dendritic* synapses is the somatic voltage there. The
-paper's equations read as the dendrite's own. ``dendritic_driving_force`` names the choice: ``"own"`` (the default, the
-physical one) or ``"somatic"`` (what the published figures need, and what the circuits of the paper declare).
+Departure of the published program: V in the driving force of the *dendritic* synapses is the somatic voltage
+there. The paper's equations read as the dendrite's own. ``dendritic_driving_force`` names the choice:
+``"own"`` (the default, the physical one) or ``"somatic"`` (what the published figures need, and what the
+circuits of the paper declare).
 
-Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Nature Neuroscience 24, doi:10.1038/s41593-021-00857-x;
-Naud & Sprekeler (2018), PNAS 115, E6329, doi:10.1073/pnas.1720995115.
+Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Nature Neuroscience 24,
+doi:10.1038/s41593-021-00857-x; Naud & Sprekeler (2018), PNAS 115, E6329, doi:10.1073/pnas.1720995115.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -154,8 +156,8 @@ class PyramidalNeuron(NeuronModel):
         validate(self)
         if self.dendritic_driving_force not in DRIVING_FORCES:
             raise BurstpropError(
-                f"PyramidalNeuron.dendritic_driving_force = {self.dendritic_driving_force!r}: give 'own' (the "
-                "dendrite's voltage, the physical one) or 'somatic' (the published program's)"
+                f"PyramidalNeuron.dendritic_driving_force = {self.dendritic_driving_force!r}: give 'own' "
+                "(the dendrite's voltage, the physical one) or 'somatic' (the published program's)"
             )
 
     def constants(self, dt: float) -> PyramidalConstants:
@@ -192,8 +194,9 @@ class PyramidalNeuron(NeuronModel):
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> PyramidalState:
         """Return the state at t = 0: V_s normal around ``v_start``, the rest at rest (w_d 0.1 mV)."""
+        v_s: Any = self.v_start + self.v_start_sd * rng.standard_normal(n)  # one value per neuron
         return PyramidalState(
-            v_s=self.v_start + self.v_start_sd * rng.standard_normal(n),
+            v_s=v_s,
             v_d=self.e_l,
             w_s=0.0,
             w_d=0.1,
