@@ -8,8 +8,9 @@ The pieces, and how they are used::
     loss.backward()          # every .grad, those of learned feedback weights too, now holds the rule's update
     optimizer.step()
 
-`Network` is an ordinary ``nn.Module``; mixed precision, DistributedDataParallel (call ``ddp.module.loss``), gradient
-accumulation and any optimizer work. ``network(images)`` returns logits; rates are ``output_rates(logits, spec.output)``.
+`Network` is an ordinary ``nn.Module``; mixed precision, DistributedDataParallel (call ``ddp.module.loss``),
+gradient accumulation and any optimizer work. ``network(images)`` returns logits; rates are
+``output_rates(logits, spec.output)``.
 
 Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone does not import it.
 """

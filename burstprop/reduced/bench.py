@@ -1,10 +1,10 @@
 """What a training step costs with each rule, against backpropagation through autograd.
 
-One step is zeroing the gradients, forward, loss, backward, and SGD with momentum. Autograd trains a network of
-PyTorch's own layers (`nn.Linear`, `nn.Conv2d`, `nn.Sigmoid`) of the same shape with the same optimizer. Steps of all
-rules alternate in one process, and each is compared with the autograd step of its own round, so that what else runs on
-the machine falls on all alike. Time is process time (all threads); memory is the peak of bytes in tensors within a step,
-with weights, feedback weights, gradients and momentum.
+One step is zeroing the gradients, forward, loss, backward, and SGD with momentum. Autograd trains a network
+of PyTorch's own layers (`nn.Linear`, `nn.Conv2d`, `nn.Sigmoid`) of the same shape with the same optimizer.
+Steps of all rules alternate in one process, and each is compared with the autograd step of its own round, so
+that what else runs on the machine falls on all alike. Time is process time (all threads); memory is the peak
+of bytes in tensors within a step, with weights, feedback weights, gradients and momentum.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from burstprop.reduced.layers import Conv2d, RuleLayer
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.rules import rule_from_name
 
@@ -37,25 +38,26 @@ RULES = (
     "burstccn_fixed",
     "burstccn_tied",
 )
-"""Rules measured; ``burstprop`` and ``burstccn`` learn their feedback weights, each with a gradient and momentum."""
+"""Rules measured; ``burstprop`` and ``burstccn`` learn their feedback weights, each with a gradient and
+momentum."""
 
 WARM_UP = 3
 
 
 def autograd_network(network: Network) -> nn.Sequential:
-    """Return PyTorch's own layers with the weights of ``network``; its output is rates (sigmoid) or logits (softmax)."""
+    """Return PyTorch's own layers with the weights of ``network``; its output is rates (sigmoid) or logits
+    (softmax)."""
     modules: list[nn.Module] = []
     for module in network.body:
-        weight = getattr(module, "weight", None)
-        if weight is None:
+        if not isinstance(module, RuleLayer):
             modules.append(module)
             continue
-        shape = weight.shape
-        if weight.dim() == 4:
+        shape = module.weight.shape
+        if isinstance(module, Conv2d):
             own: nn.Module = nn.Conv2d(shape[1], shape[0], shape[2], module.stride, module.padding)
         else:
             own = nn.Linear(shape[1], shape[0])
-        own.load_state_dict({"weight": weight.detach(), "bias": module.bias.detach()})
+        own.load_state_dict({"weight": module.weight.detach(), "bias": module.bias.detach()})
         modules.append(own)
         if module.units.name != "softmax":
             modules.append(nn.Sigmoid() if module.units.name == "sigmoid" else nn.ReLU())
@@ -82,7 +84,9 @@ class Step:
         """Run the step once more and return the largest sum of bytes in tensors meanwhile."""
         self.optimizer.zero_grad()
         held = [*self.model.parameters(), *self.model.buffers(), self.images, self.target]
-        held += [value for state in self.optimizer.state.values() for value in state.values() if value is not None]
+        held += [
+            value for state in self.optimizer.state.values() for value in state.values() if value is not None
+        ]
         with _Balance() as balance:
             self()
         return balance.peak + sum(tensor.untyped_storage().nbytes() for tensor in held)
@@ -98,7 +102,11 @@ class _Balance(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation, and look at what it returns."""
-        inputs = {tensor.untyped_storage()._cdata for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)}
+        inputs = {
+            tensor.untyped_storage()._cdata
+            for tensor in tree_leaves((args, kwargs))
+            if isinstance(tensor, Tensor)
+        }
         result = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor):
@@ -117,13 +125,16 @@ class _Balance(TorchDispatchMode):
 
 
 def autograd_step(network: Network, images: Tensor, target: Tensor) -> Step:
-    """Return a step of backpropagation by autograd for half the squared error (sigmoid) or cross-entropy (softmax)."""
+    """Return a step of backpropagation by autograd for half the squared error (sigmoid) or cross-entropy
+    (softmax)."""
     model = autograd_network(network)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, fused=True)
     if network.spec.output == "softmax":
         return Step(model, functional.cross_entropy, optimizer, images, target)
     rates = functional.one_hot(target, network.spec.classes).float()
-    return Step(model, lambda output, rates: 0.5 * (output - rates).square().sum(1).mean(), optimizer, images, rates)
+    return Step(
+        model, lambda output, rates: 0.5 * (output - rates).square().sum(1).mean(), optimizer, images, rates
+    )
 
 
 def rule_step(network: Network, images: Tensor, target: Tensor) -> Step:
@@ -140,11 +151,13 @@ def step_costs(
     Returns
     -------
     dict
-        ``network``, ``batch_size``, ``autograd_ms`` (median), and ``rules``: for every rule ``step_ms`` (median),
-        ``step_ratio`` (median over the rounds of its step over autograd's in the same round), ``step_ratio_range``
-        (quartiles), ``memory_ratio``.
+        ``network``, ``batch_size``, ``autograd_ms`` (median), and ``rules``: for every rule ``step_ms``
+        (median), ``step_ratio`` (median over the rounds of its step over autograd's in the same round),
+        ``step_ratio_range`` (quartiles), ``memory_ratio``.
     """
-    teacher = {"teacher": "cross_entropy"} if build_network(network, "backprop").spec.output == "softmax" else {}
+    teacher = (
+        {"teacher": "cross_entropy"} if build_network(network, "backprop").spec.output == "softmax" else {}
+    )
     networks = {name: build_network(network, rule_from_name(name, **teacher), seed=seed) for name in rules}
     first = networks[rules[0]]
     generator = torch.Generator().manual_seed(seed)

@@ -1,8 +1,8 @@
 """What a researcher looks at while a network learns: one row a layer, as a DataFrame.
 
-`diagnose` takes a network and some images, changes nothing in the network, and may be called at any time during
-training. Angles are in degrees; an update is what descent would do, so an angle of 0 to backpropagation's means that
-the rule descends the loss the steepest way, and one above 90 that it ascends.
+`diagnose` takes a network and some images, changes nothing in the network, and may be called at any time
+during training. Angles are in degrees; an update is what descent would do, so an angle of 0 to
+backpropagation's means that the rule descends the loss the steepest way, and one above 90 that it ascends.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from burstprop.reduced.rules.backprop import Backprop
 from burstprop.reduced.rules.base import Activity, Arrival
 
 SATURATED = 4.0
-"""Size of the dendritic potential beyond which a burst probability counts as saturated: its slope is then below 7 % of
-the largest."""
+"""Size of the dendritic potential beyond which a burst probability counts as saturated: its slope is then
+below 7 % of the largest."""
 
 COLUMNS = (
     "layer",
@@ -37,12 +37,13 @@ COLUMNS = (
     "saturated_fraction",
     "linearity",
 )
-"""Columns of `diagnose`: the layer's name (``layer0`` ... ``output``); number of units (maps of a convolution); angle
-between its forward weights and those that carry the error down; angle between the rule's and backpropagation's update of
-its forward weights; mean event rate; part of the units that are dead (`burstprop.reduced.health.dead`); mean and sd of the
-burst probability without a teacher; root mean square change of it by the teacher; part of the (unit, image) pairs whose
-dendrite is saturated with a teacher; squared correlation (through the origin) of that change and the dendritic potential's, 1 where the
-burst probability carries the error linearly. NaN where a rule or layer has no such thing."""
+"""Columns of `diagnose`: the layer's name (``layer0`` ... ``output``); number of units (maps of a
+convolution); angle between its forward weights and those that carry the error down; angle between the rule's
+and backpropagation's update of its forward weights; mean event rate; part of the units that are dead
+(`burstprop.reduced.health.dead`); mean and sd of the burst probability without a teacher; root mean square
+change of it by the teacher; part of the (unit, image) pairs whose dendrite is saturated with a teacher;
+squared correlation (through the origin) of that change and the dendritic potential's, 1 where the burst
+probability carries the error linearly. NaN where a rule or layer has no such thing."""
 
 
 def angle_degrees(one: Tensor, other: Tensor) -> float:
@@ -75,7 +76,9 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
     layers = network.layers()
     try:
         for number, layer in enumerate(layers):
-            layer.observer = lambda activity, arrival, number=number: seen.update({number: (activity, arrival)})
+            layer.observer = lambda activity, arrival, number=number: seen.update(
+                {number: (activity, arrival)}
+            )
         with torch.random.fork_rng():
             updates = _gradients(network, images, target)
         for layer in layers:
@@ -97,7 +100,9 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
             "weight_feedback_angle_deg": _feedback_angle(network, number, activity),
             "update_angle_deg": angle_degrees(updates[number], exact[number]),
             "mean_rate": float(rates.mean()),
-            "dead_fraction": math.nan if layer.output == "softmax" else float(dead(rates, rectified).double().mean()),
+            "dead_fraction": math.nan
+            if layer.output == "softmax"
+            else float(dead(rates, rectified).double().mean()),
         }
         if not layer.is_output:
             row |= _bursts(network, activity, arrival)

@@ -1,9 +1,10 @@
 """Elementwise steps of the rules in one pass over memory, for float32 on the CPU (numba).
 
-The formulas are those of `burstprop.reduced.numerics`, which serves every other device and precision; PyTorch's
-elementwise operations cost a pass over memory each, about five times as much in all. tanh is the fourth Padé
-approximant at half the argument (Lambert's continued fraction, as a quotient of polynomials), doubled by
-tanh 2a = 2 t / (1 + t^2): relative error below 3e-7 everywhere, and plain arithmetic, which the compiler vectorises.
+The formulas are those of `burstprop.reduced.numerics`, which serves every other device and precision;
+PyTorch's elementwise operations cost a pass over memory each, about five times as much in all. tanh is the
+fourth Padé approximant at half the argument (Lambert's continued fraction, as a quotient of polynomials),
+doubled by tanh 2a = 2 t / (1 + t^2): relative error below 3e-7 everywhere, and plain arithmetic, which the
+compiler vectorises.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 _TINY = np.float32(1e-8)
 
 
+@numba.njit(inline="always", error_model="numpy")
 def _tanh(value):  # type: ignore[no-untyped-def]
     half = np.float32(0.5) * min(max(value, np.float32(-9.0)), np.float32(9.0))
     square = half * half
@@ -26,7 +28,9 @@ def _tanh(value):  # type: ignore[no-untyped-def]
     return np.float32(2.0) * odd * even / (even * even + odd * odd)
 
 
-_tanh = numba.njit(_tanh, inline="always", error_model="numpy")
+@numba.njit(inline="always", error_model="numpy")
+def _apical(rate):  # type: ignore[no-untyped-def]
+    return np.float32(1.0) / (rate + _TINY) if rate > 0 else np.float32(0.0)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -38,10 +42,7 @@ def burst_code(arrived, error, rates, scale, rectified, burst, change):  # type:
     keep = burst.size > 0
     for i in range(rates.size):
         rate = rates[i]
-        if rectified:
-            factor = one / (rate + _TINY) if rate > 0 else np.float32(0.0)
-        else:
-            factor = one - rate
+        factor = _apical(rate) if rectified else one - rate
         potential = _tanh(half * arrived[i] * factor)
         step = _tanh(back * error[i] * factor)
         product = potential * step
@@ -58,10 +59,7 @@ def silent_code(error, rates, scale, baseline, rectified, ramp, change):  # type
     back, out = -one / (scale * baseline), -scale * baseline
     for i in range(rates.size):
         rate = rates[i]
-        if rectified:
-            factor = one / (rate + _TINY) if rate > 0 else np.float32(0.0)
-            if ramp:
-                factor *= min(rate, one)
-        else:
-            factor = one - rate
+        factor = _apical(rate) if rectified else one - rate
+        if ramp and rectified:
+            factor *= min(rate, one)
         change[i] = out * rate * _tanh(back * error[i] * factor)

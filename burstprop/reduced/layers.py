@@ -1,9 +1,10 @@
 """Rule layers: `Dense` and `Conv2d`, modules whose backward pass is a learning rule.
 
 They drop into ordinary PyTorch code, for example ``nn.Sequential(nn.Flatten(), Dense(784, 500, rule),
-Dense(500, 10, rule, output="sigmoid"))``. An output layer returns the somatic inputs of its units (logits), because
-1 - e of a well-learned image has no digits left in e. Any loss of the logits will do that is a mean over the batch;
-`burstprop.reduced.losses.TeachingLoss` is the one that keeps all digits and tells the layers its scale.
+Dense(500, 10, rule, output="sigmoid"))``. An output layer returns the somatic inputs of its units (logits),
+because 1 - e of a well-learned image has no digits left in e. Any loss of the logits will do that is a mean
+over the batch; `burstprop.reduced.losses.TeachingLoss` is the one that keeps all digits and tells the layers
+its scale.
 
 Under autocast the forward product and all sweeps run in the lower precision, the output layer's in float32.
 """
@@ -28,19 +29,28 @@ from burstprop.reduced.units import output_rates, units
 def without_autocast(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:
     """Return the context in which products keep the precision of their operands."""
     device = tensor.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else contextlib.nullcontext()
+    return (
+        torch.autocast(device, enabled=False)
+        if torch.is_autocast_enabled(device)
+        else contextlib.nullcontext()
+    )
 
 
 class _RuleFunction(torch.autograd.Function):
     """The forward product of a `RuleLayer`, and in its backward pass the rule."""
 
     @staticmethod
-    def forward(ctx: Any, layer: RuleLayer, inputs: Tensor, weight: Tensor, bias: Tensor, *more: Tensor) -> Tensor:
-        dtype = layer.compute_dtype(inputs)
+    def forward(
+        ctx: Any, layer: RuleLayer, inputs: Tensor, weight: Tensor, bias: Tensor, *more: Tensor
+    ) -> Tensor:
         ctx.layer, ctx.message, ctx.noise, ctx.disturbed = layer, None, None, None
-        with without_autocast(inputs):
-            inputs = inputs.to(dtype)
-            rates = layer.drive(inputs, weight.to(dtype), bias.to(dtype))
+        if torch.is_autocast_enabled(inputs.device.type):
+            dtype = layer.compute_dtype(inputs)
+            with torch.autocast(inputs.device.type, enabled=False):
+                inputs = inputs.to(dtype)
+                rates = layer.drive(inputs, weight.to(dtype), bias.to(dtype))
+        else:
+            rates = layer.drive(inputs, weight, bias)
         if layer.rule.passes == 2 and layer.training:
             ctx.noise = layer.rule.disturb(rates[len(rates) // 2 :])
         if not layer.is_output:
@@ -53,7 +63,9 @@ class _RuleFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, error: Tensor) -> Any:
         if torch.is_grad_enabled():
-            raise BurstpropError("a learning rule has no second derivative: call backward() without create_graph")
+            raise BurstpropError(
+                "a learning rule has no second derivative: call backward() without create_graph"
+            )
         layer, message = ctx.layer, ctx.message
         ctx.message = None
         inputs, rates, weight, *more = ctx.saved_tensors
@@ -94,8 +106,8 @@ class RuleLayer(nn.Module):
     weight, bias : nn.Parameter
         Forward weights (out x in, or out x in x height x width) and biases (out).
     feedback_names : tuple of str
-        Names of the weights that the rule keeps beside them: parameters where learned, buffers where fixed. ``Y``
-        (shape of ``weight``) carries feedback from this layer to the one below.
+        Names of the weights that the rule keeps beside them: parameters where learned, buffers where fixed.
+        ``Y`` (shape of ``weight``) carries feedback from this layer to the one below.
     units, output : Units, str or None
         Units of a hidden layer; for an output layer ``"sigmoid"`` or ``"softmax"``.
     classes : int or None
@@ -108,6 +120,7 @@ class RuleLayer(nn.Module):
 
     weight: nn.Parameter
     bias: nn.Parameter
+    output_shape: tuple[int, ...] | None
 
     def __init__(
         self,
@@ -123,12 +136,16 @@ class RuleLayer(nn.Module):
         generator: torch.Generator | None = None,
         feedback_generator: torch.Generator | None = None,
     ) -> None:
+        """Draw the start weights; the feedback weights are drawn from ``feedback_generator``."""
         super().__init__()
         if output not in (None, "sigmoid", "softmax"):
             raise BurstpropError(f"output = {output!r}: give 'sigmoid', 'softmax' or None for a hidden layer")
         if output == "softmax" and rule.teacher == "squared":
-            raise BurstpropError("softmax output units learn by cross-entropy: give the rule teacher='cross_entropy'")
+            raise BurstpropError(
+                "softmax output units learn by cross-entropy: give the rule teacher='cross_entropy'"
+            )
         self.rule, self.output, self.units, self.classes = rule, output, units(output or activation), classes
+        self.is_output = output is not None
         self.lowest = lowest
         self.observer: Callable[[Activity, Arrival], None] | None = None
         self.weight = nn.Parameter(self.draw(shape, gain, generator))
@@ -141,17 +158,10 @@ class RuleLayer(nn.Module):
             else:
                 self.register_buffer(name, start.value)
 
-    @property
-    def is_output(self) -> bool:
-        """Whether the layer is the network's last."""
-        return self.output is not None
-
     def compute_dtype(self, inputs: Tensor) -> torch.dtype:
-        """Return the precision of the layer's products: autocast's, but that of the weights for output layers."""
-        device = inputs.device.type
-        if not self.is_output and torch.is_autocast_enabled(device):
-            return torch.get_autocast_dtype(device)
-        return self.weight.dtype
+        """Return the precision of the layer's products under autocast: that of the weights for output
+        layers."""
+        return self.weight.dtype if self.is_output else torch.get_autocast_dtype(inputs.device.type)
 
     def message_of_plain_loss(self, error: Tensor) -> Message:
         """Return the message where none came: the loss is taken as a mean over the rows of ``error``.
@@ -163,8 +173,9 @@ class RuleLayer(nn.Module):
         """
         if self.rule.passes == 2 or (self.rule.needs_message and not self.is_output):
             raise BurstpropError(
-                f"layer {self}: the layer above sent nothing but a gradient. {type(self.rule).__name__} needs rule "
-                "layers up to the output layer (output='sigmoid' or 'softmax'), and network.loss or teaching_loss"
+                f"layer {self}: the layer above sent nothing but a gradient. "
+                f"{type(self.rule).__name__} needs rule layers up to "
+                "the output layer (output='sigmoid' or 'softmax'), and network.loss or teaching_loss"
             )
         return Message(error.new_tensor(1.0 / len(error)))
 
@@ -177,17 +188,19 @@ class RuleLayer(nn.Module):
         raise NotImplementedError
 
     def feed_back(self, signal: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
-        """Return ``signal`` (rows x output shape) sent down through ``weight`` (rows x shape of a row of ``inputs``)."""
+        """Return ``signal`` (rows x output shape) sent down through ``weight`` (rows x shape of a row of
+        ``inputs``)."""
         raise NotImplementedError
 
     def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sums over the rows of signal times input (shape of the weights) and of signal (of the bias)."""
+        """Return the sums over the rows of signal times input (shape of the weights) and of signal (of the
+        bias)."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return event rates, or an output layer's logits."""
         return _RuleFunction.apply(
-            self, inputs, self.weight, self.bias, *(getattr(self, name) for name in self.feedback_names)
+            self, inputs, self.weight, self.bias, *[getattr(self, name) for name in self.feedback_names]
         )
 
     def extra_repr(self) -> str:
@@ -202,7 +215,8 @@ class Dense(RuleLayer):
     """
 
     def __init__(self, inputs: int, units: int, rule: Rule, **more: Any) -> None:
-        self.output_shape: tuple[int, ...] = (units,)
+        """Make a layer; the further arguments are those of `RuleLayer`."""
+        self.output_shape = (units,)
         super().__init__((units, inputs), rule, **more)
 
     def draw(self, shape: tuple[int, ...], gain: float, generator: torch.Generator | None) -> Tensor:
@@ -223,12 +237,15 @@ class Dense(RuleLayer):
 
 
 class Conv2d(RuleLayer):
-    """Convolution of N x channels x height x width, square kernel, with the feedback of a transposed convolution.
+    """Convolution of N x channels x height x width, square kernel, with the feedback of a transposed
+    convolution.
 
-    Weights start normal with Kaiming's fan-out scale, sd = gain sqrt(2 / (channels out kernel^2)) (He et al. 2015),
-    for rectified units, and with Xavier's, gain sqrt(2 / ((channels in + channels out) kernel^2)), for sigmoid ones.
+    Weights start normal with Kaiming's fan-out scale, sd = gain sqrt(2 / (channels out kernel^2)) (He et al.
+    2015), for rectified units, and with Xavier's, gain sqrt(2 / ((channels in + channels out) kernel^2)), for
+    sigmoid ones.
 
-    ``output_size`` (height, width of the output in pixels) is needed only by rules that broadcast to every unit.
+    ``output_size`` (height, width of the output in pixels) is needed only by rules that broadcast to every
+    unit.
     """
 
     def __init__(
@@ -244,9 +261,10 @@ class Conv2d(RuleLayer):
         activation: str = "sigmoid",
         **more: Any,
     ) -> None:
+        """Make a layer; the further arguments are those of `RuleLayer`."""
         self.stride, self.padding = (stride, stride), (padding, padding)
         self.rectified = activation == "relu"
-        self.output_shape: tuple[int, ...] | None = (maps, *output_size) if output_size else None
+        self.output_shape = (maps, *output_size) if output_size else None
         super().__init__((maps, channels, kernel, kernel), rule, activation=activation, **more)
 
     def draw(self, shape: tuple[int, ...], gain: float, generator: torch.Generator | None) -> Tensor:
@@ -272,7 +290,7 @@ class Conv2d(RuleLayer):
     def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the convolution's gradients by weights and bias."""
         _, gradient, bias = torch.ops.aten.convolution_backward(
-            signal, inputs, self.weight.to(signal.dtype), [len(self.weight)], self.stride, self.padding, (1, 1), False,
-            (0, 0), 1, (False, True, True),
+            signal, inputs, self.weight.to(signal.dtype), [len(self.weight)], self.stride, self.padding,
+            (1, 1), False, (0, 0), 1, (False, True, True),
         )  # fmt: skip
         return gradient, bias

@@ -1,9 +1,10 @@
 """What the output layer is taught, with all digits of the residual t - e kept.
 
-`TeachingLoss` is an autograd function of the logits. Sigmoid units: half the squared error, or the cross-entropy of
-independent units; softmax units: cross-entropy. All are means over the images and sums over the classes. For a
-class index as target the residual of sigmoid units is sigmoid(-z) for the class and -sigmoid(z) for the others, that
-of softmax units the sum of the others' rates for the class: nothing cancels, however well the image is learned.
+`TeachingLoss` is an autograd function of the logits. Sigmoid units: half the squared error, or the
+cross-entropy of independent units; softmax units: cross-entropy. All are means over the images and sums over
+the classes. For a class index as target the residual of sigmoid units is sigmoid(-z) for the class and
+-sigmoid(z) for the others, that of softmax units the sum of the others' rates for the class: nothing cancels,
+however well the image is learned.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced.messages import Message, deliver, find_receiver
@@ -39,7 +40,9 @@ def image_losses(logits: Tensor, target: Tensor, output: str, teacher: str) -> T
         return functional.cross_entropy(logits, target, reduction="none")
     if teacher == "squared":
         return 0.5 * residual(logits, target, output).square().sum(1)
-    return functional.binary_cross_entropy_with_logits(logits, rates_of(target, logits), reduction="none").sum(1)
+    return functional.binary_cross_entropy_with_logits(
+        logits, rates_of(target, logits), reduction="none"
+    ).sum(1)
 
 
 def rates_of(target: Tensor, logits: Tensor) -> Tensor:
@@ -53,12 +56,20 @@ class TeachingLoss(torch.autograd.Function):
     """Mean loss of the images of a batch; its gradient by the logits is minus the taught error over N."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, target: Tensor, output: str, teacher: str, disturbed: Tensor | None) -> Tensor:
-        """Return the mean loss; ``disturbed`` are the logits of a second pass with noise, where the rule makes one."""
+    def forward(
+        ctx: Any, logits: Tensor, target: Tensor, output: str, teacher: str, disturbed: Tensor | None
+    ) -> Tensor:
+        """Return the mean loss; ``disturbed`` are the logits of a second pass with noise, where the rule
+        makes one."""
         logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        losses = image_losses(logits, target, output, teacher)
-        ctx.save_for_backward(logits, target)
-        ctx.output, ctx.teacher, ctx.difference = output, teacher, None
+        error = residual(logits, target, output)
+        if teacher == "squared":
+            losses = 0.5 * error.square().sum(1)
+            error *= torch.sigmoid(logits).mul_(torch.sigmoid(-logits))
+        else:
+            losses = image_losses(logits, target, output, teacher)
+        ctx.save_for_backward(error)
+        ctx.difference = None
         if disturbed is not None:
             ctx.difference = (image_losses(disturbed, target, output, teacher) - losses)[:, None]
         return losses.mean()
@@ -67,11 +78,8 @@ class TeachingLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> Any:
         """Return minus the residual (times the slope for the squared error), times upstream / N."""
-        logits, target = ctx.saved_tensors
-        scale = upstream / len(logits)
-        error = residual(logits, target, ctx.output)
-        if ctx.teacher == "squared":
-            error *= torch.sigmoid(logits) * torch.sigmoid(-logits)
+        (error,) = ctx.saved_tensors
+        scale = upstream / len(error)
         deliver(ctx.next_functions[0][0], Message(scale, broadcast=ctx.difference))
         return error * -scale, None, None, None, None
 
@@ -89,13 +97,16 @@ def teaching_loss(logits: Tensor, target: Tensor, output: str, teacher: str) -> 
     count, classes = logits.shape
     if target.shape not in ((count,), (count, classes)):
         raise BurstpropError(
-            f"target has shape {tuple(target.shape)}: give {count} class indices, or rates of shape {count} x {classes}"
+            f"target has shape {tuple(target.shape)}: "
+            f"give {count} class indices, or rates of shape {count} x {classes}"
         )
-    if target.dim() == 1 and count and target.device.type == "cpu":  # elsewhere the check would wait for the device
+    # on other devices the check would have to wait for the device
+    if target.dim() == 1 and count and target.device.type == "cpu":
         low, high = (int(end) for end in target.aminmax())
         if low < 0 or high >= classes:
             raise BurstpropError(
-                f"target holds class {low if low < 0 else high}: the output layer has {classes} units, 0 to {classes - 1}"
+                f"target holds class {low if low < 0 else high}: "
+                f"the output layer has {classes} units, 0 to {classes - 1}"
             )
     layer = find_receiver(logits.grad_fn)
     disturbed = getattr(layer, "disturbed", None)

@@ -1,10 +1,10 @@
 """How the second stream of feedback finds its way down through ordinary PyTorch code.
 
-Autograd carries one tensor to each layer's output, and that is the error. Everything else a rule sends down (the
-burst rates, the scale of the loss, a broadcast) is handed from a rule layer's backward node to the nodes of the
-rule layers below it. What stands between two rule layers (flattening, pooling, dropout, a sum of two branches) acts
-on gradients linearly, so the burst rates pass through the same backward nodes as the error does. A rule layer's node
-is one that has an attribute ``message``.
+Autograd carries one tensor to each layer's output, and that is the error. Everything else a rule sends down
+(the burst rates, the scale of the loss, a broadcast) is handed from a rule layer's backward node to the nodes
+of the rule layers below it. What stands between two rule layers (flattening, pooling, dropout, a sum of two
+branches) acts on gradients linearly, so the burst rates pass through the same backward nodes as the error
+does. A rule layer's node is one that has an attribute ``message``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Message:
 def deliver(node: Any, message: Message) -> None:
     """Give ``message`` to every rule layer that ``node``, a backward node, leads to first.
 
-    ``message.burst`` has the shape of the gradient that ``node`` takes. Where several paths join, burst rates add.
+    ``message.burst`` has the shape of the gradient that ``node`` takes. Where several paths join, burst rates
+    add.
 
     Raises
     ------
@@ -50,8 +51,8 @@ def deliver(node: Any, message: Message) -> None:
         return
     if not callable(node):
         raise BurstpropError(
-            f"burst rates cannot pass through {type(node).__name__}: between two rule layers use PyTorch's own modules "
-            "(Flatten, MaxPool2d, Dropout ...), or a rule layer"
+            f"burst rates cannot pass through {type(node).__name__}: between two rule layers use "
+            "PyTorch's own modules (Flatten, MaxPool2d, Dropout ...), or a rule layer"
         )
     with torch.no_grad():
         passed = node(message.burst)

@@ -1,4 +1,5 @@
-"""Networks: frozen descriptions, the named ones, and `build_network`, which makes a `Network` that a rule trains."""
+"""Networks: frozen descriptions, the named ones, and `build_network`, which makes a `Network` that a rule
+trains."""
 
 from __future__ import annotations
 
@@ -43,8 +44,8 @@ class NetworkSpec:
     output : str
         Output units, ``"sigmoid"`` or ``"softmax"``.
     gain, output_gain : float
-        Start sd of the weights of hidden and output layers: sigmoid networks over Xavier's sqrt(2/(in + out)),
-        rectified ones over Kaiming's sqrt(2/fan out).
+        Start sd of the weights of hidden and output layers: sigmoid networks over Xavier's sqrt(2/(in +
+        out)), rectified ones over Kaiming's sqrt(2/fan out).
     output_bias : float
         Start bias of the output units.
     """
@@ -79,12 +80,14 @@ def layer_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
             shapes.append((layer,))
             continue
         if len(shape) != 3:
-            raise BurstpropError(f"network {spec.name!r}: layer {number} is a convolution, its input is {shape}")
+            raise BurstpropError(
+                f"network {spec.name!r}: layer {number} is a convolution, its input is {shape}"
+            )
         size = tuple((side + 2 * layer.padding - layer.kernel) // layer.stride + 1 for side in shape[1:])
         if min(size) < 1:
             raise BurstpropError(
-                f"network {spec.name!r}: layer {number} has a kernel of {layer.kernel} pixels on {shape[1]} x {shape[2]}"
-                " pixels: use larger images, or a network made for this size"
+                f"network {spec.name!r}: layer {number} has a kernel of {layer.kernel} pixels on "
+                f"{shape[1]} x {shape[2]} pixels: use larger images, or a network made for this size"
             )
         shapes.append((layer.channels, *size))
     return shapes
@@ -107,8 +110,9 @@ def _rectified(name: str, side: int, layers: tuple[Any, ...], classes: int) -> N
     )  # fmt: skip
 
 
-#: ``cifar`` and ``imagenet`` are the published networks for learned feedback, ``...-fixed`` those for fixed feedback,
-#: ``imagenet-burstccn`` BurstCCN's; an output gain of 0.263 is the published sd of 0.01 for 384 inputs.
+#: ``cifar`` and ``imagenet`` are the published networks for learned feedback, ``...-fixed`` those for fixed
+#: feedback, ``imagenet-burstccn`` BurstCCN's. An output gain of 0.263 is the published sd of 0.01 for 384
+#: inputs.
 NETWORKS: dict[str, NetworkSpec] = {
     spec.name: spec
     for spec in (
@@ -116,7 +120,9 @@ NETWORKS: dict[str, NetworkSpec] = {
         NetworkSpec("mnist-3x500", (1, 28, 28), (500, 500, 500), 10),
         NetworkSpec("cifar", (3, 32, 32), _cifar(64, 128, 256, 1024), 10),
         NetworkSpec("cifar-fixed", (3, 32, 32), _cifar(64, 256, 256, 1480), 10),
-        _rectified("tiny-imagenet", 64, ((64, 5, 2), (128, 3, 2), (128, 3, 1), (256, 3, 2), (256, 3, 1)), 200),
+        _rectified(
+            "tiny-imagenet", 64, ((64, 5, 2), (128, 3, 2), (128, 3, 1), (256, 3, 2), (256, 3, 1)), 200
+        ),
         _rectified("imagenet", 224, _imagenet(48, 48, 96, 96, 192, 192, 384), 1000),
         _rectified("imagenet-fixed", 224, _imagenet(48, 96, 96, 192, 192, 384, 470), 1000),
         _rectified("imagenet-burstccn", 224, (*_imagenet(48, 96, 96, 192, 192, 384, 470), 1500), 1000),
@@ -136,6 +142,7 @@ class Network(nn.Module):
     """
 
     def __init__(self, spec: NetworkSpec, rule: Rule, seed: int) -> None:
+        """Make the layers; `build_network` is the usual way."""
         super().__init__()
         self.spec, self.rule = spec, rule
         generator = torch.Generator().manual_seed(seed)
@@ -154,8 +161,15 @@ class Network(nn.Module):
             else:
                 modules.append(
                     Conv2d(
-                        shape[0], layer.channels, layer.kernel, rule, stride=layer.stride, padding=layer.padding,
-                        output_size=out[1:], gain=spec.gain, **common,
+                        shape[0],
+                        layer.channels,
+                        layer.kernel,
+                        rule,
+                        stride=layer.stride,
+                        padding=layer.padding,
+                        output_size=out[1:],
+                        gain=spec.gain,
+                        **common,
                     )
                 )
         common["lowest"] = not spec.layers
@@ -163,8 +177,13 @@ class Network(nn.Module):
             modules.append(nn.Flatten())
         modules.append(
             Dense(
-                _count(shapes[-1]), spec.classes, rule, output=spec.output, gain=spec.output_gain,
-                bias=spec.output_bias, **common,
+                _count(shapes[-1]),
+                spec.classes,
+                rule,
+                output=spec.output,
+                gain=spec.output_gain,
+                bias=spec.output_bias,
+                **common,
             )
         )
         self.body = nn.Sequential(*modules)
@@ -187,25 +206,31 @@ class Network(nn.Module):
         return [module for module in self.body if isinstance(module, RuleLayer)]
 
     def parameter_groups(self, lr: float, weight_decay: float = 0.0) -> list[dict[str, Any]]:
-        """Return an optimizer's parameter groups with the rule's learning rate for every layer.
+        """Return an optimizer's parameter groups, with the rule's learning rate for every layer.
 
-        A group has ``params``, ``lr``, ``weight_decay``, and ``name`` (``layer0`` ... , ``.Z`` added for weights with a
-        rate of their own, ``.bias`` for the biases, which do not decay). ``weight_decay`` is relative to ``lr``: every
-        layer's weights lose the share ``lr * weight_decay`` a step, however its rate differs.
+        Parameters of the same rate share a group, which has ``params``, ``lr``, ``weight_decay`` and ``name``
+        (the layers, ``layer0`` ...; weights with a rate of their own are named, as ``layer0.Z``).
+        ``weight_decay`` is relative to ``lr``: every layer loses the share ``lr * weight_decay`` a step,
+        however its rate differs.
         """
-        groups: list[dict[str, Any]] = []
+        groups: dict[float, list[tuple[str, nn.Parameter]]] = {}
         layers = self.layers()
         for number, layer in enumerate(layers):
             above = len(layers) - 1 - number
-            by_rate: dict[tuple[float, bool], list[str]] = {}
-            for name, _ in layer.named_parameters():
-                by_rate.setdefault((self.rule.rate(name, above), name == "bias"), []).append(name)
-            for (rate, is_bias), names in by_rate.items():
-                suffix = "" if "weight" in names else "." + "+".join(names)
-                decay = 0.0 if is_bias or rate == 0.0 else weight_decay / rate
-                params = [getattr(layer, name) for name in names]
-                groups.append(dict(params=params, lr=lr * rate, weight_decay=decay, name=f"layer{number}{suffix}"))
-        return groups
+            usual = self.rule.rate("weight", above)
+            for name, parameter in layer.named_parameters():
+                rate = self.rule.rate(name, above)
+                label = f"layer{number}" if rate == usual else f"layer{number}.{name}"
+                groups.setdefault(rate, []).append((label, parameter))
+        return [
+            dict(
+                params=[parameter for _, parameter in members],
+                lr=lr * rate,
+                weight_decay=weight_decay / rate if rate else 0.0,
+                name="+".join(dict.fromkeys(label for label, _ in members)),
+            )
+            for rate, members in groups.items()
+        ]
 
 
 def _count(shape: tuple[int, ...]) -> int:

@@ -5,15 +5,16 @@ Float32 on the CPU goes through `burstprop.reduced.fused`, everything else throu
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from burstprop.reduced import fused
-from burstprop.reduced.units import Rectified, Sigmoid
+from burstprop.reduced.units import Units
 
 
 def burst_code(
-    units: Sigmoid | Rectified,
+    units: Units,
     rates: Tensor,
     arrived: Tensor,
     error: Tensor,
@@ -23,13 +24,13 @@ def burst_code(
 ) -> Tensor:
     """Return ``-scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e.
 
-    With T = tanh(u/2) and S = tanh(du/2), b = e (1 + T)/2 and b_t - b = b S (1 - T)/(1 + T S): two transcendental
-    functions, and no difference of nearly equal numbers unless |u| is large, where b_t - b itself is small. Where u and
-    du have opposite signs and both exceed 16, float32 sees no change.
+    With T = tanh(u/2) and S = tanh(du/2), b = e (1 + T)/2 and b_t - b = b S (1 - T)/(1 + T S): two
+    transcendental functions, and no difference of nearly equal numbers unless |u| is large, where b_t - b
+    itself is small. Where u and du have opposite signs and both exceed 16, float32 sees no change.
 
     Parameters
     ----------
-    units : Sigmoid or Rectified
+    units : Units
         Their apical factor times ``arrived`` is u, times ``error`` is ``-scale du``.
     rates, arrived, error : Tensor
         e, b Y and ``-scale (b_t - b) Y`` (of the layer above), of one shape.
@@ -43,12 +44,8 @@ def burst_code(
     if inhibition is None and _fusible(rates, arrived, error):
         change = torch.empty_like(rates) if both is None else both[1]
         burst = rates.new_empty(0) if both is None else both[0]
-        fused.burst_code(
-            *(tensor.numpy().reshape(-1) for tensor in (arrived, error, rates)),
-            scale.numpy()[()],
-            units.name == "relu",
-            *(tensor.numpy().reshape(-1) for tensor in (burst, change)),
-        )
+        x, g, e, b, d = (tensor.numpy().reshape(-1) for tensor in (arrived, error, rates, burst, change))
+        fused.burst_code(x, g, e, scale.numpy()[()], units.name == "relu", b, d)
         return change
     back = -0.5 / scale
     tilt = units.through_apical(rates, arrived.to(rates.dtype))
@@ -66,7 +63,7 @@ def burst_code(
 
 
 def silent_code(
-    units: Sigmoid | Rectified, rates: Tensor, error: Tensor, scale: Tensor, baseline: float, ramp: bool
+    units: Units, rates: Tensor, error: Tensor, scale: Tensor, baseline: float, ramp: bool
 ) -> Tensor:
     """Return ``-scale (b_t - p0 e) = -scale p0 e tanh(apic factor / p0)`` for ``error = -scale apic``.
 
@@ -74,14 +71,8 @@ def silent_code(
     """
     if _fusible(rates, error):
         change = torch.empty_like(rates)
-        fused.silent_code(
-            *(tensor.numpy().reshape(-1) for tensor in (error, rates)),
-            scale.numpy()[()],
-            scale.numpy().dtype.type(baseline),
-            units.name == "relu",
-            ramp,
-            change.numpy().reshape(-1),
-        )
+        g, e, d = (tensor.numpy().reshape(-1) for tensor in (error, rates, change))
+        fused.silent_code(g, e, scale.numpy()[()], np.float32(baseline), units.name == "relu", ramp, d)
         return change
     drive = units.through_apical(rates, error.to(rates.dtype))
     if ramp and units.name == "relu":
@@ -91,5 +82,6 @@ def silent_code(
 
 def _fusible(*tensors: Tensor) -> bool:
     return all(
-        tensor.device.type == "cpu" and tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in tensors
+        tensor.device.type == "cpu" and tensor.dtype == torch.float32 and tensor.is_contiguous()
+        for tensor in tensors
     )

@@ -1,10 +1,11 @@
-"""Settings by name: for every rule and dataset one default, chosen on validation images, and the published ones.
+"""Settings by name: for every rule and dataset one default, chosen on validation images, and the published
+ones.
 
-The published settings of burstprop leave whole classes unlearned, and backpropagation's fare no better with them: a
-start gain of 3.6 in the output layer puts single output units near a rate of 0.9 for every image, summed gradients and
-momentum throw them to 1e-4 within ten steps, and there e (1 - e), and with it all learning, vanishes. The defaults
-start the output layer small (gain 0.36, bias -2.2, the logit of 0.1), give every layer a learning rate for the size of
-its signals (p0 4^-k), and let rates fall in a straight line.
+The published settings of burstprop leave whole classes unlearned, and backpropagation's fare no better with
+them: a start gain of 3.6 in the output layer puts single output units near a rate of 0.9 for every image,
+summed gradients and momentum throw them to 1e-4 within ten steps, and there e (1 - e), and with it all
+learning, vanishes. The defaults start the output layer small (gain 0.36, bias -2.2, the logit of 0.1), give
+every layer a learning rate for the size of its signals (p0 4^-k), and let rates fall in a straight line.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ NAMES = ("default", "published")
 class Setting:
     """All that a training run needs beside data and seed.
 
-    ``lr`` is the learning rate of SGD with ``momentum`` for gradients that are means over a batch; layers' rates are
-    relative to it (`Network.parameter_groups`). ``schedule``: ``constant``, ``linear`` to 0, ``cosine`` to 0, or
-    ``step`` (divided by 10 every ``step_epochs``), each after ``warmup_epochs`` of rising in a straight line from 0.
+    ``lr`` is the learning rate of SGD with ``momentum`` for gradients that are means over a batch; layers'
+    rates are relative to it (`Network.parameter_groups`). ``schedule``: ``constant``, ``linear`` to 0,
+    ``cosine`` to 0, or ``step`` (divided by 10 every ``step_epochs``), each after ``warmup_epochs`` of rising
+    in a straight line from 0.
     """
 
     rule: Rule
@@ -45,7 +47,9 @@ class Setting:
     schedule: str = field(default="linear", metadata={"doc": "course of the learning rate"})
     warmup_epochs: float = quantity(0.0, "1", "epochs of linear warm-up", low=0.0)
     step_epochs: int = quantity(30, "1", "epochs between the divisions of schedule step", low=1)
-    label_smoothing: float = quantity(0.0, "1", "share of the target spread over all classes", low=0.0, high=1.0)
+    label_smoothing: float = quantity(
+        0.0, "1", "share of the target spread over all classes", low=0.0, high=1.0
+    )
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
@@ -54,7 +58,8 @@ class Setting:
             raise BurstpropError(f"Setting.schedule = {self.schedule!r}: give one of {', '.join(SCHEDULES)}")
 
     def factor(self, epoch: float) -> float:
-        """Return the learning rate over ``lr`` after ``epoch`` passes (a fraction within a pass is meant so)."""
+        """Return the learning rate over ``lr`` after ``epoch`` passes (a fraction within a pass is meant
+        so)."""
         if epoch < self.warmup_epochs:
             return epoch / self.warmup_epochs
         done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
@@ -70,8 +75,8 @@ class Setting:
 def setting(rule: str, dataset: str = "digits", name: str = "default") -> Setting:
     """Return the setting ``name`` (``default`` or ``published``) of a rule for a dataset.
 
-    ``rule`` is a name of `RULES`, or names a class of one's own (``path/to/file.py:ClassName``), which trains with what
-    is the default of backprop unless its class changes the default of a field.
+    ``rule`` is a name of `RULES`, or names a class of one's own (``path/to/file.py:ClassName``), which trains
+    with what is the default of backprop unless its class changes the default of a field.
 
     Raises
     ------
@@ -146,8 +151,8 @@ def _default(rule: str, dataset: str) -> Choice:
 def _published(rule: str, dataset: str) -> Choice:
     """Return the published settings (burstprop: Payeur et al. 2021; BurstCCN: Greedy et al. 2022 and 2026).
 
-    The programs of 2021 sum gradients over a batch of 32; learning rates are 32 times theirs here. The other rules get
-    what burstprop got, as in the published comparison.
+    The programs of 2021 sum gradients over a batch of 32; learning rates are 32 times theirs here. The other
+    rules get what burstprop got, as in the published comparison.
     """
     if rule.startswith("burstccn"):
         return _published_burstccn(dataset)
@@ -181,7 +186,9 @@ def _published_burstccn(dataset: str) -> Choice:
             network=network_spec(name, gain=3.6), lr=0.008, weight_decay=5e-5, batch_size=128, epochs=50,
             schedule="cosine", warmup_epochs=5.0, label_smoothing=0.1,
         )  # fmt: skip
-        return run, dict(teacher="cross_entropy", p0=0.5, teaching=1e-3, shift=1.0, feedback_gain=500.0, ramp=True)
+        return run, dict(
+            teacher="cross_entropy", p0=0.5, teaching=1e-3, shift=1.0, feedback_gain=500.0, ramp=True
+        )
     network = network_spec(_DEFAULTS[dataset][0]["network"], gain=1.0, output_gain=1.0, output_bias=0.0)
     run = dict(network=network, lr=0.1, momentum=0.0, batch_size=32, epochs=20, schedule="constant")
     return run, dict(p0=0.5, teaching=0.5)

@@ -1,9 +1,9 @@
 """Units: how a somatic input becomes an event rate, and how an apical input is weighted by it.
 
-An event rate is dimensionless here. ``through_slope`` multiplies a signal by the slope of the rate; ``through_apical``
-by the factor that makes the dendrite's burst probability, times the rate, change by that slope: 1 - e for sigmoid units
-(slope e (1 - e)), 1/e for rectified ones (slope 1). A signal may have a further
-leading dimension.
+An event rate is dimensionless here. ``through_slope`` multiplies a signal by the slope of the rate;
+``through_apical`` by the factor that makes the dendrite's burst probability, times the rate, change by that
+slope: 1 - e for sigmoid units (slope e (1 - e)), 1/e for rectified ones (slope 1). A signal may have a
+further leading dimension.
 """
 
 from __future__ import annotations
@@ -16,7 +16,28 @@ from burstprop.errors import BurstpropError, near
 TINY = 1e-8  # keeps the division by the rate of a silent rectified unit finite (published value)
 
 
-class Sigmoid:
+class Units:
+    """Base of all units; softmax units exist only in output layers, which never ask for these."""
+
+    name = ""
+
+    @staticmethod
+    def rate_(inputs: Tensor) -> Tensor:
+        """Return the event rates, written over the somatic inputs."""
+        raise NotImplementedError
+
+    @staticmethod
+    def through_slope(rates: Tensor, signal: Tensor) -> Tensor:
+        """Return the signal times the slope of the rates."""
+        raise NotImplementedError
+
+    @staticmethod
+    def through_apical(rates: Tensor, signal: Tensor) -> Tensor:
+        """Return the signal times the dendritic factor."""
+        raise NotImplementedError
+
+
+class Sigmoid(Units):
     """e = 1 / (1 + exp(-z))."""
 
     name = "sigmoid"
@@ -37,7 +58,7 @@ class Sigmoid:
         return torch.addcmul(signal, signal, rates, value=-1.0)
 
 
-class Rectified:
+class Rectified(Units):
     """e = max(z, 0)."""
 
     name = "relu"
@@ -58,13 +79,12 @@ class Rectified:
         return torch.ops.aten.threshold_backward(signal / (rates + TINY), rates.expand_as(signal), 0)
 
 
-class Softmax:
+class Softmax(Units):
     """Output units that share one unit of rate: e = softmax(z)."""
 
     name = "softmax"
 
 
-Units = Sigmoid | Rectified | Softmax
 UNITS: dict[str, Units] = {unit.name: unit for unit in (Sigmoid(), Rectified(), Softmax())}
 
 

@@ -1,8 +1,8 @@
 """The rules once more, in plain NumPy and as the equations stand: two sweeps, b_t formed and b subtracted.
 
-Slow and literal on purpose. Arrays are of the type they are given in; ``numpy.longdouble`` has the digits that the
-differences lose. A layer is a dictionary: W (out x in, or out x in x k x k), bias, and Y, Q, Z where a rule has them;
-``stride`` for convolutions (without padding).
+Slow and literal on purpose. Arrays are of the type they are given in; ``numpy.longdouble`` has the digits
+that the differences lose. A layer is a dictionary: W (out x in, or out x in x k x k), bias, and Y, Q, Z where
+a rule has them; ``stride`` for convolutions (without padding).
 """
 
 from __future__ import annotations
@@ -106,8 +106,11 @@ def burstprop(layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.2, k
     return deltas, changes_z
 
 
-def burstccn(layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.5, s=0.5, h=1.0, r=1.0, ramp=False):
-    """Return the changes of the burst rates of every layer, output last; Q of a layer without one is -p0 Y."""
+def burstccn(
+    layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.5, s=0.5, h=1.0, r=1.0, ramp=False
+):
+    """Return the changes of the burst rates of every layer, output last; Q of a layer without one is -p0
+    Y."""
     e = rates[-1]
     if teacher == "squared":
         events, pt = e, p0 * ((t - e) * (1 - e) * s + 1)
@@ -131,7 +134,8 @@ def burstccn(layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.5, s=
 
 
 def linear_feedback(layers, rates, t, *, teacher="squared", units="sigmoid", feedback="W", broadcast=None):
-    """Return t - e sent down through ``feedback`` (W: backpropagation), or by matrices ``broadcast`` to every layer."""
+    """Return t - e sent down through ``feedback`` (W: backpropagation), or by matrices ``broadcast`` to every
+    layer."""
     e = rates[-1]
     top = (t - e) * e * (1 - e) if teacher == "squared" else t - e
     deltas = [top]

@@ -11,11 +11,19 @@ from burstprop.reduced import Convolution, NetworkSpec, build_network
 DENSE = NetworkSpec("dense", (12,), (9, 8, 7), 5)
 CONV = NetworkSpec("conv", (2, 11, 11), (Convolution(4, 3, 2), Convolution(5, 3), 9), 5)
 RELU_DENSE = NetworkSpec(
-    "relu-dense", (12,), (9, 8, 7), 5, activation="relu", output="softmax", gain=1.0, output_gain=1.0, output_bias=0.0
+    "relu-dense",
+    (12,),
+    (9, 8, 7),
+    5,
+    activation="relu",
+    output="softmax",
+    gain=1.0,
+    output_gain=1.0,
+    output_bias=0.0,
 )
 RELU_CONV = NetworkSpec(
-    "relu-conv", (2, 11, 11), (Convolution(4, 3, 2), Convolution(5, 3), 9), 5, activation="relu", output="softmax",
-    gain=1.0, output_gain=1.0, output_bias=0.0,
+    "relu-conv", (2, 11, 11), (Convolution(4, 3, 2), Convolution(5, 3), 9), 5, activation="relu",
+    output="softmax", gain=1.0, output_gain=1.0, output_bias=0.0,
 )  # fmt: skip
 
 
@@ -38,7 +46,11 @@ def batch(spec, count=6, seed=5, dtype=torch.float64):
 def oracle_layers(made, kind=np.longdouble):
     layers = []
     for layer in made.layers():
-        copy = {"W": layer.weight, "bias": layer.bias, **{name: getattr(layer, name) for name in layer.feedback_names}}
+        copy = {
+            "W": layer.weight,
+            "bias": layer.bias,
+            **{name: getattr(layer, name) for name in layer.feedback_names},
+        }
         copy = {name: value.detach().double().numpy().astype(kind) for name, value in copy.items()}
         if layer.weight.dim() == 4:
             copy["stride"] = layer.stride[0]
@@ -93,7 +105,9 @@ def autograd_twin(made):
             continue
         shape = module.weight.shape
         if len(shape) == 4:
-            twin: nn.Module = nn.Conv2d(shape[1], shape[0], shape[2], module.stride, module.padding, dtype=module.weight.dtype)
+            twin: nn.Module = nn.Conv2d(
+                shape[1], shape[0], shape[2], module.stride, module.padding, dtype=module.weight.dtype
+            )
         else:
             twin = nn.Linear(shape[1], shape[0], dtype=module.weight.dtype)
         twin.load_state_dict({"weight": module.weight.detach(), "bias": module.bias.detach()})

@@ -44,7 +44,9 @@ def test_pooling_between_layers_passes_bursts_and_errors_as_gradients():
         b, bt = 0.2 * e3, 0.2 * ((t - e3) * (1 - e3) + 1) * e3
         x, xt = b @ top.Y, bt @ top.Y
         b, bt = (x * (1 - e2)).sigmoid() * e2, (xt * (1 - e2)).sigmoid() * e2
-        x, xt = (nn.functional.max_unpool2d((signal @ hidden.Y).view_as(pooled), where, 2) for signal in (b, bt))
+        x, xt = (
+            nn.functional.max_unpool2d((signal @ hidden.Y).view_as(pooled), where, 2) for signal in (b, bt)
+        )
         change = (xt * (1 - e1)).sigmoid() * e1 - (x * (1 - e1)).sigmoid() * e1
     torch.testing.assert_close(conv.bias.grad, -change.sum((0, 2, 3)) / 5, rtol=1e-7, atol=1e-18)
 
@@ -54,7 +56,9 @@ def test_two_branches_add_their_feedback():
     rule = rule_from_name("burstprop_fixed")
     generator = torch.Generator().manual_seed(0)
     low = Dense(6, 5, rule, lowest=True, generator=generator).double()
-    left, right = (Dense(5, 4, rule, generator=generator, feedback_generator=generator).double() for _ in range(2))
+    left, right = (
+        Dense(5, 4, rule, generator=generator, feedback_generator=generator).double() for _ in range(2)
+    )
     top = Dense(4, 3, rule, output="sigmoid", generator=generator, feedback_generator=generator).double()
     images, target = torch.randn(4, 6, generator=generator).double(), torch.tensor([0, 1, 2, 0])
     hidden = low(images)
@@ -74,7 +78,9 @@ def test_two_branches_add_their_feedback():
     torch.testing.assert_close(low.bias.grad, -change.sum(0) / 4, rtol=1e-7, atol=1e-18)
 
 
-@pytest.mark.parametrize("name", ["burstprop", "burstccn", "direct_feedback_alignment", "backprop", "kolen_pollack"])
+@pytest.mark.parametrize(
+    "name", ["burstprop", "burstccn", "direct_feedback_alignment", "backprop", "kolen_pollack"]
+)
 def test_named_network_equals_the_same_layers_in_sequential(name):
     made = probes.network(probes.DENSE, name)
     images, target = probes.batch(probes.DENSE)
@@ -90,7 +96,9 @@ def test_named_network_equals_the_same_layers_in_sequential(name):
         torch.testing.assert_close(layer.bias.grad, bias, rtol=1e-9, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["burstprop", "burstccn", "burstprop_recurrent", "direct_feedback_alignment"])
+@pytest.mark.parametrize(
+    "name", ["burstprop", "burstccn", "burstprop_recurrent", "direct_feedback_alignment"]
+)
 def test_gradients_scale_with_the_loss_and_add_over_parts_of_a_batch(name):
     """A gradient scaler's factor and gradient accumulation: teaching is not linear, its average is."""
     made = probes.network(probes.CONV, name)
@@ -119,7 +127,9 @@ def test_gradcheck(spec):
     names = [name for name, _ in made.named_parameters()]
 
     def loss(images, *values):
-        return made.loss(torch.func.functional_call(made, dict(zip(names, values, strict=True)), (images,)), target)
+        return made.loss(
+            torch.func.functional_call(made, dict(zip(names, values, strict=True)), (images,)), target
+        )
 
     values = [value.detach().clone().requires_grad_() for value in made.parameters()]
     assert torch.autograd.gradcheck(loss, (images.requires_grad_(), *values), fast_mode=True)
@@ -127,12 +137,18 @@ def test_gradcheck(spec):
 
 def test_works_with_optimizers_and_a_trained_layer_below():
     """Any optimizer; and a layer that is no rule layer, below, learns from the error it gets."""
-    for optimizer_class, lr in ((torch.optim.SGD, 1.0), (torch.optim.Adam, 0.01), (torch.optim.RMSprop, 0.003)):
+    for optimizer_class, lr in (
+        (torch.optim.SGD, 1.0),
+        (torch.optim.Adam, 0.01),
+        (torch.optim.RMSprop, 0.003),
+    ):
         torch.manual_seed(0)
         rule = rule_from_name("burstprop")
         images = torch.randn(30, 6)
         target = images[:, :3].argmax(1)
-        model = nn.Sequential(nn.Linear(6, 20), nn.Tanh(), Dense(20, 20, rule), Dense(20, 3, rule, output="sigmoid"))
+        model = nn.Sequential(
+            nn.Linear(6, 20), nn.Tanh(), Dense(20, 20, rule), Dense(20, 3, rule, output="sigmoid")
+        )
         first = model[0].weight.detach().clone()
         optimizer = optimizer_class(model.parameters(), lr=lr)
         losses = []
@@ -157,7 +173,9 @@ def test_bfloat16_autocast_gives_float32_updates_near_the_exact_ones():
             logits = made(images)
             assert logits.dtype == torch.float32
             made.loss(logits, target).backward()
-        errors = [float((p.grad - e).norm() / e.norm()) for p, e in zip(made.parameters(), exact, strict=True)]
+        errors = [
+            float((p.grad - e).norm() / e.norm()) for p, e in zip(made.parameters(), exact, strict=True)
+        ]
         assert 1e-5 < max(errors) < 0.05
         assert all(p.grad.dtype == torch.float32 for p in made.parameters())
 
@@ -214,7 +232,7 @@ def test_no_memory_is_kept_between_steps():
 class TestErrors:
     def test_top_layer_without_the_rule(self):
         model = nn.Sequential(Dense(6, 5, rule_from_name("burstprop"), lowest=True), nn.Linear(5, 3))
-        with pytest.raises(BurstpropError, match="sent nothing but a gradient.*Burstprop needs rule layers"):
+        with pytest.raises(BurstpropError, match=r"sent nothing but a gradient.*Burstprop needs rule layers"):
             model(torch.randn(4, 6)).sum().backward()
 
     def test_layer_built_as_the_lowest_is_not(self):
@@ -234,7 +252,7 @@ class TestErrors:
             Dense(3, 2, rule_from_name("backprop"), output="linear")
         with pytest.raises(BurstpropError, match="teacher='cross_entropy'"):
             Dense(3, 2, rule_from_name("backprop"), output="softmax")
-        with pytest.raises(BurstpropError, match="units = 'tanh'.*known"):
+        with pytest.raises(BurstpropError, match=r"units = 'tanh'.*known"):
             Dense(3, 2, rule_from_name("backprop"), activation="tanh")
 
     def test_target_of_the_wrong_shape(self):
@@ -242,7 +260,7 @@ class TestErrors:
         images, target = probes.batch(probes.DENSE)
         with pytest.raises(BurstpropError, match="6 class indices, or rates of shape 6 x 5"):
             made.loss(made(images), target[:3])
-        with pytest.raises(BurstpropError, match="class 5.*0 to 4"):
+        with pytest.raises(BurstpropError, match=r"class 5.*0 to 4"):
             made.loss(made(images), target + 5 - target)
 
     def test_broadcast_needs_sizes(self):

@@ -16,11 +16,19 @@ def _backprop(made, images, target):
     """Gradients of the same weights by autograd through PyTorch's own layers."""
     twin = probes.autograd_twin(made)
     output = twin(images)
-    rates = torch.nn.functional.one_hot(target, made.spec.classes).to(output.dtype) if target.dim() == 1 else target
+    rates = (
+        torch.nn.functional.one_hot(target, made.spec.classes).to(output.dtype)
+        if target.dim() == 1
+        else target
+    )
     if made.spec.output == "softmax":
         loss = -(rates * output.log_softmax(1)).sum(1).mean()
     elif made.rule.teacher == "cross_entropy":
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(output, rates, reduction="none").sum(1).mean()
+        loss = (
+            torch.nn.functional.binary_cross_entropy_with_logits(output, rates, reduction="none")
+            .sum(1)
+            .mean()
+        )
     else:
         loss = 0.5 * (output.sigmoid() - rates).square().sum(1).mean()
     loss.backward()
@@ -62,7 +70,9 @@ def test_fixed_random_feedback_is_not_backpropagation(name):
 def test_burstccn_tied_tends_to_backpropagation_as_the_error_squared(spec):
     made = probes.network(spec, "burstccn_tied")
     images, target = probes.batch(spec)
-    angles = np.array([_angles(made, images, _soft_target(made, images, target, size)) for size in (1.0, 0.1)])
+    angles = np.array(
+        [_angles(made, images, _soft_target(made, images, target, size)) for size in (1.0, 0.1)]
+    )
     assert angles[0].max() < 0.5
     np.testing.assert_allclose(angles[0, :-1] / angles[1, :-1], 100, rtol=0.1)
     assert angles[:, -1].max() < 1e-6
@@ -70,7 +80,8 @@ def test_burstccn_tied_tends_to_backpropagation_as_the_error_squared(spec):
 
 @pytest.mark.parametrize("spec", [probes.DENSE, probes.RELU_CONV], ids=lambda spec: spec.name)
 def test_burstccn_tied_is_at_angle_zero_for_a_weak_teacher(spec):
-    """tanh(x) is x up to x^3/3: the angle falls as s squared (to that of the 1e-8 beside the rates of rectified units)."""
+    """tanh(x) is x up to x^3/3: the angle falls as s squared (to that of the 1e-8 beside the rates of
+    rectified units)."""
     angles = []
     for strength in (1e-2, 1e-3, 1e-6):
         rule = rule_from_name("burstccn_tied", teacher="cross_entropy", teaching=strength)
@@ -88,14 +99,19 @@ def test_burstccn_update_has_the_size_of_backpropagation():
             made = probes.network(spec, rule)
             images, target = probes.batch(spec)
             probes.backward(made, images, target)
-            for number, (layer, e) in enumerate(zip(made.layers(), _backprop(made, images, target), strict=True)):
+            for number, (layer, e) in enumerate(
+                zip(made.layers(), _backprop(made, images, target), strict=True)
+            ):
                 above = len(made.layers()) - 1 - number
-                torch.testing.assert_close(layer.weight.grad / rule.gain(above), e, rtol=1e-4, atol=1e-5 * float(e.abs().max()))
+                torch.testing.assert_close(
+                    layer.weight.grad / rule.gain(above), e, rtol=1e-4, atol=1e-5 * float(e.abs().max())
+                )
 
 
 @pytest.mark.parametrize("teacher", ["squared", "cross_entropy"])
 def test_burstprop_tends_to_the_linear_teaching_at_its_operating_point(teacher):
-    """For a small error, b_t - b is e p (1 - p)(1 - e) dx with p as without a teacher: angle linear in the error."""
+    """For a small error, b_t - b is e p (1 - p)(1 - e) dx with p as without a teacher: angle linear in the
+    error."""
     spec = probes.DENSE
     made = probes.network(spec, rule_from_name("burstprop_symmetric", teacher=teacher))
     images, target = probes.batch(spec)
@@ -120,7 +136,10 @@ def test_burstprop_tends_to_the_linear_teaching_at_its_operating_point(teacher):
         soft = _soft_target(made, images, target, size)
         probes.backward(made, images, soft)
         angles.append(
-            [probes.angle(-layer.weight.grad, e) for layer, e in zip(made.layers(), linear(soft), strict=True)]
+            [
+                probes.angle(-layer.weight.grad, e)
+                for layer, e in zip(made.layers(), linear(soft), strict=True)
+            ]
         )
     angles = np.array(angles)
     assert angles[0, :-1].max() < 3
@@ -188,7 +207,9 @@ def test_kolen_pollack_weights_meet_the_forward_weights():
             probes.backward(made, images, target)
             optimizer.step()
         for layer, first in zip(made.layers()[1:], start, strict=True):
-            torch.testing.assert_close(layer.Y - layer.weight, first * (1 - 0.1 * 0.05) ** 200, rtol=1e-6, atol=1e-12)
+            torch.testing.assert_close(
+                layer.Y - layer.weight, first * (1 - 0.1 * 0.05) ** 200, rtol=1e-6, atol=1e-12
+            )
 
 
 def test_fixed_weights_stay():

@@ -50,7 +50,8 @@ def _errors(found, expected):
 
 @pytest.fixture(scope="module")
 def trained():
-    """A network of sigmoid units trained on ten noisy patterns until they are learned well, and the best-learned."""
+    """A network of sigmoid units trained on ten noisy patterns until they are learned well, and the
+    best-learned."""
     torch.manual_seed(0)
     spec = network_spec("digits", layers=(40, 40, 40))
     made = build_network(spec, Watched(feedback="learned"), seed=1)
@@ -99,7 +100,8 @@ def test_best_learned_images_in_bfloat16(trained):
 
 
 def _imagenet_sweeps(made, rates, target, kappa, p0=0.2):
-    """The equations in float64, the change by another identity: s(u + h) - s(u) = s(u + h) s(-u) (1 - exp(-h)).
+    """The equations in float64, the change by another identity: s(u + h) - s(u) = s(u + h) s(-u) (1 -
+    exp(-h)).
 
     (Even in float64, b_t - b formed as a difference would have no more than four digits in the first layer.)
     """
@@ -155,12 +157,15 @@ def test_imagenet_network_at_the_start(dtype, tolerance):
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
 @pytest.mark.parametrize("kind", ["burst", "silent"])
 def test_one_pass_over_memory_equals_pytorch_operations(kind, name):
-    """Float32 on the CPU runs compiled code of its own; the same numbers in float64 run PyTorch's operations."""
+    """Float32 on the CPU runs compiled code of its own; the same numbers in float64 run PyTorch's
+    operations."""
     generator = torch.Generator().manual_seed(0)
     rates = torch.rand(50, 40, generator=generator)
     rates[::7] = 0.0 if name == "relu" else 1.0
     arrived = 3 * torch.randn(50, 40, generator=generator)
-    error = torch.randn(50, 40, generator=generator) * 10 ** torch.empty(50, 1).uniform_(-12, -3, generator=generator)
+    error = torch.randn(50, 40, generator=generator) * 10 ** torch.empty(50, 1).uniform_(
+        -12, -3, generator=generator
+    )
     scale = torch.tensor(0.02)
     results = {}
     for dtype in (torch.float32, torch.float64):
@@ -185,7 +190,9 @@ def test_burst_code_is_finite_at_any_size():
     for dtype in (torch.float32, torch.float64):
         for name, rate in (("sigmoid", 0.5), ("relu", 1e-6), ("relu", 0.0)):
             rates = torch.full_like(x, rate)
-            change = burst_code(units(name), *(v.to(dtype) for v in (rates, x, g)), torch.tensor(1.0, dtype=dtype), None)
+            change = burst_code(
+                units(name), *(v.to(dtype) for v in (rates, x, g)), torch.tensor(1.0, dtype=dtype), None
+            )
             assert change.isfinite().all()
             assert float(change.abs().max()) <= rate * (1 + 1e-5)
     r, x, g = torch.full((3,), 0.5), torch.tensor([0.0, 2.0, -8.0]), torch.tensor([1e-12, -4.0, -16.0])
@@ -208,7 +215,9 @@ def test_residual_keeps_its_digits():
         naive = functional.one_hot(target, 4) - (wide.softmax(1) if output == "softmax" else wide.sigmoid())
         torch.testing.assert_close(exact, naive, rtol=1e-6, atol=1e-15)
         torch.testing.assert_close(found, exact, rtol=1e-5, atol=0)
-        lost = functional.one_hot(target, 4) - (logits.softmax(1) if output == "softmax" else logits.sigmoid())
+        lost = functional.one_hot(target, 4) - (
+            logits.softmax(1) if output == "softmax" else logits.sigmoid()
+        )
         assert abs(float(lost[0, 0]) / float(exact[0, 0]) - 1) > 1e-2
 
 
@@ -223,9 +232,11 @@ def test_loss_values():
     )
     e = logits.sigmoid()
     torch.testing.assert_close(
-        image_losses(logits, target, "sigmoid", "cross_entropy"), -(hot * e.log() + (1 - hot) * (1 - e).log()).sum(1)
+        image_losses(logits, target, "sigmoid", "cross_entropy"),
+        -(hot * e.log() + (1 - hot) * (1 - e).log()).sum(1),
     )
     torch.testing.assert_close(
-        image_losses(logits, target, "softmax", "cross_entropy"), -logits.log_softmax(1).gather(1, target[:, None])[:, 0]
+        image_losses(logits, target, "softmax", "cross_entropy"),
+        -logits.log_softmax(1).gather(1, target[:, None])[:, 0],
     )
     assert dataclasses.is_dataclass(rule_from_name("burstprop"))

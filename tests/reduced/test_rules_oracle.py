@@ -36,7 +36,11 @@ def test_burstprop_sigmoid(spec, feedback, dtype):
     rule = rule_from_name("burstprop", feedback=feedback)
     name = "W" if feedback == "symmetric" else "Y"
     made, *_ = _compare(
-        spec, rule, lambda *a: oracle.burstprop(*a, feedback=name)[0], 1e-9 if dtype == torch.float64 else 3e-6, dtype
+        spec,
+        rule,
+        lambda *a: oracle.burstprop(*a, feedback=name)[0],
+        1e-9 if dtype == torch.float64 else 3e-6,
+        dtype,
     )
     if feedback == "learned":
         for layer in made.layers()[1:]:
@@ -120,20 +124,23 @@ def test_burstccn_sigmoid(spec, q, dtype):
 @pytest.mark.parametrize("spec", RELU, ids=lambda spec: spec.name)
 def test_burstccn_rectified_softmax(spec, ramp, dtype):
     rule = rule_from_name(
-        "burstccn", teacher="cross_entropy", p0=0.3, teaching=0.7, shift=0.5, feedback_gain=3.0, ramp=ramp, free_q=True,
-        mismatch=0.2,
+        "burstccn", teacher="cross_entropy", p0=0.3, teaching=0.7, shift=0.5, feedback_gain=3.0, ramp=ramp,
+        free_q=True, mismatch=0.2,
     )  # fmt: skip
     _compare(
         spec,
         rule,
-        lambda *a: oracle.burstccn(*a, teacher="cross_entropy", units="relu", p0=0.3, s=0.7, h=0.5, r=3.0, ramp=ramp),
+        lambda *a: oracle.burstccn(
+            *a, teacher="cross_entropy", units="relu", p0=0.3, s=0.7, h=0.5, r=3.0, ramp=ramp
+        ),
         1e-9 if dtype == torch.float64 else 1e-5,
         dtype,
     )
 
 
 def test_apical_silence_descends_the_apical_potential_without_teacher():
-    """dY is proportional to -b^T apic, apic = e (p0 Y + Q) in the layer below, b = p0 e; and it silences it."""
+    """dY is proportional to -b^T apic, apic = e (p0 Y + Q) in the layer below, b = p0 e; and it silences
+    it."""
     made = probes.network(probes.DENSE, rule_from_name("burstccn_apical_silence", mismatch=1.0, p0=0.4))
     images, target = probes.batch(probes.DENSE)
     probes.backward(made, images, target)
@@ -166,7 +173,12 @@ def test_linear_feedback(spec, name, teacher):
             if name == "sign_symmetry" and "Y" in layer:
                 layer["Y"] = np.sign(layer["W"]) * np.abs(layer["Y"])
         return oracle.linear_feedback(
-            layers, rates, t, teacher=teacher, units=spec.activation, feedback="W" if name == "backprop" else "Y"
+            layers,
+            rates,
+            t,
+            teacher=teacher,
+            units=spec.activation,
+            feedback="W" if name == "backprop" else "Y",
         )
 
     made, *_ = _compare(spec, rule_from_name(name, teacher=teacher), find)
@@ -182,7 +194,9 @@ def test_direct_feedback_alignment(spec):
 
     def find(layers, rates, t):
         matrices = [layer.get("B") for layer in layers]
-        return oracle.linear_feedback(layers, rates, t, teacher=teacher, units=spec.activation, broadcast=matrices)
+        return oracle.linear_feedback(
+            layers, rates, t, teacher=teacher, units=spec.activation, broadcast=matrices
+        )
 
     _compare(spec, rule_from_name("direct_feedback_alignment", teacher=teacher), find)
 

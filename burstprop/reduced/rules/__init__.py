@@ -14,7 +14,17 @@ from burstprop import parameters
 from burstprop.errors import BurstpropError, near
 from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
 
-__all__ = ["RULES", "Activity", "Arrival", "FeedbackWeight", "Rule", "Signals", "load_class", "rule_from_name", "rule_name"]
+__all__ = [
+    "RULES",
+    "Activity",
+    "Arrival",
+    "FeedbackWeight",
+    "Rule",
+    "Signals",
+    "load_class",
+    "rule_from_name",
+    "rule_name",
+]
 
 _HERE = "burstprop.reduced.rules."
 #: name -> (module, class, settings that make the variant)
@@ -55,7 +65,8 @@ def load_class(name: str) -> type:
             module = sys.modules[alias]
         else:
             description = importlib.util.spec_from_file_location(alias, path)
-            assert description is not None and description.loader is not None
+            assert description is not None
+            assert description.loader is not None
             module = importlib.util.module_from_spec(description)
             sys.modules[alias] = module
             try:
@@ -86,7 +97,8 @@ def rule_from_name(name: str, **settings: Any) -> Rule:
         For a name or a setting that is not known (near ones are listed), or a class that is no rule.
     """
     if ":" in name:
-        cls, variant = load_class(name), {}
+        cls: type = load_class(name)
+        variant: dict[str, Any] = {}
         if not (isinstance(cls, type) and issubclass(cls, Rule)):
             raise BurstpropError(f"rule {name!r} is no subclass of burstprop.reduced.Rule")
     elif name in RULES:
@@ -100,10 +112,13 @@ def rule_from_name(name: str, **settings: Any) -> Rule:
 
 
 def rule_name(rule: Rule) -> str:
-    """Return the name in `RULES` that makes a rule of this class and variant; the class's own name for others."""
+    """Return the name in `RULES` that makes a rule of this class and variant; the class's own name for
+    others."""
     best, most = type(rule).__name__, -1
     for name, (_, attribute, variant) in RULES.items():
-        fits = type(rule).__name__ == attribute and all(getattr(rule, key) == value for key, value in variant.items())
+        fits = type(rule).__name__ == attribute and all(
+            getattr(rule, key) == value for key, value in variant.items()
+        )
         if fits and len(variant) > most:
             best, most = name, len(variant)
     return best

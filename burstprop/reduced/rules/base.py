@@ -1,20 +1,21 @@
 """What a learning rule is: one frozen class whose few methods say how teaching travels.
 
-A network of rule layers is trained by ``loss.backward()``. In the backward pass each layer, from the output down,
+A network of rule layers is trained by ``loss.backward()``. In the backward pass each layer, from the output
+down,
 
 1. turns what arrived from above into its own `Signals` (`Rule.output` at the top, `Rule.hidden` below),
 2. changes its forward weights along the error signal times its input rates (always the same, for every rule),
 3. asks `Rule.learn` for the gradients of its feedback weights, and
 4. asks `Rule.descend` what the layer below receives.
 
-Two quantities travel. ``burst`` is the burst rate b = p e in the absence of a teacher. ``error`` is minus the change
-of the burst rate by the teacher, b - b_t, times ``scale`` (one over the number of images for a mean over the batch,
-times whatever the loss was multiplied by). So ``error`` is what a gradient is: a descent step goes against it, and a
-layer that is no rule layer can stand between two that are. The teacher's burst rate b_t itself never travels, because
-the difference of two nearly equal sweeps is rounding noise.
+Two quantities travel. ``burst`` is the burst rate b = p e in the absence of a teacher. ``error`` is minus the
+change of the burst rate by the teacher, b - b_t, times ``scale`` (one over the number of images for a mean
+over the batch, times whatever the loss was multiplied by). So ``error`` is what a gradient is: a descent step
+goes against it, and a layer that is no rule layer can stand between two that are. The teacher's burst rate
+b_t itself never travels, because the difference of two nearly equal sweeps is rounding noise.
 
-The base class is backpropagation; a rule overrides what it does differently. A class in a file of one's own takes
-part by the name ``path/to/file.py:ClassName`` (see `burstprop.reduced.rules.rule_from_name`).
+The base class is backpropagation; a rule overrides what it does differently. A class in a file of one's own
+takes part by the name ``path/to/file.py:ClassName`` (see `burstprop.reduced.rules.rule_from_name`).
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ TEACHERS = ("squared", "cross_entropy")
 class Activity(NamedTuple):
     """A layer in its backward pass: what it computed forward, and what it computes with.
 
-    ``inputs`` and ``rates`` are the event rates below and of the layer itself; ``weights`` its weights by name (those
-    of `Rule.feedback_weights`, and ``"weight"``) in the precision of the rates; ``scale`` a tensor without dimensions;
-    a ``lowest`` layer sends nothing on, so that only its error is needed; ``noise`` is what `Rule.disturb` returned.
+    ``inputs`` and ``rates`` are the event rates below and of the layer itself; ``weights`` its weights by
+    name (those of `Rule.feedback_weights`, and ``"weight"``) in the precision of the rates; ``scale`` a
+    tensor without dimensions; a ``lowest`` layer sends nothing on, so that only its error is needed;
+    ``noise`` is what `Rule.disturb` returned.
     """
 
     layer: RuleLayer
@@ -48,7 +50,7 @@ class Activity(NamedTuple):
     weights: dict[str, Tensor]
     scale: Tensor
     lowest: bool
-    noise: Tensor | None
+    noise: Any
 
 
 class Arrival(NamedTuple):
@@ -59,15 +61,16 @@ class Arrival(NamedTuple):
     """
 
     error: Tensor
-    burst: Tensor | None
-    broadcast: Tensor | None
+    burst: Any
+    broadcast: Any
 
 
 class BurstProbability(NamedTuple):
     """Burst probabilities of a layer's units for every image, and what moves them.
 
-    ``without`` and ``taught``: p without and with a teacher; ``step``: the change of the dendritic potential by the
-    teacher (its unit: one, the width of the sigmoid); ``top``: the probability that a saturated dendrite gives.
+    ``without`` and ``taught``: p without and with a teacher; ``step``: the change of the dendritic potential
+    by the teacher (its unit: one, the width of the sigmoid); ``top``: the probability that a saturated
+    dendrite gives.
     """
 
     without: Tensor
@@ -79,12 +82,13 @@ class BurstProbability(NamedTuple):
 class Signals(NamedTuple):
     """A layer's own signals, of the shape of its output.
 
-    ``burst`` may be whatever form `Rule.descend` sends on. ``error`` is None for a rule that sends no error down. ``broadcast`` goes unchanged to all layers below. ``kept`` is
-    for the rule itself: what it made in `Rule.hidden` or `Rule.descend` and needs later.
+    ``burst`` may be whatever form `Rule.descend` sends on. ``error`` is None for a rule that sends no error
+    down. ``broadcast`` goes unchanged to all layers below. ``kept`` is for the rule itself: what it made in
+    `Rule.hidden` or `Rule.descend` and needs later.
     """
 
-    error: Tensor | None
-    burst: Tensor | None = None
+    error: Any
+    burst: Any = None
     broadcast: Tensor | None = None
     kept: Any = None
 
@@ -110,13 +114,15 @@ class Rule:
     teacher: str = field(
         default="squared", metadata={"doc": "loss of the output layer: squared or cross_entropy"}
     )
-    hidden_rate: float = quantity(1.0, "1", "learning rate of the hidden layers over the optimizer's", low=0.0)
+    hidden_rate: float = quantity(
+        1.0, "1", "learning rate of the hidden layers over the optimizer's", low=0.0
+    )
     output_rate: float = quantity(1.0, "1", "learning rate of the output layer over the optimizer's", low=0.0)
     depth_ratio: float = quantity(
         1.0, "1", "ratio of the rates of a hidden layer and the one above it", low=0.0, open_low=True
     )
 
-    #: Forward passes a training step makes side by side (2 for rules that compare a disturbed pass with a clean one).
+    #: Forward passes a step makes side by side (2 for rules that compare a disturbed pass with a clean one).
     passes: ClassVar[int] = 1
     #: Whether `hidden` needs more from above than an error (``burst`` or ``broadcast``).
     needs_message: ClassVar[bool] = False
@@ -125,17 +131,22 @@ class Rule:
         """Check every field; raises BurstpropError."""
         validate(self)
         if self.teacher not in TEACHERS:
-            raise BurstpropError(f"{type(self).__name__}.teacher = {self.teacher!r}: give one of {', '.join(TEACHERS)}")
+            raise BurstpropError(
+                f"{type(self).__name__}.teacher = {self.teacher!r}: give one of {', '.join(TEACHERS)}"
+            )
 
-    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
-        """Return the start values of the weights that ``layer`` has beside ``layer.weight`` and ``layer.bias``."""
+    def feedback_weights(
+        self, layer: RuleLayer, generator: torch.Generator | None
+    ) -> dict[str, FeedbackWeight]:
+        """Return the start values of the weights that ``layer`` has beside ``layer.weight`` and
+        ``layer.bias``."""
         return {}
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
         """Return the output layer's signals.
 
-        ``arrival.error`` is the gradient of the loss by the units' input, that is ``-scale (t - e) e (1 - e)`` for
-        the squared error and ``-scale (t - e)`` for cross-entropy.
+        ``arrival.error`` is the gradient of the loss by the units' input, that is ``-scale (t - e) e (1 -
+        e)`` for the squared error and ``-scale (t - e)`` for cross-entropy.
         """
         return Signals(arrival.error)
 
@@ -144,7 +155,8 @@ class Rule:
         return Signals(activity.layer.units.through_slope(activity.rates, arrival.error))
 
     def downward(self, weights: dict[str, Tensor]) -> Tensor | None:
-        """Return the weights that carry the error from a layer down (shape of its ``"weight"``), None for no such."""
+        """Return the weights that carry the error from a layer down (shape of its ``"weight"``), None for no
+        such."""
         return weights["weight"]
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
@@ -159,7 +171,8 @@ class Rule:
     ) -> dict[str, Tensor]:
         """Return the gradients of the learned `feedback_weights`.
 
-        ``sent`` is what `descend` returned (None for the lowest layer); ``gradient`` is that of the forward weights.
+        ``sent`` is what `descend` returned (None for the lowest layer); ``gradient`` is that of the forward
+        weights.
         """
         return {}
 
@@ -172,7 +185,8 @@ class Rule:
         return None
 
     def gain(self, hidden_above: int) -> float:
-        """Return how much smaller than backpropagation's a layer's error signal is in the limit of small errors.
+        """Return how much smaller than backpropagation's a layer's error signal is in the limit of small
+        errors.
 
         ``hidden_above`` counts the layer's own and all higher hidden layers (0 for the output layer).
         """

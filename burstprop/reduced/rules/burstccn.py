@@ -1,16 +1,17 @@
 """BurstCCN (Greedy, Zhu, Pemberton, Mellor and Costa 2022, NeurIPS; preprint doi 10.64898/2026.06.16.732595).
 
 One phase. Bursts travel down through Y, events through Q by way of interneurons, and the apical potential is
-apic = r (b_{t,l+1} Y + e_{l+1} Q), zero without a teacher where Q = -p0 Y. Hidden units:
-p_t = 2 p0 sigmoid((2/p0) apic (1 - e)) for sigmoid ones, 2 p0 sigmoid((2/p0) apic phi/(e + 1e-8)) for rectified ones,
-phi = [e > 0], or min(e, 1) with ``ramp``. Output units: p_t = p0 ((t - e)(1 - e) s + 1) for the squared error,
-2 p0 sigmoid(4 p0 s (t - e)/(e + h)) on events e + h for cross-entropy. Weights change along (b_t - p0 e)^T e_below.
+apic = r (b_{t,l+1} Y + e_{l+1} Q), zero without a teacher where Q = -p0 Y. Hidden units: p_t = 2 p0
+sigmoid((2/p0) apic (1 - e)) for sigmoid ones, 2 p0 sigmoid((2/p0) apic phi/(e + 1e-8)) for rectified ones,
+phi = [e > 0], or min(e, 1) with ``ramp``. Output units: p_t = p0 ((t - e)(1 - e) s + 1) for the squared
+error, 2 p0 sigmoid(4 p0 s (t - e)/(e + h)) on events e + h for cross-entropy. Weights change along (b_t - p0
+e)^T e_below.
 
-Written so that nothing cancels: b_t - p0 e = p0 e tanh(apic (1 - e)/p0), and apic = r ((b_t - p0 e) Y + e (p0 Y + Q)),
-whose second part vanishes, and is not computed, where Q is tied to Y.
+Written so that nothing cancels: b_t - p0 e = p0 e tanh(apic (1 - e)/p0), and apic = r ((b_t - p0 e) Y + e (p0
+Y + Q)), whose second part vanishes, and is not computed, where Q is tied to Y.
 
-Learned feedback: Kolen-Pollack (Y takes the change of W, Q that times -p0; with decay Y and W meet), or apical silence
-(Y changes along -b^T apic without a teacher, until apic is silent; Q stays).
+Learned feedback: Kolen-Pollack (Y takes the change of W, Q that times -p0; with decay Y and W meet), or
+apical silence (Y changes along -b^T apic without a teacher, until apic is silent; Q stays).
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from burstprop.parameters import quantity
 from burstprop.reduced.numerics import silent_code
 from burstprop.reduced.rules.base import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
-from burstprop.reduced.units import TINY
 
 if TYPE_CHECKING:
     from burstprop.reduced.layers import RuleLayer
@@ -38,20 +38,28 @@ class BurstCCN(Rule):
     """Bursting cortico-cortical network: a burst and an event pathway that cancel without a teacher."""
 
     feedback: str = field(
-        default="kolen_pollack", metadata={"doc": "Y: kolen_pollack, fixed, symmetric (Y = W) or apical_silence"}
+        default="kolen_pollack",
+        metadata={"doc": "Y: kolen_pollack, fixed, symmetric (Y = W) or apical_silence"},
     )
     free_q: bool = quantity(False, "", "event pathway Q with weights of its own; off: Q = -p0 Y")
     p0: float = quantity(0.5, "1", "burst probability without a teacher", low=0.0, high=1.0, open_low=True)
     teaching: float = quantity(0.5, "1", "strength s of the teacher", low=0.0, open_low=True)
     shift: float = quantity(1.0, "1", "activity shift h of output units taught by cross-entropy", low=0.0)
     ramp: bool = quantity(False, "", "rectified units: phi = min(e, 1) in place of [e > 0]")
-    feedback_gain: float = quantity(1.0, "1", "feedback scale r of the last hidden layer", low=0.0, open_low=True)
-    feedback_sd: float = quantity(1.0, "1", "start sd of Y, in units of feedback_scale", low=0.0, open_low=True)
+    feedback_gain: float = quantity(
+        1.0, "1", "feedback scale r of the last hidden layer", low=0.0, open_low=True
+    )
+    feedback_sd: float = quantity(
+        1.0, "1", "start sd of Y, in units of feedback_scale", low=0.0, open_low=True
+    )
     feedback_scale: str = field(
-        default="weight", metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"}
+        default="weight",
+        metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"},
     )
     mismatch: float = quantity(0.0, "1", "start sd of Q + p0 Y over that of p0 Y (free Q)", low=0.0)
-    silence_rate: float = quantity(1e-3, "1", "learning rate of Y by apical silence over the optimizer's", low=0.0)
+    silence_rate: float = quantity(
+        1e-3, "1", "learning rate of Y by apical silence over the optimizer's", low=0.0
+    )
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
@@ -64,7 +72,9 @@ class BurstCCN(Rule):
         """Whether Q has weights of its own; apical silence has nothing to learn without."""
         return self.free_q or self.feedback == "apical_silence"
 
-    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
+    def feedback_weights(
+        self, layer: RuleLayer, generator: torch.Generator | None
+    ) -> dict[str, FeedbackWeight]:
         """Return Y (unless symmetric) and Q (unless tied) for every layer but the lowest."""
         weights: dict[str, FeedbackWeight] = {}
         if layer.lowest:
@@ -99,7 +109,9 @@ class BurstCCN(Rule):
         if self.ramp and activity.layer.units.name == "relu":
             step *= activity.rates.clamp(max=1.0)
         step /= -activity.scale * self.p0
-        return BurstProbability(torch.full_like(step, self.p0), self.p0 * (1.0 + torch.tanh(step)), step, 2.0 * self.p0)
+        return BurstProbability(
+            torch.full_like(step, self.p0), self.p0 * (1.0 + torch.tanh(step)), step, 2.0 * self.p0
+        )
 
     def downward(self, weights: dict[str, Tensor]) -> Tensor:
         """Y, or W."""
@@ -113,7 +125,9 @@ class BurstCCN(Rule):
         silent = None
         if self.has_q:
             events = self._events(activity)
-            silent = layer.feed_back(events, self.p0 * feedback + pathway(activity.weights, "Q"), activity.inputs)
+            silent = layer.feed_back(
+                events, self.p0 * feedback + pathway(activity.weights, "Q"), activity.inputs
+            )
             apical = torch.sub(apical, silent * activity.scale)
         if layer.is_output and self.feedback_gain != 1.0:
             apical *= self.feedback_gain

@@ -1,17 +1,19 @@
-"""Burstprop (Payeur, Guerguiev, Zenke, Richards and Naud 2021, doi 10.1038/s41593-021-00857-x), in discrete time.
+"""Burstprop (Payeur, Guerguiev, Zenke, Richards and Naud 2021, doi 10.1038/s41593-021-00857-x), in discrete
+time.
 
-Sigmoid units: the feedback x = b Y and dx = (b_t - b) Y from the layer above gives the burst probabilities
-p = sigmoid(x (1 - e)) without a teacher and p_t = sigmoid((x + dx)(1 - e)) with one; b = p e; the forward weights
-change along (b_t - b)^T e of the layer below. Rectified units: (1 - e) becomes [e > 0]/(e + 1e-8). Output units:
-p = p0; p_t = p0 ((t - e)(1 - e) + 1) for the squared error, min(p0 (kappa (t - e)/(e + 1e-8) + 1), 1) with the change
-divided by kappa for cross-entropy.
+Sigmoid units: the feedback x = b Y and dx = (b_t - b) Y from the layer above gives the burst probabilities p
+= sigmoid(x (1 - e)) without a teacher and p_t = sigmoid((x + dx)(1 - e)) with one; b = p e; the forward
+weights change along (b_t - b)^T e of the layer below. Rectified units: (1 - e) becomes [e > 0]/(e + 1e-8).
+Output units: p = p0; p_t = p0 ((t - e)(1 - e) + 1) for the squared error, min(p0 (kappa (t - e)/(e + 1e-8) +
+1), 1) with the change divided by kappa for cross-entropy.
 
-Recurrent dendritic inhibition c = b_pre Z^T with b_pre = sigmoid(x) e is subtracted from the dendritic potential and
-learns, along (x (1 - e) - c)^T b_pre, to cancel what is not the teacher's; in a convolutional layer Z couples the maps
-at every pixel.
+Recurrent dendritic inhibition c = b_pre Z^T with b_pre = sigmoid(x) e is subtracted from the dendritic
+potential and learns, along (x (1 - e) - c)^T b_pre, to cancel what is not the teacher's; in a convolutional
+layer Z couples the maps at every pixel.
 
-Departures: b_t is never formed; b and b_t - b travel (`burstprop.reduced.rules.base`), so that kappa sets nothing but
-the clip. Learning rates are relative to the size of the signals, p0 4^-k after k dendrites (``normalised``).
+Departures: b_t is never formed; b and b_t - b travel (`burstprop.reduced.rules.base`), so that kappa sets
+nothing but the clip. Learning rates are relative to the size of the signals, p0 4^-k after k dendrites
+(``normalised``).
 """
 
 from __future__ import annotations
@@ -42,13 +44,22 @@ class Burstprop(Rule):
     feedback: str = field(
         default="learned", metadata={"doc": "feedback weights Y: learned (as W), fixed, or symmetric (Y = W)"}
     )
-    p0: float = quantity(0.2, "1", "burst probability of output units without a teacher", low=0.0, high=1.0, open_low=True)
-    kappa: float = quantity(
-        1e-5, "1", "size of the cross-entropy teacher; sets only where p_t is clipped at 1", low=0.0, open_low=True
+    p0: float = quantity(
+        0.2, "1", "burst probability of output units without a teacher", low=0.0, high=1.0, open_low=True
     )
-    feedback_sd: float = quantity(1.0, "1", "start sd of Y, in units of feedback_scale", low=0.0, open_low=True)
+    kappa: float = quantity(
+        1e-5,
+        "1",
+        "size of the cross-entropy teacher; sets only where p_t is clipped at 1",
+        low=0.0,
+        open_low=True,
+    )
+    feedback_sd: float = quantity(
+        1.0, "1", "start sd of Y, in units of feedback_scale", low=0.0, open_low=True
+    )
     feedback_scale: str = field(
-        default="weight", metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"}
+        default="weight",
+        metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"},
     )
     recurrent: bool = quantity(False, "", "recurrent dendritic inhibition Z")
     recurrent_start: float = quantity(0.01, "1", "Z starts uniform between minus and plus this", low=0.0)
@@ -63,7 +74,9 @@ class Burstprop(Rule):
         check_choice(self, "feedback", FEEDBACK)
         check_choice(self, "feedback_scale", SCALES)
 
-    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
+    def feedback_weights(
+        self, layer: RuleLayer, generator: torch.Generator | None
+    ) -> dict[str, FeedbackWeight]:
         """Return Y of every layer, and Z of hidden layers with recurrent inhibition."""
         weights: dict[str, FeedbackWeight] = {}
         if self.feedback != "symmetric" and not layer.lowest:
@@ -71,7 +84,9 @@ class Burstprop(Rule):
             weights["Y"] = FeedbackWeight(start, learned=self.feedback == "learned")
         if self.recurrent and not layer.is_output:
             if layer.units.name != "sigmoid":
-                raise BurstpropError(f"layer {layer}: recurrent inhibition is for sigmoid units; use recurrent=False")
+                raise BurstpropError(
+                    f"layer {layer}: recurrent inhibition is for sigmoid units; use recurrent=False"
+                )
             units, reach = len(layer.weight), self.recurrent_start
             start = torch.empty(units, units).uniform_(-reach, reach, generator=generator)
             weights["Z"] = FeedbackWeight(start, learned=True)
@@ -99,7 +114,9 @@ class Burstprop(Rule):
             activity.layer.units, rates, arrival.burst, arrival.error, activity.scale, both, inhibition
         ).to(activity.rates.dtype)
         return Signals(
-            taught, None if both is None else both.flatten(0, 1).to(taught.dtype), kept=(arrival.burst, inhibition, before)
+            taught,
+            None if both is None else both.flatten(0, 1).to(taught.dtype),
+            kept=(arrival.burst, inhibition, before),
         )
 
     def downward(self, weights: dict[str, Tensor]) -> Tensor:

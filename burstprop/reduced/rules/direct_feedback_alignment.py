@@ -1,7 +1,7 @@
 """Direct feedback alignment (Nøkland 2016, arXiv 1609.01596).
 
-The output layer's error goes to every hidden layer through a fixed random matrix: error_l = (error_out B_l) slope(e_l),
-B_l of shape classes x units (of a convolutional layer: channels x height x width).
+The output layer's error goes to every hidden layer through a fixed random matrix: error_l = (error_out B_l)
+slope(e_l), B_l of shape classes x units (of a convolutional layer: channels x height x width).
 """
 
 from __future__ import annotations
@@ -25,21 +25,27 @@ if TYPE_CHECKING:
 class DirectFeedbackAlignment(Rule):
     """Errors are broadcast from the output layer through fixed random weights."""
 
-    feedback_sd: float = quantity(1.0, "1", "sd of B times the root of the number of classes", low=0.0, open_low=True)
+    feedback_sd: float = quantity(
+        1.0, "1", "sd of B times the root of the number of classes", low=0.0, open_low=True
+    )
 
     needs_message: ClassVar[bool] = True
 
-    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
+    def feedback_weights(
+        self, layer: RuleLayer, generator: torch.Generator | None
+    ) -> dict[str, FeedbackWeight]:
         """Return B of a hidden layer (classes x number of units)."""
         if layer.is_output:
             return {}
         if layer.classes is None or layer.output_shape is None:
             raise BurstpropError(
-                f"layer {layer}: direct feedback alignment must know the number of output units (classes=...) and, of "
-                "a convolution, the height and width of its output (output_size=...)"
+                f"layer {layer}: direct feedback alignment must know the number of output units "
+                "(classes=...) and, of a convolution, the height and width of its output (output_size=...)"
             )
         sd = self.feedback_sd / math.sqrt(layer.classes)
-        start = torch.empty(layer.classes, math.prod(layer.output_shape)).normal_(0.0, sd, generator=generator)
+        start = torch.empty(layer.classes, math.prod(layer.output_shape)).normal_(
+            0.0, sd, generator=generator
+        )
         return {"B": FeedbackWeight(start)}
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class KolenPollack(FeedbackAlignment):
     """Feedback weights learn as the forward weights do."""
 
-    def feedback_weights(self, layer: RuleLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
+    def feedback_weights(
+        self, layer: RuleLayer, generator: torch.Generator | None
+    ) -> dict[str, FeedbackWeight]:
         """Return a learned Y for every layer but the lowest."""
         start = super().feedback_weights(layer, generator)
         return {name: weight._replace(learned=True) for name, weight in start.items()}

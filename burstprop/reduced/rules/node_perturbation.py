@@ -1,7 +1,9 @@
-"""Node perturbation (Williams 1992, doi 10.1007/BF00992696; Werfel, Xie and Seung 2005, doi 10.1162/089976605774320539).
+"""Node perturbation (Williams 1992, doi 10.1007/BF00992696; Werfel, Xie and Seung 2005, doi
+10.1162/089976605774320539).
 
-A second pass with noise xi (sd sigma) on every somatic input. Where it lowers an image's loss, the weights change along
-the noise: dW_l is proportional to -(loss_noisy - loss)/sigma^2 xi_l^T e_{l-1}, on average the gradient for small sigma.
+A second pass with noise xi (sd sigma) on every somatic input. Where it lowers an image's loss, the weights
+change along the noise: dW_l is proportional to -(loss_noisy - loss)/sigma^2 xi_l^T e_{l-1}, on average the
+gradient for small sigma.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from burstprop.errors import BurstpropError
+
 SCALES = ("weight", "fan_out", "absolute")
 
 
@@ -21,12 +22,16 @@ def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
 def start_feedback(weight: Tensor, sd: float, scale: str, generator: torch.Generator | None) -> Tensor:
     """Return normal feedback weights of the shape of ``weight`` (out x in, or out x in x height x width).
 
-    Their sd is ``sd`` times that of ``weight`` (scale ``weight``), over the root of the number of units each unit
-    below hears (``fan_out``), or itself (``absolute``).
+    Their sd is ``sd`` times that of ``weight`` (scale ``weight``), over the root of the number of units each
+    unit below hears (``fan_out``), or itself (``absolute``).
     """
-    unit = {"weight": float(weight.detach().std()), "fan_out": weight[:, 0].numel() ** -0.5, "absolute": 1.0}[scale]
+    unit = {"weight": float(weight.detach().std()), "fan_out": weight[:, 0].numel() ** -0.5, "absolute": 1.0}[
+        scale
+    ]
     if not math.isfinite(unit):
-        raise BurstpropError("feedback_scale = 'weight': a layer with a single weight has no sd; give 'absolute'")
+        raise BurstpropError(
+            "feedback_scale = 'weight': a layer with a single weight has no sd; give 'absolute'"
+        )
     return torch.empty_like(weight, requires_grad=False).normal_(0.0, sd * unit, generator=generator)
 
 
@@ -34,7 +39,7 @@ def pathway(weights: dict[str, Tensor], name: str) -> Tensor:
     """Return a layer's feedback weight; raises BurstpropError where the layer was built as the lowest one."""
     if name not in weights:
         raise BurstpropError(
-            f"a layer has no feedback weights {name!r}: it was built with lowest=True, but what is below it learns too; "
-            "build it with lowest=False"
+            f"a layer has no feedback weights {name!r}: it was built with lowest=True, but what is below it "
+            "learns too; build it with lowest=False"
         )
     return weights[name]

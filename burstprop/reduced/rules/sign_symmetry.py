@@ -1,7 +1,7 @@
 """Sign-symmetry (Liao, Leibo and Poggio 2016, arXiv 1510.05067), with fixed random magnitudes.
 
-error_l = (error_{l+1} (sign(W_{l+1}) |M_{l+1}|)) slope(e_l), M random and fixed: the feedback knows the signs of the
-forward weights and nothing else of them.
+error_l = (error_{l+1} (sign(W_{l+1}) |M_{l+1}|)) slope(e_l), M random and fixed: the feedback knows the signs
+of the forward weights and nothing else of them.
 """
 
 from __future__ import annotations
