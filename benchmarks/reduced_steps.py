@@ -5,11 +5,12 @@
     python benchmarks/reduced_steps.py --network mnist-3x500 --batch-size 32
     python benchmarks/reduced_steps.py --json
 
-Steps of all rules alternate in one process, and a ratio is the median over the rounds of a rule's step over the
-autograd step of the same round (process time), so that other programs slow both alike. Between the ratios
-stand the quartiles. Memory is the peak of bytes in tensors within a step. Floors, counting products: burstprop
-4/3 of backpropagation where every layer sends feedback (1.22 for the MLP, whose lowest layer does not), BurstCCN
-with tied Q 1. Weights Y that learn have a gradient and a momentum of their own, which cost time and memory.
+Steps of all rules alternate in one process, and a ratio is the median over the rounds of a rule's step over
+the autograd step of the same round (process time), so that other programs slow both alike. Between the ratios
+stand the quartiles. Memory is the peak of bytes in tensors within a step. Floors, counting products:
+burstprop 4/3 of backpropagation where every layer sends feedback (1.22 for the MLP, whose lowest layer does
+not), BurstCCN with tied Q 1. Weights Y that learn have a gradient and a momentum of their own, which cost
+time and memory.
 """
 
 from __future__ import annotations
