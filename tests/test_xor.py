@@ -1,0 +1,313 @@
+"""The XOR circuit: its numbers, its protocol, going on after an interruption, and that it learns."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from burstprop.circuits import _xor_protocol as protocol
+from burstprop.circuits import xor
+from burstprop.circuits._xor_circuit import PATTERNS, TARGETS
+
+from burstprop import BurstpropError, Matrix, Simulation
+
+TINY = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=12)
+
+
+def silent(share):
+    pass
+
+
+def test_teaching_current_follows_the_distance_from_the_wrong_end():
+    rates = np.array([1.0, 3.0, 3.5, 6.0, 8.9, 9.0, 12.0])
+    # target 0: nothing up to E_min + 1, the whole base from E_max - 1 on, -base/(E_max - Ebar) between
+    expected = [0.0, 0.0, -1000 / 6.5, -1000 / 4.0, -1000 / 1.1, -1000.0, -1000.0]
+    np.testing.assert_allclose(protocol.teaching_current(rates, 0, xor.Params()), expected)
+    # target 1: the whole base up to E_min + 1, nothing from E_max - 1 on, base/(Ebar - E_min) between
+    expected = [1000.0, 1000.0, 1000 / 1.5, 1000 / 4.0, 1000 / 6.9, 0.0, 0.0]
+    np.testing.assert_allclose(protocol.teaching_current(rates, 1, xor.Params()), expected)
+    # at the very ends nothing is divided by 0
+    with np.errstate(all="raise"):
+        assert protocol.teaching_current(np.array([2.0, 10.0]), 0, xor.Params()).tolist() == [0.0, -1000.0]
+        assert protocol.teaching_current(np.array([2.0, 10.0]), 1, xor.Params()).tolist() == [1000.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("output_hz", "target", "nats"),
+    [
+        (6.0, 1, math.log(2)),
+        (6.0, 0, math.log(2)),
+        (0.5, 1, -math.log(0.01)),
+        (30.0, 0, -math.log(0.01)),
+        (8.0, 1, -math.log(0.75)),
+        (8.0, 0, -math.log(0.25)),
+        (0.0, 0, -math.log(0.99)),
+    ],
+)
+def test_cost_is_the_cross_entropy_of_the_scaled_rate(output_hz, target, nats):
+    assert protocol.cost(output_hz, target, xor.Params()) == pytest.approx(nats, rel=1e-12)
+
+
+def test_circuit_has_the_published_numbers():
+    circuit = xor.build(xor.Params())
+    assert [(p.name, p.n) for p in circuit.populations] == [
+        (name, 500) for name in ("input1", "input2", "hidden1", "hidden2", "output")
+    ]
+    assert circuit.plastic is False
+    by_name = {p.name: p for p in circuit.projections}
+    assert len(by_name) == 16
+    assert {p.connectivity.p for p in by_name.values()} == {0.2}
+    for target, sources, eta in (
+        ("hidden1", ("input1", "input2"), 8e-3),
+        ("hidden2", ("input1", "input2"), 8e-3),
+        ("output", ("hidden1", "hidden2"), 4e-3),
+    ):
+        for source in sources:
+            plastic = by_name[f"{source}->{target}.soma_exc"]
+            rule = plastic.rule
+            assert (plastic.weight, plastic.transmits, rule.eta) == (0.234, "events", eta)
+            assert (rule.tau_pre_ms, rule.tau_avg_ms, rule.e_min_hz, rule.e_max_hz) == (
+                100.0,
+                2000.0,
+                2.0,
+                10.0,
+            )
+            assert (rule.w_max, rule.lower_rate, rule.fixed_burst_prob) == (1.0, "spikes", None)
+            fixed = by_name[f"{source}->{target}.soma_inh"]
+            assert (fixed.weight, fixed.transmits, fixed.rule) == (0.25, "events", None)
+    for name, weight in (
+        ("output->hidden1.dendrite_exc", 0.26),
+        ("output->hidden1.dendrite_inh", 0.06),
+        ("output->hidden2.dendrite_exc", 0.026),
+        ("output->hidden2.dendrite_inh", 0.27),
+    ):
+        assert (by_name[name].weight, by_name[name].transmits) == (weight, "bursts")
+    backgrounds = {(b.population, b.receptor): (b.rate_hz, b.weight) for b in circuit.backgrounds}
+    assert len(backgrounds) == 20
+    assert backgrounds["input2", "soma_inh"] == (500.0, 0.35)
+    assert backgrounds["hidden1", "soma_exc"] == (150.0, 0.385)
+    assert backgrounds["hidden2", "soma_inh"] == (150.0, 0.49)
+    assert backgrounds["output", "soma_exc"] == (150.0, 0.35)
+    assert {v for (_, receptor), v in backgrounds.items() if "dendrite" in receptor} == {(500.0, 0.05)}
+    assert {b.counts for b in circuit.backgrounds} == {"bernoulli"}
+    injected = {(c.population, getattr(c.waveform, "amplitude_pa", None)) for c in circuit.currents}
+    assert {("hidden2", 500.0), ("output", 400.0), ("hidden1", 0.0)} <= injected
+    assert {p.neuron.dendritic_driving_force for p in circuit.populations} == {"somatic"}
+
+
+def test_variants_change_what_their_name_says_and_nothing_else():
+    changed = {
+        name: {k for k, v in asdict(params).items() if v != asdict(xor.Params())[k]}
+        for name, params in xor.VARIANTS.items()
+    }
+    feedback = {"feedback1_exc", "feedback1_inh", "feedback2_exc", "feedback2_inh"}
+    alike = {"feedback2_exc", "feedback2_inh", "hidden2_dendrite_pa"}
+    assert changed == {
+        "published": set(),
+        "frozen_hidden": {"eta_hidden"},
+        "no_teaching": {"teaching_pa"},
+        "no_feedback": feedback,
+        "shuffled_feedback": {"feedback_shuffled"},
+        "exchanged_feedback": feedback,
+        "fed_alike": alike,
+        "symmetric_feedback": alike | {"eta_hidden", "eta_output"},
+        "example_4s": {"example_ms"},
+        "tau_avg_500ms": {"tau_avg_ms"},
+        "no_feedback_inhibition": {"feedback1_inh", "feedback2_inh"},
+    }
+    for params in xor.VARIANTS.values():
+        xor.build(params)
+
+
+def test_shuffled_feedback_gives_every_hidden_neuron_one_of_the_two_kinds():
+    params = replace(xor.VARIANTS["shuffled_feedback"], n=200)
+    circuit = xor.build(params, seed=3)
+    kinds = {}
+    for target in ("hidden1", "hidden2"):
+        exc, inh = (circuit.projection(f"output->{target}.dendrite_{k}") for k in ("exc", "inh"))
+        assert isinstance(exc.connectivity, Matrix)
+        exc, inh = exc.connectivity.weights, inh.connectivity.weights
+        assert set(exc.data) == {0.26, 0.026}
+        assert set(inh.data) == {0.06, 0.27}
+        first = np.array([set(exc[:, [i]].data) == {0.26} for i in range(200)])
+        assert np.array_equal(first, [set(inh[:, [i]].data) == {0.06} for i in range(200)])
+        assert 60 < first.sum() < 140
+        assert exc.nnz == pytest.approx(200 * 100, rel=0.03)
+        kinds[target] = first
+    assert not np.array_equal(kinds["hidden1"], kinds["hidden2"])
+    assert xor.build(params, seed=3).fingerprint() == circuit.fingerprint()
+    assert xor.build(params, seed=3, realization=2).fingerprint() != circuit.fingerprint()
+
+
+def test_parameters_that_do_not_fit_together_are_refused():
+    with pytest.raises(BurstpropError, match=r"contacts = 100.*n = 50"):
+        xor.Params(n=50)
+    with pytest.raises(BurstpropError, match="e_max_hz = 1 Hz"):
+        xor.Params(e_max_hz=1.0)
+    with pytest.raises(BurstpropError, match="common divisor"):
+        protocol.Realization(replace(TINY, settle_averages=0.0105), 1, 1)
+
+
+def test_inputs_show_the_pattern_and_learning_moves_only_plastic_weights():
+    run = protocol.Realization(replace(TINY, epochs=1), 1, 1)
+    done = run.epochs()
+    next(done)
+    rates = pd.DataFrame(run.rows["tests"], columns=list(protocol.FRAMES["tests"]))
+    late = rates[(rates["time_ms"] - 1e-6) % 400.0 > 200.0]
+    means = late.groupby(["population", "pattern"])["event_rate_hz"].mean()
+    for pattern in PATTERNS:
+        for name, bit in zip(("input1", "input2"), pattern.split(), strict=True):
+            assert (means[name, pattern] > 5.0) == (bit == "1")
+    before = {p.name: run.simulation.weights(p.name) for p in run.simulation.circuit.projections}
+    next(done)
+    for projection in run.simulation.circuit.projections:
+        moved = (run.simulation.weights(projection.name) != before[projection.name]).any()
+        assert moved == (projection.rule is not None), projection.name
+    learned = {p.name: run.simulation.weights(p.name) for p in run.simulation.circuit.projections}
+    next(done)
+    for name, weights in learned.items():
+        np.testing.assert_array_equal(run.simulation.weights(name), weights)
+    with pytest.raises(StopIteration):
+        next(done)
+
+
+def test_realization_goes_on_from_its_checkpoint_bit_for_bit(tmp_path):
+    class StopError(Exception):
+        pass
+
+    def stop(share):
+        if share > 0.6:
+            raise StopError
+
+    whole = protocol.one(TINY, 1, 1, silent, None)
+    with pytest.raises(StopError):
+        protocol.one(TINY, 1, 1, stop, tmp_path)
+    kept = json.loads((tmp_path / "checkpoint.json").read_text())
+    assert kept["done"] == protocol.CHECKPOINT_EPOCHS
+    assert (tmp_path / kept["simulation"]).exists()
+    resumed = protocol.one(TINY, 1, 1, silent, tmp_path)
+    for name, frame in whole.items():
+        pd.testing.assert_frame_equal(resumed[name], frame, check_exact=True)
+    assert list(tmp_path.iterdir()) == []
+    other = protocol.one(TINY, 1, 2, silent, None)
+    assert not other["examples"]["output_hz"].equals(whole["examples"]["output_hz"])
+
+
+SCRIPT = """
+import sys
+from burstprop.circuits import xor
+params = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs={epochs})
+frames = xor.run(params, seed=1, realizations=1, jobs=1, progress=False, out=sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path):
+    epochs = 40
+    command = [sys.executable, "-c", SCRIPT.format(epochs=epochs), str(tmp_path)]
+    running = subprocess.Popen(command)
+    work = tmp_path / "realizations" / "realization-1.unfinished"
+    deadline = time.monotonic() + 120.0
+    while not (work / "checkpoint.json").exists():
+        assert running.poll() is None, "ended before its first checkpoint"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert work.exists()
+    params = replace(TINY, epochs=epochs)
+    resumed = xor.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+    whole = xor.run(params, realizations=1, jobs=1, progress=False)
+    for name, frame in whole.items():
+        pd.testing.assert_frame_equal(resumed[name], frame, check_exact=True)
+    # finished: read back, not run again
+    again = xor.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+    pd.testing.assert_frame_equal(again["xor"], whole["xor"], check_exact=True)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    (tmp_path / "checkpoint.json").write_text("{")
+    with pytest.raises(BurstpropError, match="cannot be read as a checkpoint"):
+        protocol.one(TINY, 1, 1, silent, tmp_path)
+
+
+def invented(output_hz, cost):
+    """Return frames as of a run with these outputs after learning and this cost in every epoch."""
+    rows = [
+        {"realization": 1, "phase": "after", "pattern": p, "target": t, "output_hz": hz}
+        for p, t, hz in zip(PATTERNS, TARGETS, output_hz, strict=True)
+    ]
+    return {
+        "xor": pd.DataFrame({"realization": 1, "epoch": range(1, 31), "cost": cost}),
+        "outputs": pd.DataFrame(rows),
+        "protocol": pd.DataFrame([{"midpoint_hz": 6.0, "published": False}]),
+    }
+
+
+def test_check_fails_where_a_pattern_is_on_the_wrong_side_or_the_cost_is_high():
+    good = invented([4.0, 9.0, 9.0, 3.0], 0.9)
+    assert all(claim.passed for claim in xor.check(good))
+    assert xor.solved(good).loc[0, ["solved", "half_chance_epoch"]].tolist() == [True, 10]
+    for k, wrong in enumerate((7.0, 5.0, 5.0, 7.0)):
+        outputs = [4.0, 9.0, 9.0, 3.0]
+        outputs[k] = wrong
+        claims = xor.check(invented(outputs, 0.9))
+        assert [claim.passed for claim in claims] == [j != k for j in range(4)] + [True]
+        assert not xor.solved(invented(outputs, 0.9))["solved"].any()
+    high = invented([4.0, 9.0, 9.0, 3.0], 1.5)
+    assert [claim.passed for claim in xor.check(high)] == [True] * 4 + [False]
+    assert np.isnan(xor.solved(high)["half_chance_epoch"][0])
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return xor.run(quick=True, jobs=1, progress=False)
+
+
+def test_quick_version_learns(quick):
+    claims = xor.check(quick)
+    assert len(claims) == 5
+    assert all(claim.passed for claim in claims), [(c.claim, c.measured) for c in claims]
+
+
+def test_frames_hold_every_example_and_add_up(quick):
+    epochs = int(quick["xor"]["epoch"].max())
+    assert len(quick["examples"]) == 4 * epochs
+    first = quick["examples"][quick["examples"]["epoch"] == 1]
+    assert first["cost"].sum() == pytest.approx(quick["xor"]["cost"][0])
+    by_pattern = first.set_index("pattern")["output_hz"]
+    for pattern in PATTERNS:
+        column = f"event_rate_{pattern.replace(' ', '')}_hz"
+        assert quick["xor"].loc[0, column] == by_pattern[pattern]
+    assert set(quick["weights"]["projection"]) == {
+        p.name for p in xor.build(xor.Params()).projections if p.rule is not None
+    }
+    assert (quick["weights"]["smallest"] >= 0).all()
+    assert (quick["weights"]["largest"] <= 1).all()
+
+
+def test_figures_draw_what_was_measured(quick):
+    shown = xor.figure(quick)
+    assert len(shown.axes) == 6
+    assert all(axis.has_data() for axis in shown.axes)
+    two = pd.concat([quick["xor"].assign(variant=name) for name in ("published", "no_feedback")])
+    assert [axis.get_title(loc="left") for axis in xor.compare(two).axes[:2]] == [
+        "published (1)",
+        "no feedback (1)",
+    ]
+
+
+def test_controlled_current_of_the_output_is_per_neuron():
+    simulation = Simulation(xor.build(TINY))
+    simulation.set_current("output", "dendrite", np.arange(64.0))
+    with pytest.raises(BurstpropError, match="one value per neuron"):
+        simulation.set_current("hidden1", "dendrite", np.arange(64.0))
