@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # A module may import modules of its own layer and of those above it in this list, never of those below. The
 # longest matching name counts: engine.kernel stands where the models need it. New modules need a line here.
 LAYERS = [
-    ["errors", "parameters", "files", "machine", "progress"],
+    ["errors", "parameters", "fingerprint", "files", "npz", "interrupts", "machine", "progress"],
     ["page", "report", "spike_table", "bursts", "plotting", "run_folder", "workers", "sweep"],
     ["engine.kernel", "engine.layout", "engine.random"],
     [
@@ -28,9 +28,11 @@ LAYERS = [
         "single_synapse",
         "pairing_theory",
     ],
-    ["circuit", "microcircuit", "ensemble"],
-    ["engine", "recording"],
-    ["simulation"],
+    ["populations", "projections", "protocol", "circuit", "circuit_checks", "circuit_text"],
+    ["microcircuit", "ensemble"],
+    ["engine", "recording", "recorder"],
+    ["simulation", "handover", "checkpoint"],
+    ["long_run", "bench"],
     ["circuits"],
     ["catalogue", "cli", "__main__"],
 ]
