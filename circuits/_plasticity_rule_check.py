@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 from burstprop.circuits._plasticity_rule_reference import PUBLISHED
+from scipy.special import stdtrit
 
 from burstprop.report import Claim
 
@@ -14,9 +15,8 @@ SKIPPED_MS = 5000.0
 """Rates are means over a segment without its first 5 s, in which they still change."""
 LEFT_MS = 2500.0
 """The published record stops 2.5 s before the end; every segment is judged up to there."""
-DEVIATIONS = 4.0
-"""A correct program fails one of the comparisons with the published realization with about one seed in
-300."""
+FALSE_ALARMS = 0.01
+"""Chance that a correct program fails one of the comparisons with the published realization."""
 RATES = ("event_rate_hz", "burst_rate_hz", "input_event_rate_hz", "input_burst_rate_hz")
 QUANTITIES = {
     "weight_change": "weight change",
@@ -107,11 +107,13 @@ def _published(table: pd.DataFrame) -> list[Claim]:
     if table["realization"].nunique() < 2:
         return []
     claims = []
+    compared = table["segment"].nunique() * len(QUANTITIES)
+    deviations = -float(stdtrit(table["realization"].nunique() - 1, FALSE_ALARMS / compared / 2))
     for segment, own in table.groupby("segment", sort=False):
         for name, words in QUANTITIES.items():
             expected = PUBLISHED[str(segment)][name]
             values = own[name].to_numpy()
-            margin = DEVIATIONS * float(np.std(values, ddof=1)) * math.sqrt(1.0 + 1.0 / len(values))
+            margin = deviations * float(np.std(values, ddof=1)) * math.sqrt(1.0 + 1.0 / len(values))
             unit = "1" if name == "weight_change" else "Hz"
             source = f"published realization: {expected:.4g}"
             claims.append(

@@ -123,8 +123,8 @@ class Realization:
             raise BurstpropError(
                 f"settling {self.settle_ms:g} ms, prediction {self.prediction_ms:g} ms and teaching "
                 f"{self.teaching_ms:g} ms have only {self.bin_ms:g} ms as a common divisor, which would be "
-                f"the bin of the rates; change settle_averages, example_ms or teaching_share so that it is at "
-                f"least {SHORTEST_BIN_MS:g} ms"
+                f"the bin of the rates; change settle_averages, example_ms or teaching_share so that it is "
+                f"at least {SHORTEST_BIN_MS:g} ms"
             )
         self.simulation = Simulation(
             circuit,

@@ -14,8 +14,9 @@ rates of both populations), ``segments`` (start and end of each segment).
 
 How it is judged. In every realization the mean weight has to go the way that the claim says, in each segment.
 The mean rates of each segment (without its first 5 s) and its weight change are also held against one
-realization of the published program, within four standard deviations of the difference of one realization and
-a mean of as many as were run, estimated from ours.
+realization of the published program, within the Student-t prediction interval for the mean of as many
+realizations as were run and one published one, with the spread of ours; all these comparisons together have a
+budget of false alarms of 1 %.
 
 Departures that the published figures need: the dendritic synapses feel the somatic voltage in their driving
 force, and R of the lower homeostatic term is the rate of all spikes over 30 s (`burstprop.plasticity`).
