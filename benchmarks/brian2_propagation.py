@@ -14,8 +14,9 @@ the circuit is written as an experienced user of Brian2 would write it for speed
   no less time;
 - Brian2's own compiler options: -O3 -ffast-math -march=native.
 
-Spikes of all neurons are recorded. Build and run are timed apart; the time of the run is that of the loop
-over the steps alone, without creating the synapses and writing the results. The mean rates are checked
+Spikes of all neurons are recorded. Build and run are timed apart; the time of the run is what Brian2 itself
+measures, the processor time of the loop over the steps alone, without creating the synapses and writing the
+results (``process_wall_s`` is all of that, by the clock on the wall). The mean rates are checked
 against the published program's when the run has the length of the published protocol (4000 ms).
 """
 
@@ -251,12 +252,12 @@ def measure(duration_ms: float, repeats: int, seed: int, folder: Path, split: bo
 
     steps = round(duration_ms / DT)
     neurons = sum(len(monitor.source) for monitor in monitors.values())
-    loops, around = [], []
+    loops, processes = [], []
     for _ in range(repeats):
         began = time.perf_counter()
         b.device.run(str(folder), with_output=False, run_args=[])
         loops.append(float(b.device._last_run_time))
-        around.append(time.perf_counter() - began - loops[-1])
+        processes.append(time.perf_counter() - began)
     per_step = [loop / (neurons * steps) * 1e9 for loop in loops]
     result = {
         "simulator": f"brian2 {b.__version__} cpp_standalone",
@@ -266,7 +267,7 @@ def measure(duration_ms: float, repeats: int, seed: int, folder: Path, split: bo
         "steps": steps,
         "build_s": build_s,
         "run_s": statistics.median(loops),
-        "setup_and_writing_s": statistics.median(around),
+        "process_wall_s": statistics.median(processes),
         "ns_per_neuron_step": statistics.median(per_step),
         "ns_per_neuron_step_min": min(per_step),
         "repeats": repeats,
@@ -290,7 +291,7 @@ def as_text(result: dict[str, Any]) -> str:
     lines = [
         f"{result['simulator']}, one thread, {result['neurons']} neurons, {result['steps']} steps",
         f"build {result['build_s']:.1f} s, run {result['run_s']:.2f} s (median of {result['repeats']}), "
-        f"creating synapses and writing results {result['setup_and_writing_s']:.1f} s",
+        f"whole process {result['process_wall_s']:.1f} s",
         f"{result['ns_per_neuron_step']:.1f} ns per neuron-step, best {result['ns_per_neuron_step_min']:.1f}",
     ]
     lines += [f"  {ns:7.2f}  {name}" for name, ns in result.get("split_ns_per_neuron_step", {}).items()]
