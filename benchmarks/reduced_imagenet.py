@@ -46,7 +46,7 @@ def measure(rule: str, batch: int, steps: int, threads: int) -> dict[str, float 
     ):
         raise BurstpropError(f"{rule}: an update is not finite")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"rule": rule, "step_s": min(seconds[1:]), "loss": float(loss), "peak_memory_MiB": memory}
+    return {"rule": rule, "step_s": min(seconds[1:]), "loss": float(loss.detach()), "peak_memory_MiB": memory}
 
 
 def main() -> int:
