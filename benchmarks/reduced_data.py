@@ -45,7 +45,7 @@ def photographs(folder: Path, count: int = 256) -> Path:
 
 
 def clock_of(dataset: ImageDataset) -> Callable[[], float]:
-    """Return processor time, which does not count other programs; where worker processes decode, the wall clock."""
+    """Return processor time, or the wall clock where worker processes decode."""
     return time.process_time if isinstance(dataset.train, ImagesInMemory) else time.perf_counter
 
 
