@@ -296,7 +296,8 @@ def as_text(result: dict[str, Any]) -> str:
     ]
     lines += [f"  {ns:7.2f}  {name}" for name, ns in result.get("split_ns_per_neuron_step", {}).items()]
     for name, value in result.get("means", {}).items():
-        lines.append(f"  {name:20s} {value:7.3f}   published program {REFERENCE[name][0]:7.3f}")
+        beside = f"   published program {REFERENCE[name][0]:7.3f}" if "means_agree" in result else ""
+        lines.append(f"  {name:20s} {value:7.3f}{beside}")
     if "means_agree" in result:
         lines.append("means agree" if result["means_agree"] else "means DO NOT agree")
     return "\n".join(lines)
@@ -313,7 +314,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", action="store_true", help="also the time of each part (costs a little)")
     parser.add_argument("--build-dir", type=Path, help="keep the C++ project here, build only what changed")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
     args = parser.parse_args(argv)
     if args.repeats < 1 or not args.duration_ms >= DT:
         parser.error("--repeats must be at least 1 and --duration-ms at least 0.1")
@@ -322,7 +323,7 @@ def main(argv: list[str] | None = None) -> int:
         warnings.simplefilter("ignore", DeprecationWarning)
         folder = args.build_dir or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         result = measure(args.duration_ms, args.repeats, args.seed, folder, args.split)
-    print(json.dumps(result, indent=2) if args.json else as_text(result))
+    print(json.dumps(result) if args.json else as_text(result))
     return 0 if result.get("means_agree", True) else 1
 
 
