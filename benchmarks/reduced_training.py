@@ -119,3 +119,6 @@ if __name__ == "__main__":
     except BurstpropError as error:
         print(f"reduced_training: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt as stop:
+        print(f"reduced_training: stopped by Ctrl-C; the same command goes on ({stop})", file=sys.stderr)
+        sys.exit(130)

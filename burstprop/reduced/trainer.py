@@ -43,8 +43,8 @@ FINITE_EVERY = 50
 """Steps between two looks at the loss on a GPU, where every look waits for it."""
 
 
-class Stopped(Exception):  # noqa: N818 - no error: the user asked for it
-    """A run was stopped by a signal, after it had saved its state."""
+class Stopped(KeyboardInterrupt):
+    """A run was stopped by Ctrl-C or a termination signal, after it had saved its state."""
 
 
 @dataclass(frozen=True)
