@@ -12,6 +12,7 @@ from burstprop.cli import main
 from burstprop.errors import BurstpropError
 from burstprop.reduced import comparison
 from burstprop.reduced.comparison import Params, check, figure, plan_jobs, summarise
+from burstprop.reduced.training import Stopped
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +126,12 @@ def test_reproduce_quick(tmp_path, capsys):
         assert (tmp_path / name).stat().st_size > 100
     frame = pd.read_csv(tmp_path / "table.csv")
     assert set(frame["rule"]) == set(comparison.QUICK_RULES)
+
+
+def test_ctrl_c_ends_with_130_and_says_where(tmp_path, monkeypatch, capsys):
+    def stop(*args, **more):
+        raise Stopped("stopped in epoch 2, after 7 of 40 steps")
+
+    monkeypatch.setattr("burstprop.reduced.training.train", stop)
+    assert main(["reproduce", "reduced", "--quick", "--out", str(tmp_path), "--jobs", "1", "--quiet"]) == 130
+    assert "stopped in epoch 2, after 7 of 40 steps" in capsys.readouterr().err
