@@ -66,7 +66,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
             "make room or give another folder"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may not be one
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:

@@ -360,20 +360,29 @@ class Simulation:
                         f"{str(path)!r} was saved with another {what} ({meta[what]}, not {mine[what]}): resume it with the "
                         "circuit and settings it was started with"
                     )
-            snapshot.put(self._compiled.arrays, arrays)
-            self._open_bin[...] = arrays["open_bin"]
-            for population, neurons in zip(
-                self._neuron_populations(), self._compiled.populations, strict=True
-            ):
+            # everything is looked at before anything is put back
+            step, changes_done = int(meta["step"]), int(meta["changes_done"])
+            set_currents = {(p, c): float(value) for p, c, value in meta["set_currents"]}
+            open_bin = arrays["open_bin"].reshape(self._open_bin.shape)
+            drives = [
+                (drive, arrays[f"current/{population.name}/{name}"].reshape(drive.shape))
+                for population, neurons in zip(
+                    self._neuron_populations(), self._compiled.populations, strict=True
+                )
                 for name, drive in zip(
                     population.neuron.Drive._fields, neurons.drive_per_neuron, strict=True
-                ):
-                    if isinstance(drive, np.ndarray):
-                        drive[...] = arrays[f"current/{population.name}/{name}"]
-            self._set_currents = {(p, c): float(value) for p, c, value in meta["set_currents"]}
-            self.step, self._changes_done = int(meta["step"]), int(meta["changes_done"])
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+                )
+                if isinstance(drive, np.ndarray)
+            ]
+            snapshot.put(self._compiled.arrays, arrays)
+        except BurstpropError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
             raise BurstpropError(f"{str(path)!r} is not a simulation saved by burstprop ({error})") from None
+        self._open_bin = open_bin
+        for drive, saved in drives:
+            drive[...] = saved
+        self._set_currents, self.step, self._changes_done = set_currents, step, changes_done
         self._drive_window = -1
 
     def sizes(self) -> dict[str, float]:

@@ -254,7 +254,7 @@ def _backgrounds(
         coarse = round(p * 2**16)
         if background.counts == "poisson":
             add([background], nw.TRUE_POISSON, _poisson_levels(p))
-        elif p > 0 and abs(coarse / 2**16 - p) > 1e-4 * p:
+        elif p > 0 and (coarse == 2**16 or abs(coarse / 2**16 - p) > 1e-4 * p):
             add([background], nw.SINGLE_32_BITS, [min(round(p * 2**32), 2**32 - 1)])
         else:
             pairs.setdefault((background.population, background.delay_ms), []).append((background, coarse))

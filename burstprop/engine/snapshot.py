@@ -60,25 +60,32 @@ def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
     Raises
     ------
     KeyError, ValueError
-        An array is missing or has another shape.
+        An array is missing, or of another shape or type; nothing has been put back then.
     """
     for name in COPIED:
-        target = arrays[name]
-        if saved[name].shape != target.shape:
-            raise ValueError(f"{name} has shape {saved[name].shape} instead of {target.shape}")
+        found, target = saved[name], arrays[name]
+        if found.shape != target.shape or found.dtype != target.dtype:
+            raise ValueError(
+                f"{name} is {found.dtype} of shape {found.shape} instead of {target.dtype} of shape {target.shape}"
+            )
+    emitter, neuron, slot = saved["ring_emitter"], saved["ring_neuron"], saved["ring_slot"]
+    flag, presynaptic_flag = saved["ring_flag"], saved["ring_presynaptic_flag"]
+    if not len(emitter) == len(neuron) == len(slot) == len(flag) == len(presynaptic_flag):
+        raise ValueError("the spikes on their way have columns of different lengths")
+    efficacies = [saved[f"ring_efficacy_{k}"] for k in range(len(arrays["stp"]))]
+    plastic_on = int(saved["plastic_on"])
     for name in COPIED:
         arrays[name][...] = saved[name]
     arrays["counts"][...] = 0
-    emitter, neuron, slot = saved["ring_emitter"], saved["ring_neuron"], saved["ring_slot"]
     place_in_ring = np.empty(len(neuron), np.int64)
     for k, (e, i, s) in enumerate(zip(emitter, neuron, slot, strict=True)):
         t = max(int(np.searchsorted(arrays["bounds"][e, 1:], i, side="right")), 0)
         place_in_ring[k] = s * arrays["emitter_width"][e] + arrays["bounds"][e, t] + arrays["counts"][s, e, t]
         arrays["counts"][s, e, t] += 1
     place = arrays["emitter_spikes"][emitter] + place_in_ring
-    arrays["spikes"][place], arrays["flags"][place] = neuron, saved["ring_flag"]
+    arrays["spikes"][place], arrays["flags"][place] = neuron, flag
     heard = arrays["emitter_presynaptic"][emitter]
-    arrays["presynaptic_flags"][place[heard]] = saved["ring_presynaptic_flag"][heard]
-    for k, (source, _, first) in enumerate(arrays["stp"]):
-        arrays["efficacy"][first + place_in_ring[emitter == source]] = saved[f"ring_efficacy_{k}"]
-    arrays["control"][nw.PLASTIC_ON] = int(saved["plastic_on"])
+    arrays["presynaptic_flags"][place[heard]] = presynaptic_flag[heard]
+    for (source, _, first), efficacy in zip(arrays["stp"], efficacies, strict=True):
+        arrays["efficacy"][first + place_in_ring[emitter == source]] = efficacy
+    arrays["control"][nw.PLASTIC_ON] = plastic_on
