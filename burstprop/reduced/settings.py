@@ -135,8 +135,18 @@ _DEFAULTS: dict[str, Choice] = {
     ),
 }  # fmt: skip
 
-#: What single rules change of it: fixed feedback is larger than W at the output, so that its signals are too.
-_CHANGES: dict[tuple[str, str], Choice] = {}
+#: Fixed feedback: Y larger than W, at the output above all, where W starts small, and rates for the signals it sends.
+_FIXED: Choice = (dict(lr=0.25), dict(output_rate=0.4, feedback_scale="fan_out", feedback_sd=4.0))
+
+#: What single rules change of it.
+_CHANGES: dict[tuple[str, str], Choice] = {
+    (rule, dataset): _FIXED
+    for rule in ("burstprop_fixed", "burstccn_fixed", "feedback_alignment")
+    for dataset in ("digits", "mnist")
+} | {
+    ("node_perturbation", "digits"): (dict(lr=0.02), dict(output_rate=1.0)),
+    ("node_perturbation", "mnist"): (dict(lr=0.02), dict(output_rate=1.0)),
+}
 
 
 def _default(rule: str, dataset: str) -> Choice:
