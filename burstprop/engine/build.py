@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection
 from burstprop.engine import network as nw
@@ -279,7 +279,7 @@ def _poisson_levels(mean: float) -> list[int]:
     """Return the probabilities of at least 1, 2, ... spikes, as 32-bit integers, down to the smallest that counts."""
     levels = []
     for k in range(1, 1000):
-        level = round(float(poisson.sf(k - 1, mean)) * 2**32)
+        level = round(float(pdtrc(k - 1, mean)) * 2**32)
         if level == 0:
             break
         levels.append(min(level, 2**32 - 1))
