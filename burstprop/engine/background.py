@@ -2,7 +2,7 @@
 
 A source of 500 Hz needs 16 random bits (500.03 Hz), so one 32-bit hash serves two receptors. Where 16 bits would miss
 the rate by more than 1 in 10,000 (rates of a few Hz), a source takes 32. A true Poisson count compares 32 bits with the
-probabilities of at least one, two, ... spikes.
+probabilities of at least one, two, ... spikes; a single source is the case where there is no second.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from burstprop.engine.network import (
     BG_ROW_B,
     BG_VARIABLES,
     PAIR_16_BITS,
-    SINGLE_32_BITS,
     get,
 )
 from burstprop.engine.random import hash32, key_words, step_key
@@ -48,8 +47,6 @@ def draw_backgrounds(net, emitter, block, lanes, step):
         if form == PAIR_16_BITS:
             row_b = background[g, BG_ROW_B] + block * stride
             _pair(net, g, lanes, row_a, row_b, lane0, low, high)
-        elif form == SINGLE_32_BITS:
-            _single(net, g, lanes, row_a, lane0, low, high)
         else:
             _counted(net, g, lanes, row_a, lane0, low, high)
 
@@ -67,19 +64,6 @@ def _pair(net, g, lanes, row_a, row_b, lane0, low, high):
         old_a, old_b = state[a + lane], state[b + lane]
         state[a + lane] = old_a + weight_a if _U(bits & _LOW16) < below_a else old_a
         state[b + lane] = old_b + weight_b if bits < below_b else old_b
-
-
-@kernel
-def _single(net, g, lanes, row, lane0, low, high):
-    state = get(net, "state")
-    background_weight = get(net, "background_weight")
-    background_threshold = get(net, "background_threshold")
-    weight = background_weight[g, 0]
-    zero = weight - weight
-    below = _U(background_threshold[g, 0])
-    a = np.uintp(row)
-    for lane in range(np.uintp(lanes[0]), np.uintp(lanes[1])):
-        state[a + lane] += weight if hash32(low, high, _U(lane0 + _U(lane))) < below else zero
 
 
 @kernel

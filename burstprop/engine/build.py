@@ -253,9 +253,9 @@ def _backgrounds(
         p = background.rate_hz * circuit.dt_ms / 1000.0
         coarse = round(p * 2**16)
         if background.counts == "poisson":
-            add([background], nw.TRUE_POISSON, _poisson_levels(p))
+            add([background], nw.COUNTED_32_BITS, _poisson_levels(p))
         elif p > 0 and (coarse == 2**16 or abs(coarse / 2**16 - p) > 1e-4 * p):
-            add([background], nw.SINGLE_32_BITS, [min(round(p * 2**32), 2**32 - 1)])
+            add([background], nw.COUNTED_32_BITS, [min(round(p * 2**32), 2**32 - 1)])
         else:
             pairs.setdefault((background.population, background.delay_ms), []).append((background, coarse))
     for waiting in pairs.values():
@@ -263,7 +263,7 @@ def _backgrounds(
             add([b for b, _ in waiting[k : k + 2]], nw.PAIR_16_BITS, [c for _, c in waiting[k : k + 2]])
         if len(waiting) % 2:
             background, coarse = waiting[-1]
-            add([background], nw.SINGLE_32_BITS, [min(coarse * 2**16, 2**32 - 1)])
+            add([background], nw.COUNTED_32_BITS, [min(coarse * 2**16, 2**32 - 1)])
     longest = max([2, *(len(t) + 1 for t in thresholds)])
     return dict(
         background=np.array(rows, np.int64).reshape(-1, nw.BG_COLUMNS),

@@ -140,26 +140,26 @@ def emit_poisson(net, now):
             count += 1
             draw += 1
         counts[slot, e, 0] = count
-        _classify_spikes(net, e, slot, place, count, now, 0)
 
 
 @kernel
-def classify(net, e, now, t):
-    """Tell events from bursts among this step's spikes of emitter ``e``, and count them."""
+def classify(net, now, t):
+    """Tell events from bursts among this step's spikes of the neurons of thread ``t``, and count them."""
     sizes = get(net, "sizes")
     counts = get(net, "counts")
     emitter_spikes = get(net, "emitter_spikes")
     emitter_width = get(net, "emitter_width")
     bounds = get(net, "bounds")
     slot = now % sizes[RING]
-    count = counts[slot, e, t]
-    if count:
-        place = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
-        _classify_spikes(net, e, slot, place, count, now, t)
+    for e in range(len(emitter_spikes)):
+        count = counts[slot, e, t]
+        if count:
+            place = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
+            _classify_spikes(net, e, place, count, now, t)
 
 
 @kernel
-def _classify_spikes(net, e, slot, place, count, now, t):
+def _classify_spikes(net, e, place, count, now, t):
     emitter_decay = get(net, "emitter_decay")
     emitter_window = get(net, "emitter_window")
     emitter_lag = get(net, "emitter_lag")

@@ -48,10 +48,10 @@ def run_thread(net, populations, learning, t, first_step, last_step):
             drive_row = now - sizes[DRIVE_FIRST]
             for neurons in literal_unroll(populations):
                 advance_neurons(net, neurons, now, drive_row, t)
-                classify(net, neurons.emitter, now, t)
-                _keep_traces(net, neurons, now, t)
             if t == 0:
                 emit_poisson(net, now)
+            classify(net, now, t)
+            _keep_traces(net, now, t)
             release(net, now, t)
             fetch_rows(net, now, t)
             if learning is not None:
@@ -86,21 +86,20 @@ def _record(net, until, block):
     recorded_emitter = get(net, "recorded_emitter")
     recorded_neuron = get(net, "recorded_neuron")
     spikes = get(net, "spikes")
-    first = control[RECORDED_UNTIL]
-    fits = control[RECORDED] + _spikes_to_record(net, first, until) <= len(recorded_step)
-    if not fits:
-        # the others may already be in the next block; they all stop at its end
-        control[STOP_BLOCK] = min(control[STOP_BLOCK], block + 1)
-        return
-    place = control[RECORDED]
+    first, place, room = control[RECORDED_UNTIL], control[RECORDED], len(recorded_step)
     for now in range(first, until):
         slot = now % sizes[RING]
         for e in range(len(emitter_n)):
             if not record_spikes[e]:
                 continue
             for t in range(sizes[THREADS]):
+                count = counts[slot, e, t]
+                if place + count > room:
+                    # the others may already be in the next block; they all stop at its end
+                    control[STOP_BLOCK] = min(control[STOP_BLOCK], block + 1)
+                    return
                 begin = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
-                for k in range(begin, begin + counts[slot, e, t]):
+                for k in range(begin, begin + count):
                     recorded_step[place] = now
                     recorded_emitter[place] = e
                     recorded_neuron[place] = spikes[k]
@@ -110,23 +109,7 @@ def _record(net, until, block):
 
 
 @kernel
-def _spikes_to_record(net, first, until):
-    sizes = get(net, "sizes")
-    emitter_n = get(net, "emitter_n")
-    record_spikes = get(net, "record_spikes")
-    counts = get(net, "counts")
-    total = 0
-    for now in range(first, until):
-        slot = now % sizes[RING]
-        for e in range(len(emitter_n)):
-            if record_spikes[e]:
-                for t in range(sizes[THREADS]):
-                    total += counts[slot, e, t]
-    return total
-
-
-@kernel
-def _keep_traces(net, neurons, now, t):
+def _keep_traces(net, now, t):
     """Sample the state variables of the chosen neurons after this step."""
     sizes = get(net, "sizes")
     trace_place = get(net, "trace_place")
@@ -135,8 +118,8 @@ def _keep_traces(net, neurons, now, t):
     state = get(net, "state")
     if (now + 1) % sizes[TRACE_EVERY]:
         return
-    e = neurons.emitter
     row = (now + 1) // sizes[TRACE_EVERY] - sizes[TRACE_FIRST]
     for k in range(trace_place.shape[0]):
-        if trace_place[k, 0] == e and bounds[e, t] <= trace_place[k, 1] < bounds[e, t + 1]:
+        e, neuron = trace_place[k, 0], trace_place[k, 1]
+        if bounds[e, t] <= neuron < bounds[e, t + 1]:
             trace_values[row, k] = state[trace_place[k, 2]]

@@ -114,7 +114,7 @@ STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, PLASTIC_ON, CONTROL_SIZE = range(
 # columns of "background": first row of either receptor, -1 where there is no second
 BG_EMITTER, BG_ROW_A, BG_ROW_B, BG_VARIABLES, BG_DELAY, BG_FORM, BG_COLUMNS = range(7)
 # forms of a background
-PAIR_16_BITS, SINGLE_32_BITS, TRUE_POISSON = range(3)
+PAIR_16_BITS, COUNTED_32_BITS = range(2)
 # columns of "projection"
 (
     PR_SOURCE,

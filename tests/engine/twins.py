@@ -8,6 +8,7 @@ from oracles import network as oracle
 
 from burstprop.circuit import PoissonPopulation
 from burstprop.engine import network as nw
+from burstprop.engine.layout import ROW
 
 COMPARTMENTS = {"soma": "soma", "dendrite": "dend"}
 TWO_COMPARTMENTS = dict(
@@ -51,10 +52,8 @@ def step_key(key, step):
 def bits(key, step, lanes):
     """Return 32 random bits for each lane of a step, as uint32."""
     key = step_key(key, step)
-    x = np.asarray(lanes, np.uint32) ^ np.uint32(key & 0xFFFFFFFF)
-    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
-    x = x ^ np.uint32(key >> 32)
-    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+    x = (np.asarray(lanes, np.uint32) + np.uint32(key & 0xFFFFFFFF)) * np.uint32(0x7FEB352D)
+    x = (x ^ (x >> np.uint32(15)) ^ np.uint32(key >> 32)) * np.uint32(0x846CA68B)
     return x ^ (x >> np.uint32(16))
 
 
@@ -112,25 +111,17 @@ def _backgrounds(simulation):
         for k, first in enumerate((row[nw.BG_ROW_A], row[nw.BG_ROW_B])):
             if first < 0:
                 continue
-            variable = population.neuron.State._fields[(first - neurons.offset) // nw_row()]
+            variable = population.neuron.State._fields[(first - neurons.offset) // ROW]
             receptor = {v: r for r, v in population.neuron.receptors.items()}[variable]
             about = waiting.pop((population.name, receptor))
             yield about, row[nw.BG_DELAY] - 1, _trains(row[nw.BG_FORM], keys, thresholds, k, lanes)
     assert not waiting
 
 
-def nw_row():
-    from burstprop.engine.layout import ROW
-
-    return ROW
-
-
 def _trains(form, key, thresholds, k, lanes):
     if form == nw.PAIR_16_BITS:
         shift, limit = np.uint32(16 * k), np.uint32(thresholds[k])
         return lambda n: ((bits(key, n, lanes) >> shift) & np.uint32(0xFFFF)) < limit
-    if form == nw.SINGLE_32_BITS:
-        return lambda n: bits(key, n, lanes) < np.uint32(thresholds[0])
     levels = thresholds[thresholds > 0].astype(np.uint32)
     return lambda n: (bits(key, n, lanes)[:, None] < levels).sum(axis=1)
 
