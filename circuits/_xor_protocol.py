@@ -25,6 +25,8 @@ from burstprop.simulation import Simulation
 CHECKPOINT_EPOCHS = 5
 RATES_EPOCHS = 10
 """Rates of all populations and weights are kept of every tenth epoch."""
+BINS = 20
+"""Rates of the tests come in at least so many bins an example."""
 SHORTEST_BIN_MS = 10.0
 READ_OUT = "hidden1->output.soma_exc"
 """The projection whose postsynaptic averages are the output."""
@@ -118,7 +120,9 @@ class Realization:
                 ("teaching part of an example", self.teaching_ms),
             )
         ]
-        self.bin_ms = math.gcd(*steps) * circuit.dt_ms
+        common = math.gcd(*steps)
+        longest = max(1, circuit.steps("example", params.example_ms) // BINS)
+        self.bin_ms = max(k for k in range(1, common + 1) if common % k == 0 and k <= longest) * circuit.dt_ms
         if self.bin_ms < SHORTEST_BIN_MS:
             raise BurstpropError(
                 f"settling {self.settle_ms:g} ms, prediction {self.prediction_ms:g} ms and teaching "

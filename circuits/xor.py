@@ -59,6 +59,7 @@ from burstprop.sweep import gather, run_many
 __all__ = ["VARIANTS", "Params", "build", "check", "compare", "figure", "run", "solved"]
 
 REALIZATIONS = 5
+QUICK_EPOCHS = 200
 
 _ALIKE = {"feedback2_exc": 0.26, "feedback2_inh": 0.06, "hidden2_dendrite_pa": 0.0}
 VARIANTS: dict[str, Params] = {
@@ -84,11 +85,12 @@ def quick_version(params: Params) -> Params:
         params,
         n=min(params.n, 200),
         contacts=min(params.contacts, 100.0),
-        tau_avg_ms=params.tau_avg_ms / 2,
-        example_ms=params.example_ms / 4,
-        epochs=min(params.epochs, 150),
-        eta_hidden=4 * params.eta_hidden,
-        eta_output=4 * params.eta_output,
+        tau_avg_ms=round(0.4 * params.tau_avg_ms, 1),
+        example_ms=round(0.3 * params.example_ms, 1),
+        teaching_share=1 / 3,
+        epochs=min(params.epochs, QUICK_EPOCHS),
+        eta_hidden=2 * params.eta_hidden,
+        eta_output=2 * params.eta_output,
     )
 
 
