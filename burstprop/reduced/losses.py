@@ -100,14 +100,15 @@ def teaching_loss(logits: Tensor, target: Tensor, output: str, teacher: str) -> 
             f"target has shape {tuple(target.shape)}: "
             f"give {count} class indices, or rates of shape {count} x {classes}"
         )
-    # on other devices the check would have to wait for the device
-    if target.dim() == 1 and count and target.device.type == "cpu":
-        low, high = (int(end) for end in target.aminmax())
-        if low < 0 or high >= classes:
-            raise BurstpropError(
-                f"target holds class {low if low < 0 else high}: "
-                f"the output layer has {classes} units, 0 to {classes - 1}"
-            )
     layer = find_receiver(logits.grad_fn)
     disturbed = getattr(layer, "disturbed", None)
-    return TeachingLoss.apply(logits, target, output, teacher, disturbed)
+    try:
+        return TeachingLoss.apply(logits, target, output, teacher, disturbed)
+    except (IndexError, RuntimeError) as error:
+        # looked at only now: a check beforehand would cost time, and on a GPU wait for it
+        if target.dim() == 2 or not count or (int(target.min()) >= 0 and int(target.max()) < classes):
+            raise
+        raise BurstpropError(
+            f"target holds classes {int(target.min())} to {int(target.max())}: "
+            f"the output layer has {classes} units, 0 to {classes - 1}"
+        ) from error

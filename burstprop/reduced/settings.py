@@ -135,7 +135,7 @@ _DEFAULTS: dict[str, Choice] = {
     ),
 }  # fmt: skip
 
-#: Fixed feedback: Y larger than W, at the output above all, where W starts small, and rates for the signals it sends.
+#: Fixed feedback: Y larger than W, at the output above all, where W starts small, and rates for such signals.
 _FIXED: Choice = (dict(lr=0.25), dict(output_rate=0.4, feedback_scale="fan_out", feedback_sd=4.0))
 
 #: What single rules change of it.
