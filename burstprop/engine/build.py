@@ -234,7 +234,7 @@ def log_miss(rate_hz: float, dt_ms: float) -> float:
 def _backgrounds(
     circuit: Circuit, emitter: dict[str, int], neurons: dict[str, nw.Neurons], seed: int, dtype: np.dtype
 ) -> dict[str, np.ndarray]:
-    rows, weights, thresholds, keys = [], [], [], []
+    rows, weights, thresholds, keys, names = [], [], [], [], []
 
     def add(sources: list[Background], form: int, levels: list[int]) -> None:
         target = neurons[sources[0].population]
@@ -245,8 +245,11 @@ def _backgrounds(
         rows.append([emitter[population.name], receptor_rows[0], b_row, target.variables, delay, form])
         weights.append([b.weight for b in sources] + [0.0] * (2 - len(sources)))
         thresholds.append(levels)
-        name = "+".join(b.receptor for b in sources)
-        keys.append(stream_key(seed, f"background {population.name}.{name}"))
+        name = f"background {population.name}.{'+'.join(b.receptor for b in sources)}"
+        # a second source at the same receptor draws numbers of its own
+        earlier = names.count(name)
+        names.append(name)
+        keys.append(stream_key(seed, f"{name} {earlier}" if earlier else name))
 
     pairs: dict[tuple[str, float], list[tuple[Background, int]]] = {}
     for background in circuit.backgrounds:
