@@ -9,7 +9,7 @@ from oracles.synapses import ShortTermPlasticity as OracleStp
 from burstprop.bursts import find_bursts
 from burstprop.circuit import PoissonPopulation, Projection, WeightChange
 from burstprop.connectivity import Matrix, OneToOne, Probability
-from burstprop.engine.layout import LANES
+from burstprop.engine.layout import LANES, ROW
 from burstprop.simulation import Simulation
 from burstprop.synapses import ShortTermPlasticity, depressing, facilitating
 from engine import probes, twins
@@ -59,7 +59,7 @@ def sent_through(weights, arrived, delay):
     return np.cumsum(out, axis=0)
 
 
-BIG = 33 * LANES
+BIG = (2**16 // (4 * ROW) + 1) * LANES
 """Counters whose places in the state do not fit into 16 bits (four variables each)."""
 
 
