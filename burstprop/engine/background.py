@@ -1,8 +1,9 @@
 """Private Poisson backgrounds: every neuron's sources are drawn in every step, in vector code.
 
-A source of 500 Hz needs 16 random bits (500.03 Hz), so one 32-bit hash serves two receptors. Where 16 bits would miss
-the rate by more than 1 in 10,000 (rates of a few Hz), a source takes 32. A true Poisson count compares 32 bits with the
-probabilities of at least one, two, ... spikes; a single source is the case where there is no second.
+A source of 500 Hz needs 16 random bits (500.03 Hz), so one 32-bit hash serves two receptors. Where 16 bits
+would miss the rate by more than 1 in 10,000 (rates of a few Hz), a source takes 32. A true Poisson count
+compares 32 bits with the probabilities of at least one, two, ... spikes; a single source is the case where
+there is no second.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from burstprop.engine.network import (
 from burstprop.engine.random import hash32, key_words, step_key
 
 _U = np.uint32
-_LOW16, _SHIFT16 = _U(0xFFFF), _U(16)
+_LOW16 = _U(0xFFFF)
 
 
 @kernel

@@ -1,7 +1,7 @@
 """A barrier for threads that run compiled code: an atomic counter that each thread raises and then watches.
 
-A spin barrier takes a fraction of a microsecond, so threads can meet after every step. A thread that has waited long
-gives its core away, so more threads than cores are slow, not stuck.
+A spin barrier takes a fraction of a microsecond, so threads can meet after every step. A thread that has
+waited long gives its core away, so more threads than cores are slow, not stuck.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.extending import intrinsic
 
-from burstprop.engine.kernel import kernel
+from burstprop.engine.kernel import COMPILED, kernel
 from burstprop.engine.network import BARRIER
 
 SPINS_BEFORE_YIELD = 20_000
@@ -72,5 +72,5 @@ def _wait_compiled(control, threads):
             _yield_core()
 
 
-wait = _wait_python if config.DISABLE_JIT else _wait_compiled
+wait = _wait_compiled if COMPILED else _wait_python
 """``wait(control, threads)``: return when all threads have called it."""

@@ -13,7 +13,7 @@ CHUNK = 1 << 22
 
 
 class Rows(NamedTuple):
-    """Synapses of one projection: ``indptr`` (n_source + 1,), ``targets`` (synapses,), ``factors`` alike or None."""
+    """Synapses of a projection: ``indptr`` (n_source + 1,), ``targets``, perhaps ``factors`` (synapses,)."""
 
     indptr: np.ndarray
     targets: np.ndarray
@@ -83,7 +83,7 @@ def _by_in_degree(
             open_rows = open_rows[again.any(axis=1)]
     if recurrent:
         sources += sources >= np.arange(n_target, dtype=np.int32)[:, None]
-    # in the transposed matrix a row is a target; scipy's conversion sorts by source and keeps targets ascending
+    # here a row is a target; scipy's conversion sorts by source and keeps targets ascending
     by_target = scipy.sparse.csr_array(
         (np.ones(n_target * k, np.int8), sources.reshape(-1), np.arange(n_target + 1, dtype=np.int64) * k),
         shape=(n_target, n_source),

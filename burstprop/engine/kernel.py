@@ -1,13 +1,14 @@
 """The one place that holds numba's options, and the cache of compiled code that cannot go stale.
 
-``kernel`` decorates every compiled function of the package. Of ``fastmath`` only ``contract`` is on: a product and a sum
-become one fused instruction, which rounds once and takes a third off the neurons' time; nothing is reordered, so a
-result does not depend on how loops are split. ``error_model="numpy"`` lets a division stay a vector instruction (no
-branch that raises). On processors with AVX-512 the compiler is told to use the full width, which it avoids by default.
+``kernel`` decorates every compiled function of the package. Of ``fastmath`` only ``contract`` is on: a
+product and a sum become one fused instruction, which rounds once and takes a third off the neurons' time;
+nothing is reordered, so a result does not depend on how loops are split. ``error_model="numpy"`` lets a
+division stay a vector instruction (no branch that raises). On processors with AVX-512 the compiler is told to
+use the full width, which it avoids by default.
 
-numba's on-disk cache looks only at the file of the function that is cached, not at what that function calls. So the
-entry point is decorated late, with a cache folder named by a hash of every source file that can be reached from it:
-the package's own and those of the user's neuron models.
+numba's on-disk cache looks only at the file of the function that is cached, not at what that function calls.
+So the entry point is decorated late, with a cache folder named by a hash of every source file that can be
+reached from it: the package's own and those of the user's neuron models.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ OPTIONS: dict[str, Any] = {
     "nogil": True,
     "fastmath": {"contract"},
 }
+COMPILED = not config.DISABLE_JIT
+"""False where NUMBA_DISABLE_JIT asks for plain Python; intrinsics then have twins in Python."""
 PACKAGE = Path(__file__).resolve().parent.parent
 COMPILED_SOURCES = ("engine", "neurons")
 
@@ -43,7 +46,8 @@ if config.CPU_FEATURES is None and config.CPU_NAME is None:
 def kernel(function: Callable) -> Any:
     """Compile a function that other kernels call (it is compiled into its caller, and cached with it).
 
-    Python cannot call it: without the wrapper for that, which would unpack every argument, a start takes half the time.
+    Python cannot call it: without the wrapper for that, which would unpack every argument, a start takes half
+    the time.
     """
     return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
@@ -61,7 +65,7 @@ def entry_point(function: Callable, models: Iterable[type]) -> Any:
     models : iterable of classes
         Neuron models whose step is called; the files that define them enter the hash.
     """
-    if config.DISABLE_JIT:
+    if not COMPILED:
         return function
     fingerprint = source_fingerprint(models)
     key = (fingerprint, function)
@@ -116,5 +120,5 @@ def _source_file(model: type) -> str | None:
 
 
 def _cacheable(models: Iterable[type]) -> bool:
-    """A model typed into a prompt or a notebook has no file to watch: it is compiled anew in every process."""
+    """Return False for a model typed into a prompt: it has no file to watch, so it is compiled every time."""
     return all(model.__module__ != "__main__" and _source_file(model) for model in models)

@@ -1,13 +1,14 @@
 """How the state of a population lies in memory, and how a kernel reads and writes one neuron of it.
 
-Neurons come in *blocks* of 1024. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row a variable,
-so a loop over lanes is a loop over contiguous memory. ``ROW`` is a compile-time constant, which tells the compiler
-that rows do not overlap, and no multiple of 1024 floats, so that rows do not fall on one another in the cache. Kernels
-work on *strips* of 64 lanes. Lanes past the last neuron hold neurons that receive nothing and are never looked at.
+Neurons come in *blocks* of 1024. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row
+a variable, so a loop over lanes is a loop over contiguous memory. ``ROW`` is a compile-time constant, which
+tells the compiler that rows do not overlap, and no multiple of 1024 floats, so that rows do not fall on one
+another in the cache. Kernels work on *strips* of 64 lanes. Lanes past the last neuron hold neurons that
+receive nothing and are never looked at.
 
-`load` gathers the variables of one neuron as the model's NamedTuple, `store` puts them back, and `per_neuron` adds
-to a NamedTuple of scalars those of its fields that differ from neuron to neuron. They are compiled into plain loads
-and stores.
+`load` gathers the variables of one neuron as the model's NamedTuple, `store` puts them back, and `per_neuron`
+adds to a NamedTuple of scalars those of its fields that differ from neuron to neuron. They are compiled into
+plain loads and stores.
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
+
+from burstprop.engine.kernel import COMPILED
 
 LANES = 1024
 """Neurons in a block."""
 STRIP = 64
 """Lanes that a kernel handles between two looks at the threshold."""
-STRIPS_PER_BLOCK = LANES // STRIP
 CACHE_LINE = 64
 """Bytes."""
 ROW = LANES + 16
 """Distance of two variables of one neuron, in numbers."""
+WINDOW = 8 * LANES
+"""Steps for which currents are tabulated, as many as one call into compiled code takes at most."""
 
 
 def blocks(n: int) -> int:
@@ -67,7 +71,7 @@ def allocate(values: Any, n: int, dtype: np.dtype) -> np.ndarray:
 
 
 def aligned(array: np.ndarray) -> np.ndarray:
-    """Return a copy that begins on a cache line: a vector load that straddles two lines takes twice as long."""
+    """Return a copy that begins on a cache line: a vector load across two lines takes twice as long."""
     spare = CACHE_LINE // array.itemsize
     room = np.empty(len(array) + spare, array.dtype)
     first = -room.ctypes.data % CACHE_LINE // array.itemsize
@@ -79,15 +83,6 @@ def aligned(array: np.ndarray) -> np.ndarray:
 def row_view(state: np.ndarray, n_variables: int, k: int, n: int) -> np.ndarray:
     """Return a copy of variable ``k`` of all ``n`` neurons, shape (n,)."""
     return state.reshape(-1, n_variables, ROW)[:, k, :LANES].reshape(-1)[:n].copy()
-
-
-def set_row(state: np.ndarray, n_variables: int, k: int, values: np.ndarray) -> None:
-    """Set variable ``k`` of all neurons."""
-    n = len(values)
-    rows = state.reshape(-1, n_variables, ROW)
-    lanes = rows[:, k, :LANES].reshape(-1)
-    lanes[:n] = values
-    rows[:, k, :LANES] = lanes.reshape(-1, LANES)
 
 
 def _load_python(proto, array, base, lane):
@@ -131,8 +126,9 @@ def _store(typingctx, array, base, lane, value):
     for name, kind in zip(value.fields, value.types, strict=True):
         if kind != array.dtype:
             raise TypingError(
-                f"[burstprop] field {name!r} of {value.instance_class.__name__} comes out of the step as {kind}, not "
-                f"as {array.dtype}: a literal such as 0.5 or 2 in the step widens it; make it a field of Constants"
+                f"[burstprop] field {name!r} of {value.instance_class.__name__} comes out of the step as "
+                f"{kind}, not as {array.dtype}: a literal such as 0.5 or 2 in the step widens it; make it a "
+                "field of Constants"
             )
 
     def codegen(context, builder, signature, args):
@@ -200,9 +196,13 @@ def _pointer(context, builder, array_type, array, base, lane):
     return builder.gep(data, [builder.add(base, lane)])
 
 
-if config.DISABLE_JIT:
-    load, store, per_neuron, sign_bits = _load_python, _store_python, _per_neuron_python, _sign_bits_python
-    prefetch = _prefetch_python
-else:
-    load, store, per_neuron, sign_bits = _load, _store, _per_neuron, _sign_bits
-    prefetch = _prefetch
+load = _load if COMPILED else _load_python
+"""``load(proto, array, base, lane)``: the variables of a neuron, as a NamedTuple like ``proto``."""
+store = _store if COMPILED else _store_python
+"""``store(array, base, lane, value)``: put the variables of a neuron back."""
+per_neuron = _per_neuron if COMPILED else _per_neuron_python
+"""``per_neuron(scalars, extra, lane)``: ``scalars``, plus the arrays among ``extra`` at ``lane``."""
+sign_bits = _sign_bits if COMPILED else _sign_bits_python
+"""``sign_bits(value)``: an int32 that is negative exactly where ``value`` is."""
+prefetch = _prefetch if COMPILED else _prefetch_python
+"""``prefetch(array, index)``: ask for an element before it is needed."""

@@ -1,9 +1,9 @@
 """The burst-dependent rule: work is done where there is an event or a burst, and nowhere else.
 
-e_pre, Ebar, Bbar and R decay exponentially. They are kept multiplied by exp(+t/tau), so that nothing decays per step,
-and divided back every so often (``rebase``, a fixed number of steps counted from t = 0, so that how a run is cut into
-pieces cannot matter). Weights lie in rows by presynaptic neuron; a second index, by postsynaptic neuron, holds the place
-and the presynaptic neuron of each of its synapses.
+e_pre, Ebar, Bbar and R decay exponentially. They are kept multiplied by exp(+t/tau), so that nothing decays
+per step, and divided back every so often (``rebase``, a fixed number of steps counted from t = 0, so that how
+a run is cut into pieces cannot matter). Weights lie in rows by presynaptic neuron; a second index, by
+postsynaptic neuron, holds the place and the presynaptic neuron of each of its synapses.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ from burstprop.engine.network import (
 
 @kernel
 def learn(net, now, t):
-    """Change the weights onto the neurons of thread ``t`` for the spikes of step ``now``; then raise the averages."""
+    """Change the weights onto the neurons of thread ``t`` for the spikes of step ``now``.
+
+    Then raise the averages.
+    """
     sizes = get(net, "sizes")
     average = get(net, "average")
     control = get(net, "control")

@@ -1,13 +1,14 @@
 """The arrays that a circuit compiles to, and how a kernel gets at them.
 
-*Emitters* are all populations, neurons and Poisson sources alike, numbered in the order of the circuit. Spikes go into
-a ring of steps: those of step n of emitter e lie in ``spikes`` from ``emitter_spikes[e] + (n % ring) * emitter_width[e]``
-on, each thread's from the first lane that it owns. Arrays with one number per neuron of every emitter (``last``,
-``trace`` ...) begin for emitter e at ``emitter_first[e]``.
+*Emitters* are all populations, neurons and Poisson sources alike, numbered in the order of the circuit.
+Spikes go into a ring of steps: those of step n of emitter e lie in ``spikes`` from
+``emitter_spikes[e] + (n % ring) * emitter_width[e]`` on, each thread's from the first lane that it owns.
+Arrays with one number per neuron of every emitter (``last``, ``trace`` ...) begin for emitter e at
+``emitter_first[e]``.
 
-Python holds the arrays by name (`ARRAYS` tells type and number of axes). A kernel takes a `Handle`, a list of addresses
-and shapes, and asks for an array by ``get(net, "state")``: so fifty arrays cost a call no more than one, and the
-compiler, which would otherwise spend minutes on passing them around, seconds.
+Python holds the arrays by name (`ARRAYS` tells type and number of axes). A kernel takes a `Handle`, a list of
+addresses and shapes, and asks for an array by ``get(net, "state")``: so fifty arrays cost a call no more than
+one, and the compiler, which would otherwise spend minutes on passing them around, seconds.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
+from burstprop.engine.kernel import COMPILED
+
 REAL, INDEX = "real", "index"
-"""Types that the run chooses: float32 or float64, and uint16 or uint32 for the place of a target in the state."""
+"""Types that the run chooses: float32 or float64, and uint16 or uint32 for a target's place in the state."""
 
 ARRAYS: dict[str, tuple[str, int]] = {
     "sizes": ("int64", 1),
@@ -150,6 +153,8 @@ PL_PROJECTION, PL_E_PRE, PL_COLUMN_INDPTR, PL_COLUMN, PL_AVERAGE, PL_REBASE, PL_
 # columns of "average" and "average_constants" (decay per step; rise at a spike in Hz)
 AV_EMITTER, AV_FIRST, AV_REBASE, AV_COLUMNS = range(4)
 AVERAGE_DECAY, SPIKE_DECAY, AVERAGE_RISE, SPIKE_RISE, AVERAGE_CONSTANTS = range(5)
+FAR = 1 << 60
+"""A step, bin or block that never comes."""
 # definitions of a burst
 TRACE, INTERVAL = range(2)
 # bits of a spike's flag
@@ -181,7 +186,7 @@ class Handle(NamedTuple):
 def handle(arrays: dict[str, np.ndarray]) -> Handle:
     """Return the handle of a complete set of arrays; it is valid as long as they live."""
     real, index = arrays["state"].dtype, arrays["targets"].dtype
-    directory: Any = arrays if config.DISABLE_JIT else np.zeros(len(ARRAYS) * _ENTRY, np.int64)
+    directory: Any = np.zeros(len(ARRAYS) * _ENTRY, np.int64) if COMPILED else arrays
     made = Handle(directory, real.type(0), index.type(0))
     point(made, arrays, *ARRAYS)
     return made
@@ -198,7 +203,7 @@ def point(net: Handle, arrays: dict[str, np.ndarray], *names: str) -> None:
             raise TypeError(
                 f"{name} is {array.dtype} with {array.ndim} axes, not {expected} with {axes}, contiguous"
             )
-        if not config.DISABLE_JIT:
+        if COMPILED:
             place = _PLACE[name] * _ENTRY
             net.directory[place] = array.ctypes.data
             net.directory[place + 1 : place + 1 + axes] = array.shape
@@ -238,4 +243,5 @@ def _get_compiled(typingctx, net, name):
     return array_type(net, name), codegen
 
 
-get = _get_python if config.DISABLE_JIT else _get_compiled
+get = _get_compiled if COMPILED else _get_python
+"""``get(net, "state")``: the array of that name, for a kernel; the name must be written out."""

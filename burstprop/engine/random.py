@@ -1,8 +1,9 @@
 """Random numbers without state: a hash of (seed, stream, step, lane).
 
-A number depends only on what it is for, so neither the number of threads, nor how a run is cut into pieces, nor a
-save and resume can change it. The two key words of a step come from a 64-bit mixer (splitmix64); the lane is mixed in
-with two 32-bit multiplications (constants of C. Wellons' lowbias32), which the compiler turns into vector code.
+A number depends only on what it is for, so neither the number of threads, nor how a run is cut into pieces,
+nor a save and resume can change it. The two key words of a step come from a 64-bit mixer (splitmix64); the
+lane is mixed in with two 32-bit multiplications (constants of C. Wellons' lowbias32), which the compiler
+turns into vector code.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
-from numba import config
 
-from burstprop.engine.kernel import kernel
+from burstprop.engine.kernel import COMPILED, kernel
 
 _U = np.uint32
 _SHIFT16, _SHIFT15 = _U(16), _U(15)
@@ -23,7 +23,7 @@ _S30, _S27, _S31, _S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(
 _TO_UNIT = 1.0 / 4294967296.0
 
 # unsigned numbers wrap around; NumPy warns of it where a kernel runs as plain Python
-_wrapping = np.errstate(over="ignore") if config.DISABLE_JIT else kernel
+_wrapping = kernel if COMPILED else np.errstate(over="ignore")
 
 
 def stream_key(seed: int, name: str) -> np.uint64:

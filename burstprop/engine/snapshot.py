@@ -1,4 +1,4 @@
-"""The moving part of a compiled circuit as plain arrays, in a form that does not depend on the number of threads."""
+"""The moving part of a compiled circuit as plain arrays, in a form that any number of threads can read."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
         found, target = saved[name], arrays[name]
         if found.shape != target.shape or found.dtype != target.dtype:
             raise ValueError(
-                f"{name} is {found.dtype} of shape {found.shape} instead of {target.dtype} of shape {target.shape}"
+                f"{name} is {found.dtype} of shape {found.shape} instead of {target.dtype} of shape "
+                f"{target.shape}"
             )
     emitter, neuron, slot = saved["ring_emitter"], saved["ring_neuron"], saved["ring_slot"]
     flag, presynaptic_flag = saved["ring_flag"], saved["ring_presynaptic_flag"]

@@ -1,0 +1,79 @@
+"""Lays out the neurons: their states at t = 0, their constants, the tables of their currents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from burstprop.circuit import Circuit, Population
+from burstprop.engine import network as nw
+from burstprop.engine.layout import LANES, ROW, WINDOW, aligned, allocate, blocks
+from burstprop.engine.plan import Plan
+from burstprop.engine.random import generator
+from burstprop.stimuli import Controlled
+
+
+def build_neurons(plan: Plan) -> tuple[dict[str, nw.Neurons], np.ndarray]:
+    """Return the populations of neurons by name, and the state of them all."""
+    neurons: dict[str, nw.Neurons] = {}
+    states: list[np.ndarray] = []
+    offset = 0
+    for population in plan.neuron_populations:
+        neurons[population.name], state = _population(plan, population, offset)
+        states.append(state)
+        offset += len(state)
+    return neurons, aligned(np.concatenate([*states, np.zeros(0, plan.dtype)]))
+
+
+def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neurons, np.ndarray]:
+    model, n, dt = population.neuron, population.n, plan.circuit.dt_ms
+    one: Any = plan.dtype.type
+    initial = model.initial(n, generator(plan.seed, f"start {population.name}"), dt)
+    shared, own = _constants(model.constants(dt), n, plan.dtype)
+    currents = model.Drive._fields
+    controlled = _controlled(plan.circuit, population.name)
+    return nw.Neurons(
+        state_proto=model.State(*[one(0)] * len(initial)),
+        constants=model.Constants(*shared),
+        constants_per_neuron=tuple(own),
+        drive_proto=model.Drive(*[one(0)] * len(currents)),
+        drive=np.zeros(WINDOW // LANES * len(currents) * ROW, plan.dtype),
+        drive_per_neuron=tuple(
+            np.zeros(blocks(n) * LANES, plan.dtype) if name in controlled else one(0) for name in currents
+        ),
+        emitter=plan.emitter[population.name],
+        offset=offset,
+        variables=len(initial),
+    ), allocate(initial, n, plan.dtype)
+
+
+def _constants(constants: Any, n: int, dtype: np.dtype[Any]) -> tuple[list[Any], list[Any]]:
+    """Split constants into numbers that all neurons share, and arrays that are added to a shared 0."""
+    one: Any = dtype.type
+    shared, own = [], []
+    for value in constants:
+        if np.ndim(value):
+            lanes = np.empty(blocks(n) * LANES, dtype)
+            lanes[:n], lanes[n:] = value, value[0]
+            shared.append(one(0))
+            own.append(lanes)
+        else:
+            shared.append(one(value))
+            own.append(one(0))
+    return shared, own
+
+
+def _controlled(circuit: Circuit, population: str) -> set[str]:
+    """Return the compartments whose currents are set neuron by neuron during the run."""
+    return {
+        current.compartment
+        for current in circuit.currents
+        if current.population == population and isinstance(current.waveform, Controlled)
+    }
+
+
+def receptor_row(population: Population, neurons: nw.Neurons, receptor: str) -> int:
+    """Return where the conductance of a receptor begins in the state."""
+    variable = population.neuron.receptors[receptor]
+    return neurons.offset + population.neuron.State._fields.index(variable) * ROW

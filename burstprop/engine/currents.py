@@ -1,0 +1,114 @@
+"""Injected currents, tabulated for a window of steps at a time, and those that are set during a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from burstprop.engine import network as nw
+from burstprop.engine.build import Compiled
+from burstprop.engine.layout import LANES, ROW, WINDOW
+from burstprop.errors import BurstpropError
+from burstprop.parameters import check_value, quantity
+from burstprop.stimuli import Current
+
+
+class Currents:
+    """The currents into the populations of a compiled circuit."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        """Start with the circuit's own currents; nothing is tabulated yet."""
+        self._compiled = compiled
+        self._set: dict[tuple[str, str], float] = {}
+        self._window = -1
+
+    def set(self, population: str, compartment: str, current_pa: float | np.ndarray) -> None:
+        """Inject a current beside the circuit's own; see `Simulation.set_current`."""
+        circuit = self._compiled.circuit
+        k = circuit.compartment(population, compartment)
+        what = f"current into {population}.{compartment}"
+        check_value(what, current_pa, quantity(0.0, "pA", "injected current", per_neuron=True).metadata)
+        controlled = self._compiled.neurons_of(population).drive_per_neuron[k]
+        n = circuit.neurons(population).n
+        if isinstance(controlled, np.ndarray):
+            if np.ndim(current_pa) and len(np.asarray(current_pa)) != n:
+                raise BurstpropError(f"{what}: {len(np.asarray(current_pa))} values for {n} neurons")
+            controlled[:n] = current_pa
+        elif np.ndim(current_pa):
+            raise BurstpropError(
+                f"{what}: one value per neuron needs Current({population!r}, {compartment!r}, Controlled()) "
+                "in the circuit"
+            )
+        else:
+            self._set[population, compartment] = float(current_pa)
+            self._window = -1
+
+    def tabulate(self, step: int) -> None:
+        """Write the currents of the window around ``step`` into the tables of the populations."""
+        window = step // WINDOW
+        if window == self._window:
+            return
+        circuit = self._compiled.circuit
+        # the drive of a step is the current injected at the end of the step before
+        steps = window * WINDOW + np.arange(WINDOW) - 1
+        t_ms = steps * circuit.dt_ms
+        for population, neurons in self._compiled.pairs():
+            names = population.neuron.Drive._fields
+            table = neurons.drive.reshape(-1, len(names), ROW)
+            for k, name in enumerate(names):
+                total = np.full(WINDOW, self._set.get((population.name, name), 0.0))
+                for current in circuit.currents:
+                    if (current.population, current.compartment) == (population.name, name):
+                        total += _waveform(current, t_ms)
+                total[steps < 0] = 0.0
+                table[: WINDOW // LANES, k, :LANES] = total.reshape(-1, LANES)
+        self._compiled.arrays["sizes"][nw.DRIVE_FIRST] = window * WINDOW
+        self._window = window
+
+    def take(self) -> tuple[list[Any], dict[str, np.ndarray]]:
+        """Return what was set: one value for all neurons as a list for JSON, one per neuron as arrays."""
+        shared = [[population, compartment, value] for (population, compartment), value in self._set.items()]
+        return shared, self._controlled()
+
+    def check(self, shared: list[Any], saved: dict[str, np.ndarray]) -> None:
+        """Check what `take` once returned before it is put back.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            Something is missing, or not what `take` returns.
+        """
+        _by_compartment(shared)
+        for name, current in self._controlled().items():
+            saved[name].reshape(current.shape)
+
+    def put(self, shared: list[Any], saved: dict[str, np.ndarray]) -> None:
+        """Put back what `take` returned."""
+        self._set = _by_compartment(shared)
+        for name, current in self._controlled().items():
+            current[...] = saved[name]
+        self._window = -1
+
+    def _controlled(self) -> dict[str, np.ndarray]:
+        return {
+            f"current/{population.name}/{name}": drive
+            for population, neurons in self._compiled.pairs()
+            for name, drive in zip(population.neuron.Drive._fields, neurons.drive_per_neuron, strict=True)
+            if isinstance(drive, np.ndarray)
+        }
+
+
+def _by_compartment(shared: list[Any]) -> dict[tuple[str, str], float]:
+    return {(population, compartment): float(value) for population, compartment, value in shared}
+
+
+def _waveform(current: Current, t_ms: np.ndarray) -> np.ndarray:
+    values = np.asarray(current.waveform.current(t_ms), np.float64)
+    if values.shape != t_ms.shape or not np.all(np.isfinite(values)):
+        wrong = f"shape {values.shape}" if values.shape != t_ms.shape else "a value that is no finite number"
+        raise BurstpropError(
+            f"Current to {current.population}.{current.compartment}: its waveform gives {wrong} near "
+            f"t = {t_ms[0]:g} ms; give one finite pA per time"
+        )
+    return values

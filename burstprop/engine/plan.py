@@ -1,0 +1,88 @@
+"""What all parts of a compiled circuit agree on: numbers, delays, the ring of steps, who owns what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from burstprop.circuit import Circuit, Population, Projection
+from burstprop.engine.layout import STRIP, strips
+
+LONGEST_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A circuit, a seed, a number of threads and a precision, and what follows from them."""
+
+    circuit: Circuit
+    seed: int
+    threads: int
+    dtype: np.dtype[Any]
+    emitter: dict[str, int]
+    """The number of every population, by name."""
+    projections: tuple[Projection, ...]
+    """Those with a delay come first."""
+    delays: tuple[int, ...]
+    """Steps from a spike to the start of the step that feels it, of every projection."""
+    block: int
+    """Steps from one meeting of the threads to the next."""
+    ring: int
+    """Steps whose spikes are kept."""
+    bounds: np.ndarray
+    """First lanes of the threads in every population, shape (populations, threads + 1)."""
+
+    @property
+    def neuron_populations(self) -> list[Population]:
+        """The populations of neurons, in the order of the circuit."""
+        return [p for p in self.circuit.populations if isinstance(p, Population)]
+
+    def lanes(self, population: str) -> int:
+        """Return the lanes that a step of a population takes in the ring."""
+        return strips(self.circuit.population(population).n) * STRIP
+
+
+def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
+    """Number, order and divide the parts of a circuit."""
+    projections = tuple(sorted(circuit.projections, key=lambda projection: projection.delay_ms == 0.0))
+    delays = tuple(_delay_steps(circuit, projection) for projection in projections)
+    block = min([*delays, LONGEST_BLOCK])
+    return Plan(
+        circuit=circuit,
+        seed=seed,
+        threads=threads,
+        dtype=np.dtype(dtype),
+        emitter={p.name: k for k, p in enumerate(circuit.populations)},
+        projections=projections,
+        delays=delays,
+        block=block,
+        ring=max([*delays, 2 * block]) + block + 1,
+        bounds=_thread_bounds(circuit, threads),
+    )
+
+
+def _delay_steps(circuit: Circuit, projection: Projection) -> int:
+    assert projection.delay_ms is not None, "a Projection fills in the delay that is left out"
+    return circuit.steps(f"projection {projection.name}: delay_ms", projection.delay_ms) + 1
+
+
+def _thread_bounds(circuit: Circuit, threads: int) -> np.ndarray:
+    """Give every thread a run of strips that costs the same; Poisson sources belong to thread 0.
+
+    A strip costs about as much as it has variables to step.
+    """
+    populations = circuit.populations
+    sizes = [strips(p.n) if isinstance(p, Population) else 0 for p in populations]
+    costs = [len(p.neuron.State._fields) if isinstance(p, Population) else 1 for p in populations]
+    before = np.concatenate([[0], np.cumsum(np.multiply(sizes, costs))])
+    cuts = np.linspace(0, before[-1], threads + 1)
+    bounds = np.empty((len(sizes), threads + 1), np.int64)
+    for e, population in enumerate(populations):
+        if isinstance(population, Population):
+            bounds[e] = np.clip(np.round((cuts - before[e]) / costs[e]), 0, sizes[e]).astype(np.int64) * STRIP
+        else:
+            bounds[e] = strips(population.n) * STRIP
+            bounds[e, 0] = 0
+    return bounds

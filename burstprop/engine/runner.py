@@ -1,0 +1,75 @@
+"""Runs a compiled circuit: one call of the compiled loop per thread, from one step to another."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numba.core.errors import TypingError
+
+from burstprop.engine import network as nw
+from burstprop.engine.build import Compiled
+from burstprop.engine.kernel import COMPILED, entry_point
+from burstprop.engine.loop import run_thread
+from burstprop.errors import BurstpropError
+
+
+class Runner:
+    """A compiled circuit and the compiled loop that runs it."""
+
+    def __init__(self, compiled: Compiled, threads: int) -> None:
+        """Find the compiled loop for the models of the circuit; it is compiled by the first `run`.
+
+        Raises
+        ------
+        BurstpropError
+            Several threads are asked for without compilation.
+        """
+        if threads > 1 and not COMPILED:
+            raise BurstpropError(
+                f"threads = {threads}: without compilation (NUMBA_DISABLE_JIT) a run has one thread"
+            )
+        self.compiled = compiled
+        self.threads = threads
+        self._net = nw.handle(compiled.arrays)
+        self._loop = entry_point(run_thread, [type(population.neuron) for population, _ in compiled.pairs()])
+
+    def replace(self, **arrays: np.ndarray) -> None:
+        """Put other arrays in the place of those with these names."""
+        self.compiled.arrays.update(arrays)
+        nw.point(self._net, self.compiled.arrays, *arrays)
+
+    def run(self, first: int, stop: int) -> int:
+        """Run steps ``first`` to ``stop``; return the step up to which it came.
+
+        That is less than ``stop`` when the spike record is full.
+
+        Raises
+        ------
+        BurstpropError
+            A neuron model does not compile: says what is wrong with it.
+        """
+        try:
+            if self.threads == 1:
+                return self._thread(0, first, stop)
+            self._thread(0, first, first)  # compiles before any thread waits for another
+            with ThreadPoolExecutor(self.threads - 1) as pool:
+                others = [pool.submit(self._thread, t, first, stop) for t in range(1, self.threads)]
+                reached = self._thread(0, first, stop)
+                assert all(other.result() == reached for other in others)
+            return reached
+        except TypingError as error:
+            raise _sentence(error) from None
+
+    def _thread(self, t: int, first: int, stop: int) -> int:
+        # without a plastic projection the compiler leaves the rule out
+        learning = True if self.compiled.plastic else None
+        return int(self._loop(self._net, self.compiled.populations, learning, t, first, stop))
+
+
+def _sentence(error: Exception) -> BurstpropError:
+    """Turn the compiler's message about a user's model into a sentence."""
+    for line in str(error).splitlines():
+        if "[burstprop]" in line:
+            return BurstpropError(line.split("[burstprop]", 1)[1].strip())
+    return BurstpropError(f"the neuron model does not compile:\n{error}")
