@@ -29,7 +29,10 @@ MS = 1000.0
 """More than one window of steps that are compiled into one call."""
 RECORD = Record(
     rates_bin_ms=7.3,
-    states=(StateRecord("pyr", ("v_s", "v_d", "g_s_exc"), (0, 64, LANES - 1, LANES)), StateRecord("pv", ("v",), (3,))),
+    states=(
+        StateRecord("pyr", ("v_s", "v_d", "g_s_exc"), (0, 64, LANES - 1, LANES)),
+        StateRecord("pv", ("v",), (3,)),
+    ),
     states_every_ms=0.7,
 )
 
@@ -57,7 +60,9 @@ def outcome(simulation):
     """Return everything that a run leaves: the frames, and the state of every neuron."""
     recording = simulation.recording()
     state = {
-        (p.name, v): simulation.state(p.name, v) for p in simulation._neuron_populations() for v in p.neuron.State._fields
+        (p.name, v): simulation.state(p.name, v)
+        for p in simulation._neuron_populations()
+        for v in p.neuron.State._fields
     }
     return recording, state
 
@@ -146,8 +151,19 @@ def test_seed_and_realization_decide_and_nothing_else():
     assert found[0].equals(found[1])
     assert not found[0].equals(found[2])
     assert not found[0].equals(found[3])
-    assert len({int(simulation.synapses("pyr->pyr.dendrite_inh")["target_id"].sum()) for simulation in
-                (Simulation(circuit, seed=1), Simulation(circuit, seed=2), Simulation(circuit, realization=2))}) == 3
+    assert (
+        len(
+            {
+                int(simulation.synapses("pyr->pyr.dendrite_inh")["target_id"].sum())
+                for simulation in (
+                    Simulation(circuit, seed=1),
+                    Simulation(circuit, seed=2),
+                    Simulation(circuit, realization=2),
+                )
+            }
+        )
+        == 3
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -190,7 +206,9 @@ def test_a_change_in_the_protocol_is_a_change_by_hand():
 
 
 def test_a_current_set_by_hand_is_one_of_the_circuit_and_survives_a_save(tmp_path):
-    described = zoo.circuit(currents=(*zoo.CURRENTS, Current("pyr", "dendrite", Constant(80.0, start_ms=20.0))))
+    described = zoo.circuit(
+        currents=(*zoo.CURRENTS, Current("pyr", "dendrite", Constant(80.0, start_ms=20.0)))
+    )
     expected = simulate(described, 60.0).spikes
     simulation = Simulation(zoo.circuit())
     simulation.advance(20.1)  # the current of a step is added at its end
@@ -360,7 +378,10 @@ def test_bad_options_of_a_run(options, words):
         (lambda s: s.set_current("pyr", "soma", float("nan")), "current into pyr.soma = nan pA"),
         (lambda s: s.set_current("pyr", "some", 1.0), "no compartment 'some'.*'soma'"),
         (lambda s: s.set_current("pyt", "soma", 1.0), "'pyt'.*'pyr'"),
-        (lambda s: s.set_current("pyr", "soma", np.ones(150)), r"needs Current\('pyr', 'soma', Controlled\(\)\)"),
+        (
+            lambda s: s.set_current("pyr", "soma", np.ones(150)),
+            r"needs Current\('pyr', 'soma', Controlled\(\)\)",
+        ),
         (lambda s: s.set_weight("pyr->pv.soma_exc", -0.1), "weight = -0.1.*cannot be negative"),
         (lambda s: s.set_weight("pyr->pv.soma_inh", 0.1), "'pyr->pv.soma_exc'"),
         (lambda s: s.set_rate("pyr", 10.0), "only a PoissonPopulation"),
@@ -407,7 +428,9 @@ def test_divergence_stops_and_says_where_and_when():
         projections=(Projection("bp", "pyr", "dendrite_inh", 1e6, Probability(0.5)),),
     )
     simulation = Simulation(circuit)
-    with pytest.raises(Diverged, match=r"population 'pyr' diverged between t = 0 and \S+ ms: v_d of \d+ neurons.*weight"):
+    with pytest.raises(
+        Diverged, match=r"population 'pyr' diverged between t = 0 and \S+ ms: v_d of \d+ neurons.*weight"
+    ):
         simulation.advance(2000.0)
     assert simulation.time_ms < 1000.0
     assert len(simulation.recording().spikes) > 0  # what was recorded is kept
@@ -555,7 +578,9 @@ def test_a_silent_circuit_is_no_slower_than_a_driven_one():
 
 def test_a_background_that_stops_leaves_no_denormal_conductance():
     """After the last spike a conductance decays for 2 s, 400 time constants."""
-    circuit = zoo.circuit(projections=(), currents=(), backgrounds=(Background("pyr", "soma_exc", 0.02, 0.3),))
+    circuit = zoo.circuit(
+        projections=(), currents=(), backgrounds=(Background("pyr", "soma_exc", 0.02, 0.3),)
+    )
     simulation = Simulation(circuit)
     simulation.advance(5000.0)
     values = simulation.state("pyr", "g_s_exc")

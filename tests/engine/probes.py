@@ -106,7 +106,11 @@ class Counter(NeuronModel):
 def circuit(relays, counters, projections=(), backgrounds=(), sources=(), *, dt_ms=0.1, **of_relay):
     """Return a circuit of relays "in" and counters "out", to which ``sources`` may add Poisson populations."""
     return Circuit(
-        populations=(Population("in", relays, Relay(), **of_relay), Population("out", counters, Counter()), *sources),
+        populations=(
+            Population("in", relays, Relay(), **of_relay),
+            Population("out", counters, Counter()),
+            *sources,
+        ),
         projections=projections,
         backgrounds=backgrounds,
         currents=(Current("in", "soma", Controlled()),),

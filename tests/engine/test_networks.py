@@ -60,7 +60,9 @@ def test_circuit_spike_by_spike(name):
         for kind in ("events", "bursts"):
             found = getattr(oracle, kind)[p][:, 0]
             per_bin = np.bincount(found // 500, minlength=4)
-            np.testing.assert_allclose(of_p[f"{kind[:-1]}_rate_hz"], per_bin / n / 0.05, rtol=1e-12, err_msg=f"{p} {kind}")
+            np.testing.assert_allclose(
+                of_p[f"{kind[:-1]}_rate_hz"], per_bin / n / 0.05, rtol=1e-12, err_msg=f"{p} {kind}"
+            )
         assert np.nansum(of_p["burst_rate_hz"]) > 0
 
 

@@ -44,7 +44,8 @@ def traces(recording, population, variable, steps):
 
 def recorded(circuit, dtype, neurons=NEURONS, **options):
     states = tuple(
-        StateRecord(p.name, p.neuron.State._fields, tuple(n for n in neurons if n < p.n)) for p in circuit.populations
+        StateRecord(p.name, p.neuron.State._fields, tuple(n for n in neurons if n < p.n))
+        for p in circuit.populations
     )
     record = Record(rates_bin_ms=None, states=states, states_every_ms=circuit.dt_ms)
     return Simulation(circuit, record=record, dtype=dtype, **options)
@@ -122,7 +123,9 @@ def test_single_precision_follows_double():
             tolerance = 1e-5 if v.startswith("g_") else 1e-2 if v in ("w", "w_s") else 1e-3
             # the upstroke of an interneuron's spike blows up whatever it starts from
             below = theirs < -45.0 if v == "v" else slice(None)
-            np.testing.assert_allclose(ours[below], theirs[below], rtol=0.0, atol=tolerance, err_msg=f"{p}.{v}")
+            np.testing.assert_allclose(
+                ours[below], theirs[below], rtol=0.0, atol=tolerance, err_msg=f"{p}.{v}"
+            )
 
 
 # --- convergence with dt ---
@@ -202,7 +205,10 @@ def test_a_conductance_decays_exactly_whatever_the_time_step():
     for dt in (0.1, 0.05):
         circuit = Circuit(
             populations=zoo.populations(),
-            backgrounds=(Background("pyr", "soma_exc", 1000.0 / dt, 0.3), Background("pyr", "soma_inh", 1000.0 / dt, 0.2)),
+            backgrounds=(
+                Background("pyr", "soma_exc", 1000.0 / dt, 0.3),
+                Background("pyr", "soma_inh", 1000.0 / dt, 0.2),
+            ),
             dt_ms=dt,
         )
         simulation = Simulation(circuit, dtype="float64", record=Record(spikes=False, rates_bin_ms=None))
@@ -217,7 +223,10 @@ def test_a_conductance_decays_exactly_whatever_the_time_step():
 def test_a_sine_keeps_its_phase_and_a_step_its_times():
     """Passive soma without leak to speak of: the voltage is the integral of the current, felt one step later."""
     neuron = PyramidalNeuron(g_s=0.0, g_d=0.0, tau_s=1e12, th_0=1e6, v_start_sd=0.0)
-    waveforms = (Sine(100.0, 37.0, phase_rad=0.4, start_ms=5.0, stop_ms=21.3), Constant(-30.0, start_ms=7.7, stop_ms=9.0))
+    waveforms = (
+        Sine(100.0, 37.0, phase_rad=0.4, start_ms=5.0, stop_ms=21.3),
+        Constant(-30.0, start_ms=7.7, stop_ms=9.0),
+    )
     circuit = Circuit(
         populations=zoo.populations(models={"pyr": neuron}),
         currents=tuple(Current("pyr", "soma", w) for w in waveforms),

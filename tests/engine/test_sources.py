@@ -67,7 +67,11 @@ def test_every_bit_is_independent_of_every_other_and_of_its_neighbours(streams):
     with_others = [(x[:, :-1], x[:, 1:]), (x[:-1], x[1:]), (x, streams[1]), (x, streams[2])]
     for k, (first, second) in enumerate([with_itself, *with_others]):
         planes = [
-            np.unpackbits(np.ascontiguousarray(a[:150]).view(np.uint8).reshape(-1, 4), axis=1).astype(np.float32) * 2 - 1
+            np.unpackbits(np.ascontiguousarray(a[:150]).view(np.uint8).reshape(-1, 4), axis=1).astype(
+                np.float32
+            )
+            * 2
+            - 1
             for a in (first, second)
         ]
         z = planes[0].T @ planes[1] / np.sqrt(len(planes[0]))
@@ -113,7 +117,8 @@ def test_the_engine_draws_what_the_hash_says(form, receptors):
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "counts"), [(500.0, "bernoulli"), (150.0, "bernoulli"), (5.0, "bernoulli"), (500.0, "poisson"), (5.0, "poisson")]
+    ("rate_hz", "counts"),
+    [(500.0, "bernoulli"), (150.0, "bernoulli"), (5.0, "bernoulli"), (500.0, "poisson"), (5.0, "poisson")],
 )
 def test_rate_variance_and_independence_of_backgrounds(rate_hz, counts):
     """4000 neurons with three sources each over 1 s: counts per neuron, and between the sources of a neuron."""
@@ -165,11 +170,36 @@ def test_bernoulli_sources_spike_at_most_once_per_step_and_every_step_at_the_lim
 
 def test_a_background_passes_its_own_delay():
     circuit = probes.circuit(
-        1, 5, backgrounds=tuple(Background("out", r, 10000.0, 1.0, delay_ms=ms) for r, ms in (("a", 0.0), ("b", 0.8), ("c", 3.0)))
+        1,
+        5,
+        backgrounds=tuple(
+            Background("out", r, 10000.0, 1.0, delay_ms=ms) for r, ms in (("a", 0.0), ("b", 0.8), ("c", 3.0))
+        ),
     )
     simulation = Simulation(circuit, dtype="float64")
     simulation.advance(5.0)
     assert [simulation.state("out", r)[0] for r in "abc"] == [49, 41, 19]
+
+
+def test_two_backgrounds_at_one_receptor_are_independent():
+    """Alone, in pairs, with two delays, and as true Poisson counts: no two sources share their numbers."""
+    n, steps = 4000, 2000
+    about = [
+        dict(rate_hz=500.0, delay_ms=0.8), dict(rate_hz=500.0, delay_ms=0.5), dict(rate_hz=333.0), dict(rate_hz=334.0),
+        dict(rate_hz=400.0, counts="poisson"), dict(rate_hz=401.0, counts="poisson"),
+    ]  # fmt: skip
+    backgrounds = tuple(Background("out", "a", weight=2.0**k, **kind) for k, kind in enumerate(about))
+    simulation = Simulation(probes.circuit(1, n, backgrounds=backgrounds), dtype="float64")
+    keys = simulation._compiled.arrays["background_key"]
+    assert len(set(keys.tolist())) == len(keys)
+    found = {b.weight: t for b, _, t in twins._backgrounds(simulation)}
+    trains = [
+        np.array([found[2.0**k](step)[:200] for step in range(steps)], float) for k in range(len(about))
+    ]
+    for k in range(len(about)):
+        for m in range(k):
+            x, y = trains[k] - trains[k].mean(), trains[m] - trains[m].mean()
+            assert likely(two_sided((x * y).sum() / np.sqrt((x**2).mean() * (y**2).mean() * x.size))), (k, m)
 
 
 # --- shared sources ---

@@ -99,7 +99,9 @@ def test_a_change_of_weight_acts_on_what_arrives_from_its_time_on():
     changed = probes.circuit(1, 1, (one_to_one("a", 1.0),))
     object.__setattr__(changed, "protocol", (WeightChange(3.0, "in->out.a", 0.25),))
     spikes = np.ones((50, 1), bool)
-    before, after = (probes.arrivals(probes.replay(c, spikes, watch="a"), "a")[:, 0] for c in (described, changed))
+    before, after = (
+        probes.arrivals(probes.replay(c, spikes, watch="a"), "a")[:, 0] for c in (described, changed)
+    )
     assert np.array_equal(before, (np.arange(50) >= 9).astype(float))
     assert np.array_equal(after, np.where(np.arange(50) >= 30, 0.25, before))
 
@@ -126,7 +128,9 @@ def test_efficacies_are_the_oracle():
         expected = np.zeros((steps, n))
         expected[9:] = 2.0 * np.array([oracle.step(row) for row in spikes])[:-9]
         assert np.count_nonzero(expected) > 100
-        np.testing.assert_allclose(probes.arrivals(simulation, receptor), expected, rtol=0, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(
+            probes.arrivals(simulation, receptor), expected, rtol=0, atol=1e-12, err_msg=name
+        )
 
 
 # --- events and bursts ---
@@ -212,7 +216,8 @@ def test_events_and_bursts_of_shared_sources(definition):
     """A Poisson population counts events and bursts like neurons; here 40 sources of 60 Hz."""
     source = PoissonPopulation("src", 40, 60.0, burst_definition=definition)
     projections = tuple(
-        Projection("src", "out", r, 1.0, OneToOne(), transmits=t) for r, t in (("a", "events"), ("b", "bursts"))
+        Projection("src", "out", r, 1.0, OneToOne(), transmits=t)
+        for r, t in (("a", "events"), ("b", "bursts"))
     )
     simulation = Simulation(probes.circuit(1, 40, projections, sources=(source,)), dtype="float64")
     simulation.advance(1000.0)

@@ -84,14 +84,20 @@ def _start(simulation, population):
     model = MODEL[type(population.neuron).__name__]
     names = VARIABLES[model]
     state = {theirs: simulation.state(population.name, ours).astype(float) for ours, theirs in names.items()}
-    counters = {"pyramidal": ("box_left",), "adex": ("refractory_left",), "burst_poisson": ("refractory_left", "burst_in")}
+    counters = {
+        "pyramidal": ("box_left",),
+        "adex": ("refractory_left",),
+        "burst_poisson": ("refractory_left", "burst_in"),
+    }
     return {**state, **{name: np.zeros(population.n, np.int64) for name in counters[model]}}
 
 
 def _currents(circuit, population):
     def total(compartment):
         waveforms = [
-            c.waveform for c in circuit.currents if (c.population, c.compartment) == (population.name, compartment)
+            c.waveform
+            for c in circuit.currents
+            if (c.population, c.compartment) == (population.name, compartment)
         ]
         return lambda t: sum(float(w.current(np.array([t]))[0]) for w in waveforms)
 
@@ -101,9 +107,9 @@ def _currents(circuit, population):
 def _backgrounds(simulation):
     """Yield population, receptor, weight, delay in steps and the trains of every private background."""
     arrays, circuit = simulation._compiled.arrays, simulation.circuit
-    waiting = {(b.population, b.receptor): b for b in circuit.backgrounds}
-    for row, keys, thresholds in zip(
-        arrays["background"], arrays["background_key"], arrays["background_threshold"], strict=True
+    waiting = {(b.population, b.receptor, b.weight): b for b in circuit.backgrounds}
+    for row, key, thresholds, weights in zip(
+        *(arrays[f"background{name}"] for name in ("", "_key", "_threshold", "_weight")), strict=True
     ):
         population = circuit.populations[row[nw.BG_EMITTER]]
         neurons = simulation._compiled.populations[simulation._compiled.neurons[population.name]]
@@ -113,8 +119,8 @@ def _backgrounds(simulation):
                 continue
             variable = population.neuron.State._fields[(first - neurons.offset) // ROW]
             receptor = {v: r for r, v in population.neuron.receptors.items()}[variable]
-            about = waiting.pop((population.name, receptor))
-            yield about, row[nw.BG_DELAY] - 1, _trains(row[nw.BG_FORM], keys, thresholds, k, lanes)
+            about = waiting.pop((population.name, receptor, float(weights[k])))
+            yield about, row[nw.BG_DELAY] - 1, _trains(row[nw.BG_FORM], key, thresholds, k, lanes)
     assert not waiting
 
 
@@ -173,7 +179,9 @@ def twin(simulation, sources=None, watch=()):
             populations[p.name] = oracle.Source(p.n, sources[p.name])
             continue
         model = MODEL[type(p.neuron).__name__]
-        draws = (lambda step, key=keys[e], n=p.n: uniforms(key, step, n)) if model == "burst_poisson" else None
+        draws = (
+            (lambda step, key=keys[e], n=p.n: uniforms(key, step, n)) if model == "burst_poisson" else None
+        )
         populations[p.name] = oracle.Population(
             model, parameters(p.neuron), _start(simulation, p), draws, _currents(circuit, p)
         )
@@ -185,7 +193,9 @@ def twin(simulation, sources=None, watch=()):
         projection.delay_steps = delay
         populations.update(source)
         projections.append(projection)
-    names = {p.name: VARIABLES[MODEL[type(p.neuron).__name__]] for p in circuit.populations if hasattr(p, "neuron")}
+    names = {
+        p.name: VARIABLES[MODEL[type(p.neuron).__name__]] for p in circuit.populations if hasattr(p, "neuron")
+    }
     return oracle.Network(populations, projections, circuit.dt_ms, [(p, names[p][v]) for p, v in watch])
 
 

@@ -63,10 +63,17 @@ def without_delay(p=0.2):
 
 def circuit(**changes):
     """Return the driven circuit with its delayed projections; ``changes`` replace fields of Circuit."""
-    fields = dict(
-        populations=populations(), projections=projections(), backgrounds=DRIVE, currents=CURRENTS
-    )
+    fields = dict(populations=populations(), projections=projections(), backgrounds=DRIVE, currents=CURRENTS)
     return Circuit(**{**fields, **changes})
 
 
-__all__ = ["CURRENTS", "DRIVE", "MODELS", "circuit", "populations", "projections", "som_interneuron", "without_delay"]
+__all__ = [
+    "CURRENTS",
+    "DRIVE",
+    "MODELS",
+    "circuit",
+    "populations",
+    "projections",
+    "som_interneuron",
+    "without_delay",
+]
