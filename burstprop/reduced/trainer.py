@@ -163,8 +163,15 @@ class Trainer:
                 "resumed with %d threads, was %d: sums may differ in their last digits",
                 torch.get_num_threads(), content["threads"],
             )  # fmt: skip
-        self.network.load_state_dict(content["network"])
-        self.optimizer.load_state_dict(content["optimizer"])
+        try:
+            self.network.load_state_dict(content["network"])
+            self.optimizer.load_state_dict(content["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BurstpropError(
+                f"the run in {str(self.out)!r} was made by another version of burstprop or of its rule "
+                f"({reason}): train anew in another folder, or go on with that version"
+            ) from None
         self.epoch, self.step, self.seconds = content["epoch"], content["step"], content["seconds"]
         self.first_loss, self.history = content["first_loss"], list(content["history"])
         sums, device = content["sums"], self.group.device

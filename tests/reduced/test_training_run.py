@@ -173,6 +173,15 @@ def test_resume_refuses_another_plan(digits, tmp_path):
         train(plan(epochs=1), fewer, tmp_path, resume=True)
 
 
+def test_resume_refuses_another_version(digits, tmp_path):
+    train(plan(epochs=1), digits, tmp_path)
+    content = load_checkpoint(tmp_path)
+    content["optimizer"]["param_groups"].pop()
+    save_checkpoint(tmp_path / "checkpoint.pt", content)
+    with pytest.raises(BurstpropError, match="another version"):
+        train(plan(epochs=1), digits, tmp_path, resume=True)
+
+
 def test_plan_survives_its_record():
     for rule in ("burstprop", "burstccn", "feedback_alignment"):
         for dataset in ("digits", "mnist", "cifar10", "imagenet"):
