@@ -143,9 +143,13 @@ _CHANGES: dict[tuple[str, str], Choice] = {
     (rule, dataset): _FIXED
     for rule in ("burstprop_fixed", "burstccn_fixed", "feedback_alignment")
     for dataset in ("digits", "mnist")
-} | {
-    ("node_perturbation", "digits"): (dict(lr=0.02), dict(output_rate=1.0)),
-    ("node_perturbation", "mnist"): (dict(lr=0.02), dict(output_rate=1.0)),
+}
+_CHANGES |= {
+    ("node_perturbation", "digits"): (dict(lr=0.01), dict(output_rate=4.0)),
+    ("node_perturbation", "mnist"): (dict(lr=0.01), dict(output_rate=4.0)),
+    # the rate of silencing is limited by the number of units that speak, a mismatch by what it drowns
+    ("burstccn_apical_silence", "digits"): (_FIXED[0], _FIXED[1] | dict(mismatch=0.02, silence_rate=0.1)),
+    ("burstccn_apical_silence", "mnist"): (_FIXED[0], _FIXED[1] | dict(mismatch=0.02, silence_rate=0.025)),
 }
 
 

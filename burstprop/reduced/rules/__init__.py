@@ -37,7 +37,7 @@ RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "burstccn": ("burstccn", "BurstCCN", {"feedback": "kolen_pollack"}),
     "burstccn_fixed": ("burstccn", "BurstCCN", {"feedback": "fixed"}),
     "burstccn_tied": ("burstccn", "BurstCCN", {"feedback": "symmetric"}),
-    "burstccn_apical_silence": ("burstccn", "BurstCCN", {"feedback": "apical_silence", "mismatch": 0.5}),
+    "burstccn_apical_silence": ("burstccn", "BurstCCN", {"feedback": "apical_silence"}),
     "feedback_alignment": ("feedback_alignment", "FeedbackAlignment", {}),
     "direct_feedback_alignment": ("direct_feedback_alignment", "DirectFeedbackAlignment", {}),
     "sign_symmetry": ("sign_symmetry", "SignSymmetry", {}),

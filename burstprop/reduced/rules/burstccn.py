@@ -56,7 +56,7 @@ class BurstCCN(Rule):
         default="weight",
         metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"},
     )
-    mismatch: float = quantity(0.0, "1", "start sd of Q + p0 Y over that of p0 Y (free Q)", low=0.0)
+    mismatch: float = quantity(0.02, "1", "start sd of Q + p0 Y over that of p0 Y (free Q)", low=0.0)
     silence_rate: float = quantity(
         1e-3, "1", "learning rate of Y by apical silence over the optimizer's", low=0.0
     )
