@@ -31,11 +31,16 @@ from burstprop.engine.network import (
 
 _TARGETS_PER_LINE, _WEIGHTS_PER_LINE = 32, 16
 """Synapses whose targets (of 16 bits), or weights (of 32 bits), share a cache line."""
+FETCH_AHEAD = 2
+"""Steps between asking for a row and using it."""
 
 
 @kernel
-def fetch_rows(net, now, t):
-    """Ask for the synapses of the spikes of step ``now`` while their delay passes: rows come from far away in memory."""
+def fetch_rows(net, first, last, step, complete, t):
+    """Ask for the synapses, onto neurons of thread ``t``, that projections ``first`` to ``last`` need at ``step``.
+
+    Rows come from far away in memory. Only spikes of steps before ``complete`` are all known.
+    """
     projection = get(net, "projection")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
@@ -46,22 +51,23 @@ def fetch_rows(net, now, t):
     indptr = get(net, "indptr")
     targets = get(net, "targets")
     weights = get(net, "weights")
-    slot = now % sizes[RING]
-    for p in range(projection.shape[0]):
-        source = projection[p, PR_SOURCE]
-        count = counts[slot, source, t]
-        if not count:
+    for p in range(first, last):
+        emitted = step - projection[p, PR_DELAY]
+        if emitted < 0 or emitted >= complete:
             continue
-        begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, t]
+        source = projection[p, PR_SOURCE]
+        slot = emitted % sizes[RING]
         synapse, weight = projection[p, PR_SYNAPSE], projection[p, PR_WEIGHT]
-        for k in range(begin, begin + count):
-            row = projection[p, PR_INDPTR] + spikes[k] * sizes[THREADS]
-            first, last = indptr[row], indptr[row + sizes[THREADS]]
-            for s in range(first, last, _TARGETS_PER_LINE):
-                prefetch(targets, synapse + s)
-            if not projection[p, PR_UNIFORM]:
-                for s in range(first, last, _WEIGHTS_PER_LINE):
-                    prefetch(weights, weight + s)
+        for other in range(sizes[THREADS]):
+            begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
+            for k in range(begin, begin + counts[slot, source, other]):
+                row = projection[p, PR_INDPTR] + spikes[k] * sizes[THREADS] + t
+                begin_row, end_row = indptr[row], indptr[row + 1]
+                for s in range(begin_row, end_row, _TARGETS_PER_LINE):
+                    prefetch(targets, synapse + s)
+                if not projection[p, PR_UNIFORM]:
+                    for s in range(begin_row, end_row, _WEIGHTS_PER_LINE):
+                        prefetch(weights, weight + s)
 
 
 @kernel

@@ -11,7 +11,7 @@ from __future__ import annotations
 from numba import literal_unroll
 
 from burstprop.engine.barrier import wait
-from burstprop.engine.delivery import deliver, fetch_rows
+from burstprop.engine.delivery import FETCH_AHEAD, deliver, fetch_rows
 from burstprop.engine.emission import advance_neurons, classify, emit_poisson, release
 from burstprop.engine.kernel import kernel
 from burstprop.engine.learning import learn, raise_presynaptic_traces
@@ -38,13 +38,17 @@ def run_thread(net, populations, learning, t, first_step, last_step):
     """
     sizes = get(net, "sizes")
     control = get(net, "control")
-    projections = get(net, "projection").shape[0]
+    delayed, projections = sizes[DELAYED], get(net, "projection").shape[0]
     block = 0
     now = first_step
     while now < last_step:
+        block_start = now
         until = min(now + sizes[BLOCK], last_step)
+        for step in range(now, now + FETCH_AHEAD):
+            fetch_rows(net, 0, delayed, step, block_start, t)
         while now < until:
-            deliver(net, 0, sizes[DELAYED], now, t)
+            fetch_rows(net, 0, delayed, now + FETCH_AHEAD, block_start, t)
+            deliver(net, 0, delayed, now, t)
             drive_row = now - sizes[DRIVE_FIRST]
             for neurons in literal_unroll(populations):
                 advance_neurons(net, neurons, now, drive_row, t)
@@ -53,15 +57,15 @@ def run_thread(net, populations, learning, t, first_step, last_step):
             classify(net, now, t)
             _keep_traces(net, now, t)
             release(net, now, t)
-            fetch_rows(net, now, t)
             if learning is not None:
                 raise_presynaptic_traces(net, now, t)
             now += 1
         wait(control, sizes[THREADS])
         if t == 0:
             _record(net, now, block)
-        if sizes[DELAYED] < projections:
-            deliver(net, sizes[DELAYED], projections, now, t)
+        if delayed < projections:
+            fetch_rows(net, delayed, projections, now, now, t)
+            deliver(net, delayed, projections, now, t)
             if learning is not None:
                 learn(net, now - 1, t)
             wait(control, sizes[THREADS])
