@@ -59,7 +59,7 @@ from burstprop.sweep import gather, run_many
 __all__ = ["VARIANTS", "Params", "build", "check", "compare", "figure", "run", "solved"]
 
 REALIZATIONS = 5
-QUICK_EPOCHS = 200
+QUICK_EPOCHS = 140
 
 _ALIKE = {"feedback2_exc": 0.26, "feedback2_inh": 0.06, "hidden2_dendrite_pa": 0.0}
 VARIANTS: dict[str, Params] = {
@@ -80,7 +80,10 @@ VARIANTS: dict[str, Params] = {
 
 
 def quick_version(params: Params) -> Params:
-    """Return a smaller circuit that learns the same faster: fewer neurons, shorter examples, larger steps."""
+    """Return a smaller circuit that learns the same faster.
+
+    Fewer neurons, shorter examples with a larger share of teaching, stronger teaching and larger steps of learning.
+    """
     return replace(
         params,
         n=min(params.n, 200),
@@ -89,6 +92,7 @@ def quick_version(params: Params) -> Params:
         example_ms=round(0.3 * params.example_ms, 1),
         teaching_share=1 / 3,
         epochs=min(params.epochs, QUICK_EPOCHS),
+        teaching_pa=3 * params.teaching_pa,
         eta_hidden=2 * params.eta_hidden,
         eta_output=2 * params.eta_output,
     )
