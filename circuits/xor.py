@@ -34,6 +34,8 @@ hidden1 gets, and no current). Extended data: ``symmetric_feedback`` (fed alike,
 
     burstprop sweep xor --variant published,frozen_hidden,no_teaching,no_feedback --seeds 1:6 --out controls
 
+``--quick`` runs a smaller circuit that learns faster (`quick_version`).
+
 The dendritic synapses feel the somatic voltage in their driving force, as in the published program.
 
 Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Burst-dependent synaptic plasticity can coordinate
@@ -82,7 +84,8 @@ VARIANTS: dict[str, Params] = {
 def quick_version(params: Params) -> Params:
     """Return a smaller circuit that learns the same faster.
 
-    Fewer neurons, shorter examples with a larger share of teaching, stronger teaching and larger steps of learning.
+    Fewer neurons, shorter examples with a larger share of teaching, stronger teaching, larger steps of
+    learning.
     """
     return replace(
         params,
