@@ -44,8 +44,8 @@ class Handover:
         """Make the record of steps ``first`` to ``stop`` ready."""
         arrays = self._runner.compiled.arrays
         bins = (stop - 1) // self.bin_steps - first // self.bin_steps + 1
-        counts = np.zeros((bins, len(self.open_bin), self._runner.threads, 3), np.int64)
-        counts[0, :, 0] = self.open_bin
+        counts = np.zeros((self._runner.threads, bins, len(self.open_bin), 3), np.int64)
+        counts[0, 0] = self.open_bin
         sample_first = self._first_sample(first)
         samples = max(stop // self._state_steps - sample_first + 1, 0)
         values = np.zeros((samples, len(arrays["trace_place"])), arrays["state"].dtype)
@@ -72,7 +72,7 @@ class Handover:
         return first // self._state_steps + 1
 
     def _hand_over_bins(self, first: int, reached: int) -> None:
-        counts = self._runner.compiled.arrays["bin_counts"].sum(axis=2)
+        counts = self._runner.compiled.arrays["bin_counts"].sum(axis=0)
         bin_first = first // self.bin_steps
         whole = reached // self.bin_steps - bin_first
         self.open_bin = counts[whole] if whole < len(counts) else np.zeros_like(self.open_bin)
@@ -97,7 +97,7 @@ class Handover:
                 begin = arrays["emitter_spikes"][e] + slot * arrays["emitter_width"][e]
                 for t in range(self._runner.threads):
                     at = begin + arrays["bounds"][e, t]
-                    spikes = arrays["spikes"][at : at + arrays["counts"][slot, e, t]].copy()
+                    spikes = arrays["spikes"][at : at + arrays["counts"][t, slot, e]].copy()
                     if len(spikes):
                         self._recorder.add_spikes(
                             np.full(len(spikes), step, np.int64), np.full(len(spikes), e, np.int16), spikes

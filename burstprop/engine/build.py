@@ -103,7 +103,7 @@ def _control(circuit: Circuit) -> np.ndarray:
 
 def _nothing_recorded(plan: Plan) -> dict[str, np.ndarray]:
     return dict(
-        bin_counts=np.zeros((1, len(plan.emitter), plan.threads, 3), np.int64),
+        bin_counts=np.zeros((plan.threads, 1, len(plan.emitter), 3), np.int64),
         record_spikes=np.zeros(len(plan.emitter), np.bool_),
         recorded_step=np.zeros(0, np.int64),
         recorded_emitter=np.zeros(0, np.int16),

@@ -42,7 +42,7 @@ def build_emitters(plan: Plan) -> dict[str, np.ndarray]:
         emitter_lag=lag,
         emitter_presynaptic=presynaptic,
         spikes=np.zeros(spikes[-1], np.int32),
-        counts=np.zeros((plan.ring, len(n), plan.threads), np.int64),
+        counts=np.zeros((plan.threads, plan.ring, len(n)), np.int64),
         flags=np.zeros(spikes[-1], np.uint8),
         presynaptic_flags=np.zeros(max(heard, 1), np.uint8),
         last=np.full(first[-1], NEVER, np.int64),

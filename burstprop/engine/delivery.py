@@ -60,7 +60,7 @@ def fetch_rows(net, first, last, step, complete, t):
         synapse, weight = projection[p, PR_SYNAPSE], projection[p, PR_WEIGHT]
         for other in range(sizes[THREADS]):
             begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
-            for k in range(begin, begin + counts[slot, source, other]):
+            for k in range(begin, begin + counts[other, slot, source]):
                 row = projection[p, PR_INDPTR] + spikes[k] * sizes[THREADS] + t
                 begin_row, end_row = indptr[row], indptr[row + 1]
                 for s in range(begin_row, end_row, _TARGETS_PER_LINE):
@@ -85,7 +85,7 @@ def deliver(net, first, last, step, t):
         source = projection[p, PR_SOURCE]
         slot = emitted % sizes[RING]
         for other in range(sizes[THREADS]):
-            count = counts[slot, source, other]
+            count = counts[other, slot, source]
             if count:
                 begin = slot * emitter_width[source] + bounds[source, other]
                 _deliver_spikes(net, p, source, begin, count, t)

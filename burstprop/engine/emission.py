@@ -62,7 +62,7 @@ def advance_neurons(net, neurons, now, drive_row, t):
         draw_backgrounds(net, e, block, (low, high), now)
         if _advance_block(state, neurons, drive, base, block * LANES, low, high) < 0:
             count += _collect(net, neurons, drive, now, base, block * LANES, low, high, place + count)
-    counts[slot, e, t] = count
+    counts[t, slot, e] = count
 
 
 @kernel
@@ -139,7 +139,7 @@ def emit_poisson(net, now):
             spikes[place + count] = np.int32(position)
             count += 1
             draw += 1
-        counts[slot, e, 0] = count
+        counts[0, slot, e] = count
 
 
 @kernel
@@ -152,7 +152,7 @@ def classify(net, now, t):
     bounds = get(net, "bounds")
     slot = now % sizes[RING]
     for e in range(len(emitter_spikes)):
-        count = counts[slot, e, t]
+        count = counts[t, slot, e]
         if count:
             place = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
             _classify_spikes(net, e, place, count, now, t)
@@ -208,9 +208,9 @@ def _classify_spikes(net, e, place, count, now, t):
             presynaptic_open[i] = is_event
         last[i] = now
     row = now // sizes[BIN_STEPS] - sizes[BIN_FIRST]
-    bin_counts[row, e, t, 0] += count
-    bin_counts[row, e, t, 1] += events
-    bin_counts[row, e, t, 2] += bursts
+    bin_counts[t, row, e, 0] += count
+    bin_counts[t, row, e, 1] += events
+    bin_counts[t, row, e, 2] += bursts
 
 
 @kernel
@@ -231,7 +231,7 @@ def release(net, now, t):
     slot = now % sizes[RING]
     for k in range(stp.shape[0]):
         e = stp[k, ST_SOURCE]
-        count = counts[slot, e, t]
+        count = counts[t, slot, e]
         if not count:
             continue
         begin = slot * emitter_width[e] + bounds[e, t]

@@ -94,7 +94,7 @@ def raise_presynaptic_traces(net, now, t):
             kept = math.exp(-rule[k, RULE_DECAY_PRE] * plastic[k, PL_REBASE])
             for i in range(bounds[source, t], min(bounds[source, t + 1], emitter_n[source])):
                 e_pre[trace + i] *= kept
-        count = counts[slot, source, t]
+        count = counts[t, slot, source]
         if count:
             rise = math.exp(rule[k, RULE_DECAY_PRE] * since)
             begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, t]
@@ -136,7 +136,7 @@ def _potentiate_silent(net, k, now, slot, t):
     first_synapse = plastic[k, PL_COLUMN]
     weight = projection[p, PR_WEIGHT]
     for other in range(sizes[THREADS]):
-        count = counts[slot, source, other]
+        count = counts[other, slot, source]
         begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
         for j in range(begin, begin + count):
             if not presynaptic_flags[j] & EVENT:
@@ -172,7 +172,7 @@ def _follow_bursts(net, k, now, slot, t):
     p = plastic[k, PL_PROJECTION]
     a = plastic[k, PL_AVERAGE]
     target = projection[p, PR_TARGET]
-    count = counts[slot, target, t]
+    count = counts[t, slot, target]
     if not count:
         return
     eta, e_max, w_max = rule[k, RULE_ETA], rule[k, RULE_E_MAX], rule[k, RULE_W_MAX]
@@ -241,7 +241,7 @@ def _raise_averages(net, a, now, slot, t):
     average_event = get(net, "average_event")
     average_burst = get(net, "average_burst")
     e, first = average[a, AV_EMITTER], average[a, AV_FIRST]
-    count = counts[slot, e, t]
+    count = counts[t, slot, e]
     if not count:
         return
     since = now % average[a, AV_REBASE]

@@ -97,7 +97,7 @@ def _record(net, until, block):
             if not record_spikes[e]:
                 continue
             for t in range(sizes[THREADS]):
-                count = counts[slot, e, t]
+                count = counts[t, slot, e]
                 if place + count > room:
                     # the others may already be in the next block; they all stop at its end
                     control[STOP_BLOCK] = min(control[STOP_BLOCK], block + 1)

@@ -45,6 +45,7 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "emitter_presynaptic": ("bool", 1),
     "bounds": ("int64", 2),
     "spikes": ("int32", 1),
+    # a thread's own counts lie together: two threads never write to one cache line in turns
     "counts": ("int64", 3),
     "flags": ("uint8", 1),
     "presynaptic_flags": ("uint8", 1),

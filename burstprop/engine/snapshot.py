@@ -34,7 +34,7 @@ def take(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         for e in range(len(arrays["emitter_n"])):
             for t in range(arrays["sizes"][nw.THREADS]):
                 lane = np.arange(
-                    arrays["bounds"][e, t], arrays["bounds"][e, t] + arrays["counts"][slot, e, t]
+                    arrays["bounds"][e, t], arrays["bounds"][e, t] + arrays["counts"][t, slot, e]
                 )
                 slots.append(np.full(len(lane), slot, np.int32))
                 emitters.append(np.full(len(lane), e, np.int32))
@@ -81,8 +81,8 @@ def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
     place_in_ring = np.empty(len(neuron), np.int64)
     for k, (e, i, s) in enumerate(zip(emitter, neuron, slot, strict=True)):
         t = max(int(np.searchsorted(arrays["bounds"][e, 1:], i, side="right")), 0)
-        place_in_ring[k] = s * arrays["emitter_width"][e] + arrays["bounds"][e, t] + arrays["counts"][s, e, t]
-        arrays["counts"][s, e, t] += 1
+        place_in_ring[k] = s * arrays["emitter_width"][e] + arrays["bounds"][e, t] + arrays["counts"][t, s, e]
+        arrays["counts"][t, s, e] += 1
     place = arrays["emitter_spikes"][emitter] + place_in_ring
     arrays["spikes"][place], arrays["flags"][place] = neuron, flag
     heard = arrays["emitter_presynaptic"][emitter]
