@@ -32,7 +32,8 @@ from burstprop.engine.network import (
 from burstprop.engine.random import step_key, uniform
 from burstprop.neurons.model import margin, spike, step
 
-_ONE_OVER_E = math.exp(-1.0)
+# a gap of exactly one window belongs to the burst, whatever the last digit of the exponential
+_ONE_OVER_E = math.exp(-1.0) * (1.0 - 1e-9)
 _NONE = np.uint8(0)
 
 

@@ -49,9 +49,7 @@ def run_thread(net, populations, learning, t, first_step, last_step):
         while now < until:
             fetch_rows(net, 0, delayed, now + FETCH_AHEAD, block_start, t)
             deliver(net, 0, delayed, now, t)
-            drive_row = now - sizes[DRIVE_FIRST]
-            for neurons in literal_unroll(populations):
-                advance_neurons(net, neurons, now, drive_row, t)
+            _advance(net, populations, now, now - sizes[DRIVE_FIRST], t)
             if t == 0:
                 emit_poisson(net, now)
             classify(net, now, t)
@@ -73,6 +71,16 @@ def run_thread(net, populations, learning, t, first_step, last_step):
             break
         block += 1
     return now
+
+
+@kernel
+def _advance(net, populations, now, drive_row, t):
+    """Advance all populations by one step.
+
+    A function of its own, because each turn of an unrolled loop takes stack that is freed only on return.
+    """
+    for neurons in literal_unroll(populations):
+        advance_neurons(net, neurons, now, drive_row, t)
 
 
 @kernel
