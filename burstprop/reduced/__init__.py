@@ -15,6 +15,8 @@ gradient accumulation and any optimizer work. ``network(images)`` returns logits
 Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone does not import it.
 """
 
+# first, and whatever the rule: numba must be loaded before a run lets denormal numbers be flushed to zero
+from burstprop.reduced import fused as fused
 from burstprop.reduced.layers import Conv2d, Dense, RuleLayer
 from burstprop.reduced.networks import (
     NETWORKS,
