@@ -105,7 +105,12 @@ def _rule(rule: str, fields: dict[str, Any]) -> Rule:
 
 Choice = tuple[dict[str, Any], dict[str, Any]]  # fields of Setting, fields of the rule
 
-#: The run's common settings for a dataset, and the rule's.
+#: The run's common settings for a dataset, and the rule's. What they were chosen on:
+#: digits: 180 validation images, 30 epochs, mean of 3 seeds (backprop 6.5 % error, burstprop 6.3, BurstCCN 6.3);
+#: mnist: 5,000 validation images, 20 epochs, one seed (without decay: backprop 1.64 %, burstprop 1.70, batch 32;
+#: with it: BurstCCN 1.34, batch 32, burstprop 1.52, batch 64; a cross-entropy teacher was no better);
+#: cifar10: 1,000 validation images after 4 epochs of 4,000 images, backprop alone: it learns, no more is known;
+#: tiny-imagenet, imagenet: not chosen on data.
 _DEFAULTS: dict[str, Choice] = {
     "digits": (
         dict(network="digits", lr=1.0, weight_decay=1e-4, batch_size=32, epochs=30),
@@ -136,6 +141,7 @@ _DEFAULTS: dict[str, Choice] = {
 }  # fmt: skip
 
 #: Fixed feedback: Y larger than W, at the output above all, where W starts small, and rates for such signals.
+#: Chosen on the digits' validation images (6.3 %; with Y of the size of W 9.3), not yet on MNIST.
 _FIXED: Choice = (dict(lr=0.25), dict(output_rate=0.4, feedback_scale="fan_out", feedback_sd=4.0))
 
 #: What single rules change of it.
