@@ -1,7 +1,7 @@
 """Carries spikes that were emitted a delay ago into the conductances of their targets.
 
-A thread adds only to the neurons it owns, spikes in ascending order of the presynaptic neuron, so the sum of a target
-is the same whatever the number of threads.
+A thread adds only to the neurons it owns, spikes in ascending order of the presynaptic neuron, so the sum of
+a target is the same whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FETCH_AHEAD = 2
 
 @kernel
 def fetch_rows(net, first, last, step, complete, t):
-    """Ask for the synapses, onto neurons of thread ``t``, that projections ``first`` to ``last`` need at ``step``.
+    """Ask for the synapses, onto thread ``t``, that projections ``first`` to ``last`` need at ``step``.
 
     Rows come from far away in memory. Only spikes of steps before ``complete`` are all known.
     """
@@ -72,7 +72,7 @@ def fetch_rows(net, first, last, step, complete, t):
 
 @kernel
 def deliver(net, first, last, step, t):
-    """Add to the conductances of thread ``t`` what projections ``first`` to ``last`` bring at the start of ``step``."""
+    """Add what projections ``first`` to ``last`` bring to thread ``t`` at the start of ``step``."""
     projection = get(net, "projection")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
