@@ -65,7 +65,7 @@ class Matrix:
             raise BurstpropError(
                 f"Matrix(weights) has shape {matrix.shape}: give two axes, (n_source, n_target)"
             )
-        csr = scipy.sparse.csr_array(matrix, dtype=np.float64)
+        csr = scipy.sparse.csr_array(matrix, dtype=np.float64, copy=True)
         csr.sum_duplicates()
         if not np.all(np.isfinite(csr.data)):
             raise BurstpropError("Matrix(weights): a weight is not a finite number")
