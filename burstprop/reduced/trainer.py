@@ -8,11 +8,8 @@ from __future__ import annotations
 import logging
 import math
 import re
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +29,7 @@ from burstprop.reduced.distributed import Group
 from burstprop.reduced.evaluation import BATCH, evaluate
 from burstprop.reduced.journal import Journal
 from burstprop.reduced.networks import Network, build_network
+from burstprop.reduced.options import Options, Stopped, asked_to_stop
 from burstprop.reduced.plan import Plan, differences
 
 logger = logging.getLogger("burstprop")
@@ -41,29 +39,6 @@ LOOK_AT = 128
 """Validation images on which the layers are looked at after an epoch."""
 FINITE_EVERY = 50
 """Steps between two looks at the loss on a GPU, where every look waits for it."""
-
-
-class Stopped(KeyboardInterrupt):
-    """A run was stopped by Ctrl-C or a termination signal, after it had saved its state."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is carried out; none of it changes the result."""
-
-    workers: int = 0
-    """Processes that decode image files."""
-    on_broken: str = "stop"
-    """``"stop"`` or ``"skip"``: what to do with an image that cannot be decoded."""
-    checkpoint_seconds: float = 60.0
-    """Time between two checkpoints."""
-    tensorboard: bool = False
-    progress: bool | None = False
-    """Whether to show progress; None: on a terminal."""
-    layers: bool = True
-    """Whether to log what each layer does after every epoch."""
-    command: str = ""
-    """Command line of the run, for its record."""
 
 
 @dataclass
@@ -222,7 +197,7 @@ class Trainer:
         try:
             with (
                 Progress(total, label, unit="steps", enabled=shown, start=start) as progress,
-                self._signals(),
+                asked_to_stop(self),
             ):
                 while not self.finished:
                     self._epoch(progress)
@@ -380,21 +355,3 @@ class Trainer:
     def _broken(self) -> set[str]:
         loaders = (self.loader, *self.test_loaders.values())
         return {*self.dataset.broken, *(path for loader in loaders for path in loader.skipped)}
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let Ctrl-C and termination end the run after the present step; a second Ctrl-C ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def ask(number: int, frame: Any) -> None:
-            self.stop = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-        old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)

@@ -25,8 +25,9 @@ from burstprop.reduced.data import ImageDataset
 from burstprop.reduced.distributed import Group
 from burstprop.reduced.journal import Journal
 from burstprop.reduced.networks import Network
+from burstprop.reduced.options import Options, Stopped
 from burstprop.reduced.plan import Plan
-from burstprop.reduced.trainer import Options, Stopped, Trainer
+from burstprop.reduced.trainer import Trainer
 
 __all__ = ["Options", "Stopped", "Trainer", "train"]
 

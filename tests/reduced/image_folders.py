@@ -52,7 +52,7 @@ def imagenet_layout(
 
 
 def real_data(name: str, scratch: Path) -> Path:
-    """Return the folder of real data below BURSTPROP_DATA, unpacked if need be; skip the test where there is none."""
+    """Return the folder of real data below BURSTPROP_DATA, unpacked if need be; skip the test without it."""
     root = os.environ.get("BURSTPROP_DATA")
     if not root:
         pytest.skip(f"real data: BURSTPROP_DATA names no folder with {name}")
