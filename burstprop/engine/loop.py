@@ -13,6 +13,7 @@ from numba import literal_unroll
 from burstprop.engine.barrier import wait
 from burstprop.engine.delivery import FETCH_AHEAD, deliver, fetch_rows
 from burstprop.engine.events import classify
+from burstprop.engine.kernel import kernel
 from burstprop.engine.learning import learn, raise_presynaptic_traces
 from burstprop.engine.network import BLOCK, DELAYED, DRIVE_FIRST, STOP_BLOCK, THREADS, get
 from burstprop.engine.neuron_steps import advance_neurons
