@@ -2,10 +2,12 @@
 
     python benchmarks/simulator_scaling.py --out DIR          some minutes, 3 GB of memory for the largest
 
-One population of pyramidal neurons with the background of the propagation circuit (four Poisson sources of 500 Hz a
-neuron) and recurrent inhibition of the dendrites. Writes scaling.csv and scaling.png: nanoseconds per neuron and step
-(median, minimum), bytes per neuron and per synapse. What grows with the size is what no longer fits a cache: the state
-(42 bytes a neuron are touched in every step) and the synapses of the neurons that spike.
+One population of pyramidal neurons with the background of the propagation circuit (four Poisson sources of
+500 Hz a
+neuron) and recurrent inhibition of the dendrites. Writes scaling.csv and scaling.png: nanoseconds per neuron
+and step
+(median, minimum), bytes per neuron and per synapse. What grows with the size is what no longer fits a cache:
+the state (42 bytes a neuron are touched in every step) and the synapses of the neurons that spike.
 """
 
 from __future__ import annotations
@@ -17,7 +19,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from burstprop import Background, Circuit, FixedInDegree, Population, Projection, PyramidalNeuron, Record, Simulation
+from burstprop import (
+    Background,
+    Circuit,
+    FixedInDegree,
+    Population,
+    Projection,
+    PyramidalNeuron,
+    Record,
+    Simulation,
+)
 from burstprop.machine import cpu_model
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -71,7 +82,15 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
     cost.set(xscale="log", ylim=(0, None), xlabel="neurons", ylabel="ns per neuron and step", title="Cost")
     for cache, size in (("L2, 2 MB", 2e6 / 42), ("100 MB", 1e8 / 42)):
         cost.axvline(size, color="0.7", lw=0.8)
-        cost.annotate(f"state fills {cache}", (size, 0.05), rotation=90, fontsize=7, color="0.4", va="bottom", ha="right")
+        cost.annotate(
+            f"state fills {cache}",
+            (size, 0.05),
+            rotation=90,
+            fontsize=7,
+            color="0.4",
+            va="bottom",
+            ha="right",
+        )
     cost.legend(frameon=False)
     memory.plot(frame["neurons"], frame["bytes_per_neuron"], "o-", color="#0072b2", label="per neuron")
     memory.plot(frame["neurons"], frame["bytes_per_synapse"], "s-", color="#d55e00", label="per synapse")
@@ -83,8 +102,12 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
 
 def main() -> None:
     """Measure all sizes, print, write, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("results/scaling"), help="where to write (results/scaling)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("results/scaling"), help="where to write (results/scaling)"
+    )
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="leave out larger sizes (1,000,000)")
     parser.add_argument("--repeats", type=int, default=7, help="timed pieces of each size (7)")
     args = parser.parse_args()

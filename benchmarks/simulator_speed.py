@@ -1,12 +1,13 @@
 """How fast the simulator runs, and where the time goes: all figures measured in turns in one run.
 
     python benchmarks/simulator_speed.py                 about two minutes
-    python benchmarks/simulator_speed.py --brian2        the same circuit in Brian2 (C++) beside it, several minutes
-    python benchmarks/simulator_speed.py --json FILE
+    python benchmarks/simulator_speed.py --brian2        the same circuit in Brian2 (C++) beside it, several
+    minutes python benchmarks/simulator_speed.py --json FILE
 
 Prints nanoseconds of wall time per neuron and step (median over the repeats, and minimum):
 
-- the propagation circuit at its published size, one thread, as parts are added to it: neurons alone, with their
+- the propagation circuit at its published size, one thread, as parts are added to it: neurons alone, with
+their
   background, with synapses (and the spikes that now travel), with everything recorded;
 - the same on two threads, and two realizations side by side in two processes;
 - the XOR circuit (2500 neurons, sparse background) with plasticity off, on, and as its protocol has it.
@@ -27,9 +28,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from burstprop.bench import bench_circuit
 from burstprop.circuits import propagation, xor
 
+from burstprop.bench import bench_circuit
 from burstprop.circuit import Circuit
 from burstprop.machine import cpu_model
 from burstprop.recording import Record
@@ -84,7 +85,9 @@ def side_by_side(repeats: int, piece_ms: float) -> float:
     alone = Simulation(propagation.build())
     alone.advance(WARM_UP_MS)
     meet, answer = context.Barrier(3), context.Queue()
-    workers = [context.Process(target=_one_side, args=(k, piece_ms, meet, answer), daemon=True) for k in (1, 2)]
+    workers = [
+        context.Process(target=_one_side, args=(k, piece_ms, meet, answer), daemon=True) for k in (1, 2)
+    ]
     for worker in workers:
         worker.start()
     gains = []
@@ -105,13 +108,17 @@ def side_by_side(repeats: int, piece_ms: float) -> float:
 def brian2() -> dict[str, Any]:
     """Time the same circuit in Brian2, C++ standalone, one thread."""
     program = Path(__file__).with_name("brian2_propagation.py")
-    done = subprocess.run([sys.executable, str(program), "--json"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, str(program), "--json"], capture_output=True, text=True, check=True
+    )
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=9, help="timed pieces of each variant (9)")
     parser.add_argument("--piece-ms", type=float, default=500.0, help="simulated time of a piece (500)")
     parser.add_argument("--brian2", action="store_true", help="time Brian2 in the same run")
@@ -119,7 +126,10 @@ def main() -> None:
     args = parser.parse_args()
     figures = timed(variants(propagation.build()), args.repeats, args.piece_ms)
     result: dict[str, Any] = {"cpu": cpu_model(), "repeats": args.repeats, "propagation": {}}
-    print(f"{cpu_model()}; ns per neuron and step, median (minimum) of {args.repeats} pieces of {args.piece_ms:g} ms\n")
+    print(
+        f"{cpu_model()}; ns per neuron and step, "
+        f"median (minimum) of {args.repeats} pieces of {args.piece_ms:g} ms\n"
+    )
     print("propagation, 10,000 neurons")
     before = 0.0
     for name, values in figures.items():
@@ -128,17 +138,21 @@ def main() -> None:
         before = median
         print(f"  {name:20} {median:5.2f} ({min(values):.2f}){added}")
         result["propagation"][name] = {"median": median, "min": min(values)}
-    gains = [one / two for one, two in zip(figures["+ recording (all)"], figures["all, 2 threads"], strict=True)]
+    gains = [
+        one / two for one, two in zip(figures["+ recording (all)"], figures["all, 2 threads"], strict=True)
+    ]
     result["two_threads_gain"] = statistics.median(gains)
     result["side_by_side_gain"] = side_by_side(args.repeats, args.piece_ms)
     print(f"  two threads on one circuit: {result['two_threads_gain']:.2f} times as fast as one")
-    print(f"  two realizations side by side: {result['side_by_side_gain']:.2f} times as fast as one after the other")
+    print(f"  two realizations side by side: {result['side_by_side_gain']:.2f} times as fast as in turns")
     learned = bench_circuit(xor.build(xor.Params()), repeats=args.repeats, duration_ms=args.piece_ms)
     result["xor"] = learned
     print(f"\nXOR, {learned['neurons']:,} neurons")
     print(f"  plasticity off        {learned['ns_plasticity_off']:5.2f}")
     print(f"  plasticity on         {learned['ns_plasticity_on']:5.2f}")
-    print(f"  a tenth of the time   {learned['ns_per_neuron_step']:5.2f} ({learned['ns_per_neuron_step_min']:.2f})")
+    print(
+        f"  on a tenth of it      {learned['ns_per_neuron_step']:5.2f} ({learned['ns_per_neuron_step_min']:.2f})"
+    )
     if args.brian2:
         result["brian2"] = brian2()
         ours = statistics.median(figures["+ recording (all)"])

@@ -1,9 +1,10 @@
-"""How long burstprop takes to start: import, help, and the first simulated step, with and without compiled code.
+"""How long burstprop takes to start: import, help, and the first simulated step, with and without compiled
+code.
 
     python benchmarks/start_up.py
 
-Each figure is the wall time of a whole process. "cold" has an empty cache of compiled code, "warm" the one that the
-cold start left.
+Each figure is the wall time of a whole process. "cold" has an empty cache of compiled code, "warm" the one
+that the cold start left.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import sys
 import tempfile
 import time
 
-FIRST_STEP = (
-    "from burstprop.circuits import propagation; from burstprop import simulate; simulate(propagation.build(), 0.1)"
-)
+FIRST_STEP = """
+from burstprop.circuits import propagation
+from burstprop import simulate
+
+simulate(propagation.build(), 0.1)
+"""
 
 
 def seconds(words: list[str], environment: dict[str, str]) -> float:
@@ -30,7 +34,9 @@ def seconds(words: list[str], environment: dict[str, str]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=5, help="processes of each kind (5)")
     args = parser.parse_args()
     python = sys.executable

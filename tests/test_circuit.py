@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from engine import zoo
 
 from burstprop.circuit import (
     Circuit,
@@ -19,7 +20,6 @@ from burstprop.neurons import AdEx, BurstPoissonNeuron, PyramidalNeuron, pv_inte
 from burstprop.plasticity import BurstDependentRule
 from burstprop.stimuli import Background, Constant, Current, Sine
 from burstprop.synapses import ShortTermPlasticity, depressing
-from engine import zoo
 
 NAN = float("nan")
 

@@ -34,7 +34,9 @@ def test_block_runs(block, tmp_path):
         pytest.importorskip("torch", reason="the reduced model needs PyTorch")
     program = tmp_path / "block.py"
     program.write_text(block, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-W", "error", str(program)], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -66,7 +68,10 @@ def test_error_shown_is_the_error_raised():
 
     with pytest.raises(BurstpropError) as caught:
         Circuit(
-            populations=(Population("pyr", 400, PyramidalNeuron()), Population("som", 100, som_interneuron())),
+            populations=(
+                Population("pyr", 400, PyramidalNeuron()),
+                Population("som", 100, som_interneuron()),
+            ),
             projections=(Projection("pyr", "som", "soma_exk", weight=3.0),),
         )
     assert str(caught.value) in TEXT

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from engine import probes, without_jit, zoo
 
 from burstprop import simulation as simulation_module
 from burstprop.circuit import PoissonPopulation, Projection, RateChange, WeightChange
@@ -22,7 +23,6 @@ from burstprop.neurons import PyramidalNeuron
 from burstprop.recording import Record, Recording, StateRecord
 from burstprop.simulation import WINDOW, Simulation, simulate
 from burstprop.stimuli import Background, Constant, Current, Sine
-from engine import probes, without_jit, zoo
 
 TESTS = Path(__file__).parent
 MS = 1000.0

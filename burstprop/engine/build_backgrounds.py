@@ -29,7 +29,8 @@ def build_backgrounds(plan: Plan, neurons: dict[str, nw.Neurons]) -> dict[str, n
     """Return the arrays of all backgrounds."""
     draws = _draws(plan)
     longest = max([2, *(len(draw.thresholds) + 1 for draw in draws)])
-    rows, weights, thresholds, keys, names = [], [], [], [], []
+    rows, weights, thresholds, keys = [], [], [], []
+    names: list[str] = []
     for draw in draws:
         first = draw.sources[0]
         population, target = plan.circuit.neurons(first.population), neurons[first.population]

@@ -106,10 +106,13 @@ def _rule(rule: str, fields: dict[str, Any]) -> Rule:
 Choice = tuple[dict[str, Any], dict[str, Any]]  # fields of Setting, fields of the rule
 
 #: The run's common settings for a dataset, and the rule's. What they were chosen on:
-#: digits: 180 validation images, 30 epochs, mean of 3 seeds (backprop 6.5 % error, burstprop 6.3, BurstCCN 6.3);
-#: mnist: 5,000 validation images, 20 epochs, one seed (without decay: backprop 1.64 %, burstprop 1.70, batch 32;
+#: digits: 180 validation images, 30 epochs, mean of 3 seeds (backprop 6.5 % error, burstprop 6.3, BurstCCN
+# 6.3);
+#: mnist: 5,000 validation images, 20 epochs, one seed (without decay: backprop 1.64 %, burstprop 1.70, batch
+# 32;
 #: with it: BurstCCN 1.34, batch 32, burstprop 1.52, batch 64; a cross-entropy teacher was no better);
-#: cifar10: 1,000 validation images after 4 epochs of 4,000 images, backprop alone: it learns, no more is known;
+#: cifar10: 1,000 validation images after 4 epochs of 4,000 images, backprop alone: it learns, no more is
+# known;
 #: tiny-imagenet, imagenet: not chosen on data.
 _DEFAULTS: dict[str, Choice] = {
     "digits": (

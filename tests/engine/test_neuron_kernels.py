@@ -54,8 +54,8 @@ def recorded(circuit, dtype, neurons=NEURONS, **options):
 def as_the_oracle_holds_it(recording, circuit, population, variable, steps):
     """Return a trace at the end of every step as the oracle has it, all but the last step.
 
-    There the current of a step and the spikes that arrive in it are in the state when the step ends; here they are added
-    at the start of the next one.
+    There the current of a step and the spikes that arrive in it are in the state when the step ends; here
+    they are added at the start of the next one.
     """
     trace = traces(recording, population, variable, steps)
     neuron, dt = circuit.neurons(population).neuron, circuit.dt_ms

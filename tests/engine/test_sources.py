@@ -1,7 +1,7 @@
 """Poisson sources: the engine draws what the hash says, and what the hash says is Poisson.
 
-Statistics use fixed seeds. Every assertion on a p-value fails by chance with probability `ALPHA`; there are about 120 of
-them, so that a correct implementation with other seeds fails one run of this file in 10,000.
+Statistics use fixed seeds. Every assertion on a p-value fails by chance with probability `ALPHA`; there are
+about 120 of them, so that a correct implementation with other seeds fails one run of this file in 10,000.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ DT = 0.1
 
 
 def likely(p_value):
-    return ALPHA < p_value
+    return p_value > ALPHA
 
 
 def two_sided(z):
@@ -66,14 +66,12 @@ def test_every_bit_is_independent_of_every_other_and_of_its_neighbours(streams):
     with_itself = (x, x)
     with_others = [(x[:, :-1], x[:, 1:]), (x[:-1], x[1:]), (x, streams[1]), (x, streams[2])]
     for k, (first, second) in enumerate([with_itself, *with_others]):
+        # whole numbers: the matrix product of floats would start as many threads as there are cores
         planes = [
-            np.unpackbits(np.ascontiguousarray(a[:150]).view(np.uint8).reshape(-1, 4), axis=1).astype(
-                np.float32
-            )
-            * 2
-            - 1
+            np.unpackbits(np.ascontiguousarray(a[:150]).view(np.uint8).reshape(-1, 4), axis=1)
             for a in (first, second)
         ]
+        planes = [2 * plane.astype(np.int32) - 1 for plane in planes]
         z = planes[0].T @ planes[1] / np.sqrt(len(planes[0]))
         if k == 0:
             z = z[np.triu_indices(32, 1)]

@@ -59,7 +59,7 @@ def sent_through(weights, arrived, delay):
     return np.cumsum(out, axis=0)
 
 
-BIG = (2**16 // (4 * ROW) + 1) * LANES
+BIG = (2**16 // (4 * ROW) + 1) * LANES + 1
 """Counters whose places in the state do not fit into 16 bits (four variables each)."""
 
 

@@ -1,6 +1,8 @@
-"""The oracle's twin of a simulation: the same synapses, start, noise and currents, run by ``oracles.network``.
+"""The oracle's twin of a simulation: the same synapses, start, noise and currents, run by
+``oracles.network``.
 
-What is drawn (synapses, start, background spikes, uniform numbers) is taken from the simulation; what is computed is not.
+What is drawn (synapses, start, background spikes, uniform numbers) is taken from the simulation; what is
+computed is not.
 """
 
 import numpy as np
@@ -168,8 +170,8 @@ def _rule(rule):
 def twin(simulation, sources=None, watch=()):
     """Return the oracle's network for a simulation that has not run yet.
 
-    ``sources`` gives the trains of shared Poisson populations, boolean (steps, n); ``watch``: pairs (population,
-    variable in burstprop's name) to record.
+    ``sources`` gives the trains of shared Poisson populations, boolean (steps, n); ``watch``: pairs
+    (population, variable in burstprop's name) to record.
     """
     assert simulation.step == 0
     circuit, keys = simulation.circuit, simulation._compiled.arrays["emitter_key"]

@@ -1,4 +1,5 @@
-"""A tiny circuit with everything in it, run and saved: once compiled, once as plain Python (NUMBA_DISABLE_JIT=1).
+"""A tiny circuit with everything in it, run and saved: once compiled, once as plain Python
+(NUMBA_DISABLE_JIT=1).
 
 python -m engine.without_jit OUT.npz       (in the folder tests)
 """

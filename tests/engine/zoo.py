@@ -1,8 +1,9 @@
 """One circuit that has every neuron model, and changes of it.
 
-The time loop is compiled for a tuple of models and a precision, which takes seconds. Nearly all tests of the engine
-therefore run this tuple of populations, with other sizes, parameters, projections and inputs, and the loop is compiled
-once per precision (and kept on the disk).
+The time loop is compiled for a tuple of models and a precision, which takes seconds. Nearly all tests of the
+engine
+therefore run this tuple of populations, with other sizes, parameters, projections and inputs, and the loop
+is compiled once per precision (and kept on the disk).
 """
 
 from burstprop.circuit import Circuit, Population, Projection
