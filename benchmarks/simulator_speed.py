@@ -150,9 +150,8 @@ def main() -> None:
     print(f"\nXOR, {learned['neurons']:,} neurons")
     print(f"  plasticity off        {learned['ns_plasticity_off']:5.2f}")
     print(f"  plasticity on         {learned['ns_plasticity_on']:5.2f}")
-    print(
-        f"  on a tenth of it      {learned['ns_per_neuron_step']:5.2f} ({learned['ns_per_neuron_step_min']:.2f})"
-    )
+    mixed, least = learned["ns_per_neuron_step"], learned["ns_per_neuron_step_min"]
+    print(f"  on a tenth of it      {mixed:5.2f} ({least:.2f})")
     if args.brian2:
         result["brian2"] = brian2()
         ours = statistics.median(figures["+ recording (all)"])
