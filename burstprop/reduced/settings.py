@@ -110,7 +110,7 @@ Choice = tuple[dict[str, Any], dict[str, Any]]  # fields of Setting, fields of t
 # 6.3);
 #: mnist: 5,000 validation images, 20 epochs, one seed (without decay: backprop 1.64 %, burstprop 1.70, batch
 # 32;
-#: with it: BurstCCN 1.34, batch 32, burstprop 1.52, batch 64; a cross-entropy teacher was no better);
+#: with decay: BurstCCN 1.34, at batch 64 burstprop 1.52; a cross-entropy teacher was no better);
 #: cifar10: 1,000 validation images after 4 epochs of 4,000 images, backprop alone: it learns, no more is
 # known;
 #: tiny-imagenet, imagenet: not chosen on data.
