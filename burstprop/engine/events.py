@@ -13,7 +13,8 @@ import numpy as np
 from burstprop.engine.kernel import kernel
 from burstprop.engine.network import BIN_FIRST, BIN_STEPS, BURST, EVENT, INTERVAL, RING, get
 
-_ONE_OVER_E = math.exp(-1.0)
+# a gap of exactly one window belongs to the burst, whatever the last digit of the exponential
+_ONE_OVER_E = math.exp(-1.0) * (1.0 - 1e-9)
 _NONE = np.uint8(0)
 
 
