@@ -89,7 +89,7 @@ def _load_python(proto, array, base, lane):
     return type(proto)(*(array[base + k * ROW + lane] for k in range(len(proto))))
 
 
-def _store_python(array, base, lane, value):
+def _store_python(proto, array, base, lane, value):
     for k, number in enumerate(value):
         array[base + k * ROW + lane] = number
 
@@ -122,7 +122,10 @@ def _load(typingctx, proto, array, base, lane):
 
 
 @intrinsic
-def _store(typingctx, array, base, lane, value):
+def _store(typingctx, proto, array, base, lane, value):
+    if getattr(value, "instance_class", None) is not proto.instance_class:
+        name = proto.instance_class.__name__
+        raise TypingError(f"[burstprop] a step and a spike return a {name}, and this one returns {value}")
     for name, kind in zip(value.fields, value.types, strict=True):
         if kind != array.dtype:
             raise TypingError(
@@ -132,12 +135,12 @@ def _store(typingctx, array, base, lane, value):
             )
 
     def codegen(context, builder, signature, args):
-        pointer = _pointer(context, builder, signature.args[0], args[0], args[1], args[2])
-        for k, number in enumerate(cgutils.unpack_tuple(builder, args[3])):
+        pointer = _pointer(context, builder, signature.args[1], args[1], args[2], args[3])
+        for k, number in enumerate(cgutils.unpack_tuple(builder, args[4])):
             builder.store(number, builder.gep(pointer, [ir.Constant(ir.IntType(64), k * ROW)]))
         return context.get_dummy_value()
 
-    return types.none(array, types.uintp, types.uintp, value), codegen
+    return types.none(proto, array, types.uintp, types.uintp, value), codegen
 
 
 @intrinsic
@@ -199,7 +202,7 @@ def _pointer(context, builder, array_type, array, base, lane):
 load = _load if COMPILED else _load_python
 """``load(proto, array, base, lane)``: the variables of a neuron, as a NamedTuple like ``proto``."""
 store = _store if COMPILED else _store_python
-"""``store(array, base, lane, value)``: put the variables of a neuron back."""
+"""``store(proto, array, base, lane, value)``: put a neuron back, of the type of ``proto``."""
 per_neuron = _per_neuron if COMPILED else _per_neuron_python
 """``per_neuron(scalars, extra, lane)``: ``scalars``, plus the arrays among ``extra`` at ``lane``."""
 sign_bits = _sign_bits if COMPILED else _sign_bits_python

@@ -50,7 +50,7 @@ def _advance_block(state, neurons, drive, base, lane0, low, high):
         c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
         i = per_neuron(drive, neurons.drive_per_neuron, lane_of_0 + lane)
         after = step(load(neurons.state_proto, state, row0, lane), i, c)
-        store(state, row0, lane, after)
+        store(neurons.state_proto, state, row0, lane, after)
         crossed = np.int32(crossed | sign_bits(margin(after, c)))
     return crossed
 
@@ -81,7 +81,7 @@ def _collect(net, neurons, drive, now, base, lane0, low, high, place):
                 key = step_key(emitter_key[neurons.emitter], now)
                 u1 = real(uniform(key, 2 * (lane_of_0 + lane)))
                 u2 = real(uniform(key, 2 * (lane_of_0 + lane) + 1))
-                store(state, row0, lane, spike(now_state, i, c, u1, u2))
+                store(neurons.state_proto, state, row0, lane, spike(now_state, i, c, u1, u2))
                 spikes[place + count] = lane_of_0 + lane
                 count += 1
     return count

@@ -36,6 +36,7 @@ from typing import Any, ClassVar
 from numba.extending import overload
 
 from burstprop.engine.kernel import OPTIONS, kernel
+from burstprop.errors import BurstpropError, near
 
 FLOOR = 1e-30
 """Added to a decaying variable in every step.
@@ -43,6 +44,9 @@ FLOOR = 1e-30
 Without it a conductance that receives nothing becomes a denormal number after 450 ms, which slows the loop up
 to 80 times; with it, it ends near 1e-28, far below the resolution of a voltage.
 """
+
+FUNCTIONS = ("step", "margin", "spike")
+PARTS = ("State", "Constants", "Drive", "receptors", "voltages", "constants", "initial", *FUNCTIONS)
 
 _model_of_state: dict[type, Any] = {}
 
@@ -63,10 +67,38 @@ class NeuronModel:
     spike: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let the compiled loop find the model's functions by the type of its State."""
+        """Let the compiled loop find the model's functions by the type of its State.
+
+        Raises
+        ------
+        BurstpropError
+            A part of the model is missing, names a field that State has not, or its State is another model's.
+        """
         super().__init_subclass__(**kwargs)
-        if "State" in cls.__dict__:
-            _model_of_state[cls.State] = cls
+        _check_parts(cls)
+        known = _model_of_state.setdefault(cls.State, cls)
+        if any(getattr(cls, part) is not getattr(known, part) for part in FUNCTIONS):
+            raise BurstpropError(
+                f"{cls.__name__}.State = {cls.State.__name__} is the State of {known.__name__}, whose "
+                f"functions would be run in its place: give {cls.__name__} a NamedTuple of its own (in a "
+                "notebook, in the same cell)"
+            )
+
+
+def _check_parts(cls: type[NeuronModel]) -> None:
+    for part in PARTS:
+        if not hasattr(cls, part):
+            raise BurstpropError(f"{cls.__name__} has no {part!r}: a neuron model gives {', '.join(PARTS)}")
+    variables = getattr(cls.State, "_fields", None)
+    if variables is None:
+        raise BurstpropError(f"{cls.__name__}.State = {cls.State!r}: give a NamedTuple of floats")
+    named = [(f"receptors[{receptor!r}]", field) for receptor, field in cls.receptors.items()]
+    for where, field in [*named, *(("voltages", field) for field in cls.voltages)]:
+        if field not in variables:
+            raise BurstpropError(
+                f"{cls.__name__}.{where} names {field!r}, and {cls.State.__name__} has no such field: "
+                f"{near(field, variables)}"
+            )
 
 
 def step(state, drive, c):
