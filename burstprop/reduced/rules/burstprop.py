@@ -124,9 +124,17 @@ class Burstprop(Rule):
         return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
-        """Send b and b_t - b down through Y in one product of twice the rows."""
-        feedback = self.downward(activity.weights)
-        burst, error = activity.layer.feed_back(signals.burst, feedback, activity.inputs).chunk(2)
+        """Send b and b_t - b down through Y: in one product of twice the rows, but on the CPU one by one.
+
+        (There the one product is no faster for matrices and 4 % of a step slower for convolutions.)
+        """
+        feedback, both = self.downward(activity.weights), signals.burst
+        if both.device.type == "cpu":
+            burst, error = (
+                activity.layer.feed_back(half, feedback, activity.inputs) for half in both.chunk(2)
+            )
+        else:
+            burst, error = activity.layer.feed_back(both, feedback, activity.inputs).chunk(2)
         return Signals(error, burst)
 
     def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability:
