@@ -15,7 +15,7 @@ import pytest
 from engine import probes, without_jit, zoo
 
 from burstprop import simulation as simulation_module
-from burstprop.circuit import PoissonPopulation, Projection, RateChange, WeightChange
+from burstprop.circuit import PoissonPopulation, Population, Projection, RateChange, WeightChange
 from burstprop.connectivity import FixedInDegree, OneToOne, Probability
 from burstprop.engine.layout import LANES
 from burstprop.errors import BurstpropError, Diverged
@@ -61,7 +61,8 @@ def outcome(simulation):
     recording = simulation.recording()
     state = {
         (p.name, v): simulation.state(p.name, v)
-        for p in simulation._neuron_populations()
+        for p in simulation.circuit.populations
+        if isinstance(p, Population)
         for v in p.neuron.State._fields
     }
     return recording, state
