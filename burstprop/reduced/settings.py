@@ -144,7 +144,7 @@ _DEFAULTS: dict[str, Choice] = {
 }  # fmt: skip
 
 #: Fixed feedback: Y larger than W, at the output above all, where W starts small, and rates for such signals.
-#: Chosen on the digits' validation images (6.3 %; with Y of the size of W 9.3), not yet on MNIST.
+#: Chosen on the digits' validation images (6.3 %; with Y of the size of W 9.3); 1.8 % on those of MNIST.
 _FIXED: Choice = (dict(lr=0.25), dict(output_rate=0.4, feedback_scale="fan_out", feedback_sd=4.0))
 
 #: What single rules change of it.
