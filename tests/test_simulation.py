@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from engine import probes, without_jit, zoo
 
-from burstprop import simulation as simulation_module
+from burstprop import handover
 from burstprop.circuit import PoissonPopulation, Population, Projection, RateChange, WeightChange
 from burstprop.connectivity import FixedInDegree, OneToOne, Probability
 from burstprop.engine.layout import LANES
@@ -171,7 +171,7 @@ def test_seed_and_realization_decide_and_nothing_else():
 @pytest.mark.parametrize("size", [1, 50])
 def test_a_spike_record_that_fills_up_loses_nothing(reference, monkeypatch, threads, size):
     circuit, expected = reference
-    monkeypatch.setattr(simulation_module, "SPIKE_BUFFER", size)
+    monkeypatch.setattr(handover, "SPIKE_BUFFER", size)
     simulation = Simulation(circuit, record=RECORD, seed=5, threads=threads)
     simulation.advance(MS)
     assert_same(outcome(simulation), expected)
@@ -401,7 +401,7 @@ def test_bad_requests_in_a_run(call, words):
 
 def test_one_current_per_neuron_of_the_wrong_length():
     simulation = Simulation(probes.circuit(5, 5), dtype="float64")
-    with pytest.raises(BurstpropError, match="current into in.soma: 4 values for 5 neurons"):
+    with pytest.raises(BurstpropError, match=r"current into in\.soma: 4 values for 5 neurons"):
         simulation.set_current("in", "soma", np.ones(4))
 
 

@@ -1,7 +1,7 @@
 """A neuron model of the user's own, in the user's own file: exact, as fast as the package's, and checked."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from burstprop.circuit import Circuit, Population, Projection
 from burstprop.connectivity import FixedInDegree
 from burstprop.errors import BurstpropError
-from burstprop.neurons import NeuronModel, pv_interneuron
+from burstprop.neurons import AdEx, NeuronModel, pv_interneuron
 from burstprop.neurons.functions import power256
 from burstprop.neurons.model import FLOOR
 from burstprop.parameters import quantity, validate

@@ -16,7 +16,7 @@ Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone 
 """
 
 # first, and whatever the rule: numba must be loaded before a run lets denormal numbers be flushed to zero
-import burstprop.reduced.fused as fused  # noqa: F401, PLR0402
+import burstprop.reduced.fused as fused  # noqa: F401
 from burstprop.reduced.layers import Conv2d, Dense, RuleLayer
 from burstprop.reduced.networks import (
     NETWORKS,
