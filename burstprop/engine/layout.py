@@ -125,7 +125,7 @@ def _load(typingctx, proto, array, base, lane):
 def _store(typingctx, proto, array, base, lane, value):
     if getattr(value, "instance_class", None) is not proto.instance_class:
         name = proto.instance_class.__name__
-        raise TypingError(f"[burstprop] a step and a spike return a {name}, and this one returns {value}")
+        raise TypingError(f"[burstprop] a step and a spike return a {name}, and this one returns a {value}")
     for name, kind in zip(value.fields, value.types, strict=True):
         if kind != array.dtype:
             raise TypingError(

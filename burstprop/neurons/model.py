@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from numba.core.errors import TypingError
 from numba.extending import overload
 
 from burstprop.engine.kernel import OPTIONS, kernel
@@ -117,7 +118,12 @@ def spike(state, drive, c, u1, u2):
 
 
 def _compiled(state: Any, name: str) -> Any:
-    return kernel(getattr(_model_of_state[state.instance_class], name))
+    model = _model_of_state.get(getattr(state, "instance_class", None))  # type: ignore[arg-type]
+    if model is None:
+        raise TypingError(
+            f"[burstprop] a step and a spike return the model's State, and this one returns {state}"
+        )
+    return kernel(getattr(model, name))
 
 
 @overload(step, jit_options=OPTIONS)
