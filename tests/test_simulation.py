@@ -15,13 +15,13 @@ import pytest
 from engine import probes, without_jit, zoo
 
 from burstprop import handover
-from burstprop.circuit import PoissonPopulation, Population, Projection, RateChange, WeightChange
+from burstprop.circuit import PoissonPopulation, Population, Population, Projection, RateChange, WeightChange
 from burstprop.connectivity import FixedInDegree, OneToOne, Probability
-from burstprop.engine.layout import LANES
+from burstprop.engine.layout import LANES, WINDOW
 from burstprop.errors import BurstpropError, Diverged
 from burstprop.neurons import PyramidalNeuron
 from burstprop.recording import Record, Recording, StateRecord
-from burstprop.simulation import WINDOW, Simulation, simulate
+from burstprop.simulation import Simulation, simulate
 from burstprop.stimuli import Background, Constant, Current, Sine
 
 TESTS = Path(__file__).parent
@@ -54,6 +54,10 @@ def big(extra=(), **changes):
 
 
 CIRCUITS = {"delayed": lambda: big(), "without delay": lambda: big(zoo.without_delay(0.05))}
+
+
+def populations_of(circuit):
+    return [p for p in circuit.populations if isinstance(p, Population)]
 
 
 def outcome(simulation):

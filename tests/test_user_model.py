@@ -212,7 +212,7 @@ MISTAKES = {
         r"field 'w' of \w+State comes out of the step as float64, not as float32.*literal.*Constants",
     ),
     "a field that does not exist": (misspelt, "does not compile(.|\n)*volt"),
-    "a plain tuple": (of_another_kind, r"return a \w+State, and this one returns (Uni)?Tuple"),
+    "a plain tuple": (of_another_kind, r"a step and a spike return .*State, and this one returns .*UniTuple"),
 }
 
 
