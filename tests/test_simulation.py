@@ -15,7 +15,7 @@ import pytest
 from engine import probes, without_jit, zoo
 
 from burstprop import handover
-from burstprop.circuit import PoissonPopulation, Population, Population, Projection, RateChange, WeightChange
+from burstprop.circuit import PoissonPopulation, Population, Projection, RateChange, WeightChange
 from burstprop.connectivity import FixedInDegree, OneToOne, Probability
 from burstprop.engine.layout import LANES, WINDOW
 from burstprop.errors import BurstpropError, Diverged

@@ -6,7 +6,7 @@ from scipy.integrate import solve_ivp
 
 from burstprop.circuit import Circuit
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, pv_interneuron, som_interneuron
-from burstprop.recording import Record, StateRecord
+from burstprop.recording import Record
 from burstprop.simulation import Simulation
 from burstprop.stimuli import Background, Constant, Current, Sine
 from engine import twins, zoo
@@ -34,44 +34,6 @@ CASES = {
 VARIABLES = {"pyr": "pyramidal", "bp": "burst_poisson", "pv": "adex"}
 
 
-def traces(recording, population, variable, steps):
-    """Return a recorded variable, (steps, neurons)."""
-    frame = recording.states[recording.states["population"] == population]
-    wide = frame.pivot(index="time_ms", columns="neuron_id", values=variable)
-    assert len(wide) == steps
-    return wide.to_numpy()
-
-
-def recorded(circuit, dtype, neurons=NEURONS, **options):
-    states = tuple(
-        StateRecord(p.name, p.neuron.State._fields, tuple(n for n in neurons if n < p.n))
-        for p in circuit.populations
-    )
-    record = Record(rates_bin_ms=None, states=states, states_every_ms=circuit.dt_ms)
-    return Simulation(circuit, record=record, dtype=dtype, **options)
-
-
-def as_the_oracle_holds_it(recording, circuit, population, variable, steps):
-    """Return a trace at the end of every step as the oracle has it, all but the last step.
-
-    There the current of a step and the spikes that arrive in it are in the state when the step ends; here
-    they are added at the start of the next one.
-    """
-    trace = traces(recording, population, variable, steps)
-    neuron, dt = circuit.neurons(population).neuron, circuit.dt_ms
-    if variable.startswith("g_"):
-        return trace[1:] / np.exp(-dt / (neuron.tau_exc if "exc" in variable else neuron.tau_inh))
-    if variable in neuron.voltages:
-        compartment = "dendrite" if variable == "v_d" else "soma"
-        capacitance = neuron.c_d if variable == "v_d" else getattr(neuron, "c_s", None) or neuron.c
-        current = np.zeros(steps)
-        for c in circuit.currents:
-            if (c.population, c.compartment) == (population, compartment):
-                current += c.waveform.current(np.arange(steps) * dt)
-        trace = trace + (dt / capacitance * current)[:, None]
-    return trace[:-1]
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_compiled_neurons_are_the_oracle(case):
     about = CASES[case]
@@ -79,7 +41,7 @@ def test_compiled_neurons_are_the_oracle(case):
         populations=zoo.populations(models=about["models"]), projections=(), currents=about["currents"]
     )
     steps = 1200
-    simulation = recorded(circuit, "float64")
+    simulation = twins.recorded(circuit, "float64", NEURONS)
     watch = [(p, v) for p, model in VARIABLES.items() for v in twins.VARIABLES[model]]
     oracle = twins.twin(simulation, watch=watch).run(steps)
     simulation.advance(120.0)
@@ -89,7 +51,7 @@ def test_compiled_neurons_are_the_oracle(case):
         assert len(spikes) > 20
         assert np.array_equal(spikes, oracle.spikes[p]), p
     for p, v in watch:
-        ours = as_the_oracle_holds_it(recording, circuit, p, v, steps)
+        ours = twins.as_the_oracle_holds_it(recording, circuit, p, v, steps)
         theirs = oracle.traces[p, twins.VARIABLES[VARIABLES[p]][v]][:-1, list(NEURONS)]
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=f"{p}.{v}")
 
@@ -111,7 +73,7 @@ def test_single_precision_follows_double():
     circuit = zoo.circuit(projections=())
     runs = {}
     for dtype in ("float32", "float64"):
-        simulation = recorded(circuit, dtype)
+        simulation = twins.recorded(circuit, dtype, NEURONS)
         simulation.advance(100.0)
         runs[dtype] = simulation.recording()
     for p in zoo.MODELS:
@@ -119,7 +81,7 @@ def test_single_precision_follows_double():
         assert len(double) > 50
         assert np.array_equal(single, double), p
         for v in circuit.neurons(p).neuron.State._fields:
-            ours, theirs = (traces(r, p, v, 1000) for r in runs.values())
+            ours, theirs = (twins.traces(r, p, v, 1000) for r in runs.values())
             tolerance = 1e-5 if v.startswith("g_") else 1e-2 if v in ("w", "w_s") else 1e-3
             # the upstroke of an interneuron's spike blows up whatever it starts from
             below = theirs < -45.0 if v == "v" else slice(None)
@@ -231,10 +193,12 @@ def test_a_sine_keeps_its_phase_and_a_step_its_times():
         populations=zoo.populations(models={"pyr": neuron}),
         currents=tuple(Current("pyr", "soma", w) for w in waveforms),
     )
-    simulation = recorded(circuit, "float64", neurons=(0,))
+    simulation = twins.recorded(circuit, "float64", (0,))
     simulation.advance(30.0)
     t = np.arange(300) * DT
     total = 100.0 * np.sin(2 * np.pi * t / 37.0 + 0.4) * ((np.arange(300) >= 50) & (np.arange(300) < 213))
     total -= 30.0 * ((np.arange(300) >= 77) & (np.arange(300) < 90))
     expected = -70.0 + DT / 370.0 * np.concatenate([[0.0], np.cumsum(total)[:-1]])
-    np.testing.assert_allclose(traces(simulation.recording(), "pyr", "v_s", 300)[:, 0], expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        twins.traces(simulation.recording(), "pyr", "v_s", 300)[:, 0], expected, rtol=1e-9
+    )

@@ -11,6 +11,8 @@ from oracles import network as oracle
 from burstprop.circuit import PoissonPopulation
 from burstprop.engine import network as nw
 from burstprop.engine.layout import ROW
+from burstprop.recording import Record, StateRecord
+from burstprop.simulation import Simulation
 
 COMPARTMENTS = {"soma": "soma", "dendrite": "dend"}
 TWO_COMPARTMENTS = dict(
@@ -214,3 +216,45 @@ def trains(recording, population, n, steps, dt):
     step, neuron = spike_rows(recording, population, dt).T
     out[step, neuron] = True
     return out
+
+
+# --- traces ---
+
+
+def traces(recording, population, variable, steps):
+    """Return a recorded variable, (steps, neurons)."""
+    frame = recording.states[recording.states["population"] == population]
+    wide = frame.pivot(index="time_ms", columns="neuron_id", values=variable)
+    assert len(wide) == steps
+    return wide.to_numpy()
+
+
+def recorded(circuit, dtype, neurons):
+    """Return a simulation that records every variable of some neurons of every population after every step."""
+    states = tuple(
+        StateRecord(p.name, p.neuron.State._fields, tuple(n for n in neurons if n < p.n))
+        for p in circuit.populations
+    )
+    record = Record(rates_bin_ms=None, states=states, states_every_ms=circuit.dt_ms)
+    return Simulation(circuit, record=record, dtype=dtype)
+
+
+def as_the_oracle_holds_it(recording, circuit, population, variable, steps):
+    """Return a trace at the end of every step as the oracle has it, all but the last step.
+
+    There the current of a step and the spikes that arrive in it are in the state when the step ends; here
+    they are added at the start of the next one.
+    """
+    trace = traces(recording, population, variable, steps)
+    neuron, dt = circuit.neurons(population).neuron, circuit.dt_ms
+    if variable.startswith("g_"):
+        return trace[1:] / np.exp(-dt / (neuron.tau_exc if "exc" in variable else neuron.tau_inh))
+    if variable in neuron.voltages:
+        compartment = "dendrite" if variable == "v_d" else "soma"
+        capacitance = neuron.c_d if variable == "v_d" else getattr(neuron, "c_s", None) or neuron.c
+        current = np.zeros(steps)
+        for c in circuit.currents:
+            if (c.population, c.compartment) == (population, compartment):
+                current += c.waveform.current(np.arange(steps) * dt)
+        trace = trace + (dt / capacitance * current)[:, None]
+    return trace[:-1]
