@@ -169,9 +169,14 @@ def _read(name: str, module: str, path: Path) -> Entry | None:
 
 def _load_file(path: Path) -> ModuleType:
     # By its folder on the search path, so that worker processes, which inherit the path, find the module too.
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    folder = str(path.parent)
+    known = folder in sys.path
+    if not known:
+        sys.path.insert(0, folder)
     module = importlib.import_module(path.stem)
     if Path(str(module.__file__)).resolve() != path:
+        if not known:
+            # otherwise worker processes would take the file for the module whose name it has
+            sys.path.remove(folder)
         raise BurstpropError(f"{str(path)!r}: another module has the name {path.stem!r}: rename the file")
     return module
