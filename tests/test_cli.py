@@ -265,6 +265,7 @@ def test_a_users_file_with_the_name_of_another_module_is_an_error(tmp_path):
     path.write_text(Path(DEMO).read_text())
     with pytest.raises(BurstpropError, match="another module has the name 'json'"):
         catalogue.load(catalogue.find(str(path)))
+    assert str(tmp_path) not in sys.path
     (tmp_path / "half.py").write_text("def run(): pass\n")
     with pytest.raises(BurstpropError, match="defines not all of Params, run, check, figure"):
         catalogue.find(str(tmp_path / "half.py"))
