@@ -19,7 +19,7 @@ from burstprop.circuit import PoissonPopulation, Population, Projection, RateCha
 from burstprop.connectivity import FixedInDegree, OneToOne, Probability
 from burstprop.engine.layout import LANES, WINDOW
 from burstprop.errors import BurstpropError, Diverged
-from burstprop.neurons import PyramidalNeuron
+from burstprop.neurons import PyramidalNeuron, som_interneuron
 from burstprop.recording import Record, Recording, StateRecord
 from burstprop.simulation import Simulation, simulate
 from burstprop.stimuli import Background, Constant, Current, Sine
@@ -440,6 +440,16 @@ def test_divergence_stops_and_says_where_and_when():
     assert simulation.time_ms < 1000.0
     assert len(simulation.recording().spikes) > 0  # what was recorded is kept
     assert issubclass(Diverged, BurstpropError)
+
+
+def test_a_variable_that_diverges_behind_a_bounded_voltage_is_found():
+    """The adaptation explodes because its time constant is under half a step; the voltage is clipped."""
+    models = {"pv": som_interneuron(tau_w=0.04)}
+    simulation = Simulation(zoo.circuit(populations=zoo.populations(models=models), projections=()))
+    with pytest.raises(
+        Diverged, match=r"population 'pv' diverged.*: w of \d+ neurons is no finite number.*dt_ms"
+    ):
+        simulation.advance(1000.0)
 
 
 # --- Ctrl-C ---

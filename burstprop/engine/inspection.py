@@ -104,27 +104,34 @@ def sizes(compiled: Compiled) -> dict[str, float]:
 
 
 def check_finite(compiled: Compiled, first: int, last: int) -> None:
-    """Check the voltages after steps ``first`` to ``last`` have been run.
+    """Check the variables of all neurons after steps ``first`` to ``last`` have been run.
+
+    A voltage may be held within bounds while the variable that drives it is no number any more, so all are
+    looked at.
 
     Raises
     ------
     Diverged
-        A voltage is beyond all bounds or no number: says in which population and when.
+        A voltage is beyond all bounds, or a variable no finite number: says in which population and when.
     """
     dt = compiled.circuit.dt_ms
     for population, neurons in compiled.pairs():
         model = population.neuron
         own = compiled.state_of(population.name)
-        for variable in model.voltages:
-            values = row_view(own, neurons.variables, model.State._fields.index(variable), population.n)
+        for k, variable in enumerate(model.State._fields):
+            values = row_view(own, neurons.variables, k, population.n)
+            is_voltage = variable in model.voltages
             # written so that NaN counts as out of range
-            bad = np.flatnonzero(~(np.abs(values) <= LARGEST_VOLTAGE_MV))
+            bad = np.flatnonzero(
+                ~(np.abs(values) <= (LARGEST_VOLTAGE_MV if is_voltage else np.finfo(own.dtype).max))
+            )
             if len(bad):
+                what = f"beyond {LARGEST_VOLTAGE_MV:g} mV or no number" if is_voltage else "no finite number"
                 raise Diverged(
                     f"population {population.name!r} diverged between t = {first * dt:g} and "
-                    f"{last * dt:g} ms: {variable} of {len(bad)} neurons is beyond {LARGEST_VOLTAGE_MV:g} mV "
-                    f"or no number (the first, neuron {bad[0]}: {values[bad[0]]:g} mV); look for a weight, a "
-                    f"current or a dt_ms ({dt:g} ms) that is too large"
+                    f"{last * dt:g} ms: {variable} of {len(bad)} neurons is {what} (the first, neuron "
+                    f"{bad[0]}: {values[bad[0]]:g}); look for a weight, a current or a dt_ms ({dt:g} ms) that "
+                    "is too large"
                 )
 
 
