@@ -130,8 +130,8 @@ def check_finite(compiled: Compiled, first: int, last: int) -> None:
                 raise Diverged(
                     f"population {population.name!r} diverged between t = {first * dt:g} and "
                     f"{last * dt:g} ms: {variable} of {len(bad)} neurons is {what} (the first, neuron "
-                    f"{bad[0]}: {values[bad[0]]:g}); look for a weight, a current or a dt_ms ({dt:g} ms) that "
-                    "is too large"
+                    f"{bad[0]}: {values[bad[0]]:g}); look for a weight, a current or a dt_ms ({dt:g} ms) "
+                    "that is too large"
                 )
 
 
