@@ -103,7 +103,7 @@ def background_circuit(n, receptors, **about):
 @pytest.mark.parametrize("receptors", ["a", "ab", "abc"])
 def test_the_engine_draws_what_the_hash_says(form, receptors):
     """On both sides of a border between blocks, each receptor, each step; one, two and three sources of a neuron."""
-    n, steps = LANES + 70, 40
+    n, steps = LANES + 70, 400
     simulation = Simulation(background_circuit(n, receptors, **FORMS[form]), dtype="float64")
     expected = dict.fromkeys(receptors, 0.0)
     for about, delay, trains in twins._backgrounds(simulation):
@@ -229,6 +229,24 @@ def test_rate_variance_and_independence_of_a_poisson_population(rate_hz):
     rates = recording.rates
     in_bins = x.reshape(-1, 500, n).sum(axis=(1, 2)) / n / 0.05
     np.testing.assert_allclose(rates[rates["population"] == "src"]["rate_hz"], in_bins, rtol=1e-12)
+
+
+def test_shared_sources_jump_by_the_geometric_gaps_of_the_hash():
+    """The next source that spikes lies floor(ln(1 - u) / ln(1 - p)) + 1 further on, u the next number of the step."""
+    n, steps, rate_hz = 900, 300, 300.0
+    simulation = Simulation(
+        probes.circuit(1, 1, sources=(PoissonPopulation("src", n, rate_hz),)), dtype="float64"
+    )
+    key = simulation._compiled.arrays["emitter_key"][2]
+    simulation.advance(steps * DT)
+    found = twins.trains(simulation.recording(), "src", n, steps, DT)
+    expected = np.zeros((steps, n), bool)
+    for step in range(steps):
+        u = twins.bits(key, step, np.arange(200)) / 2.0**32
+        places = np.cumsum(1 + np.floor(np.log(1.0 - u) / np.log1p(-rate_hz * DT / 1000.0))) - 1
+        assert places[-1] >= n
+        expected[step, places[places < n].astype(int)] = True
+    assert np.array_equal(found, expected)
 
 
 def test_a_poisson_population_of_one_and_one_of_rate_zero():
