@@ -80,6 +80,20 @@ def test_every_bit_is_independent_of_every_other_and_of_its_neighbours(streams):
         assert likely(two_sided(np.abs(z).max()) * z.size), k
 
 
+def test_sources_of_neurons_near_each_other_are_not_measurably_correlated(streams):
+    """Sources of 500 Hz of neurons up to 64 apart: correlations below 3e-3.
+
+    The standard error is 5e-4. With 20 million draws a correlation of 1.3e-3 is found in the upper half at a
+    distance of 3: the price of a hash with two multiplications, and far below what any circuit could feel.
+    """
+    p = 3277 / 2**16
+    for half in ((streams[0] & np.uint32(0xFFFF)) < 3277, (streams[0] >> np.uint32(16)) < 3277):
+        packed = np.ascontiguousarray(half.T)
+        both = [np.count_nonzero(packed[lag:] & packed[:-lag]) / packed[lag:].size for lag in range(1, 65)]
+        correlations = (np.array(both) - p * p) / (p * (1.0 - p))
+        assert np.abs(correlations).max() < 3e-3
+
+
 def test_keys_of_streams_differ_by_name_and_seed():
     keys = {int(stream_key(seed, f"stream {k}")) for seed in range(20) for k in range(50)}
     assert len(keys) == 1000
