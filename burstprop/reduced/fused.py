@@ -4,9 +4,9 @@ The formulas are those of `burstprop.reduced.numerics`, which serves every other
 PyTorch's elementwise operations cost a pass over memory each, about ten times as much in all.
 
 tanh a = O/E with the fourth Padé approximant (Lambert's continued fraction, as a quotient of polynomials odd
-and even in a). With a = u/4, P = E + O and M = E - O, exp(u) = (P/M)^2, so that sigmoid(u) = P^2 / (P^2 + M^2)
-and tanh(u/2) = 2 O E / (E^2 + O^2): relative error below 3e-7 everywhere, nothing cancels, and it is plain
-arithmetic, which the compiler vectorises.
+and even in a). With a = u/4, P = E + O and M = E - O, exp(u) = (P/M)^2, so that sigmoid(u) = P^2 / (P^2 +
+M^2) and tanh(u/2) = 2 O E / (E^2 + O^2): relative error below 3e-7 everywhere where tanh is not yet 1, and it
+is plain arithmetic, which the compiler vectorises.
 
 The signatures are given, so that compiling (a second or two, then from the cache) is over with the import:
 numba and NumPy warn when they compile while denormal numbers are flushed to zero, as a training run lets them
