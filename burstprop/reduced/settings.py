@@ -1,5 +1,5 @@
-"""Settings by name: for every rule and dataset one default, chosen on validation images, and the published
-ones.
+"""Settings by name: for every rule and dataset one default, chosen on validation images as far as the
+comments beside `_DEFAULTS` say, and the published ones.
 
 The published settings of burstprop leave whole classes unlearned, and backpropagation's fare no better with
 them: a start gain of 3.6 in the output layer puts single output units near a rate of 0.9 for every image,
@@ -111,9 +111,17 @@ Choice = tuple[dict[str, Any], dict[str, Any]]  # fields of Setting, fields of t
 #: mnist: 5,000 validation images, 20 epochs, one seed (without decay: backprop 1.64 %, burstprop 1.70, batch
 # 32;
 #: with decay: BurstCCN 1.34, at batch 64 burstprop 1.52; a cross-entropy teacher was no better);
-#: cifar10: 1,000 validation images after 4 epochs of 4,000 images, backprop alone: it learns, no more is
-# known;
-#: tiny-imagenet, imagenet: not chosen on data.
+#: cifar10: accuracy on 2,000 validation images after 2 epochs of 10,000 images, one seed: backprop 25.8 % at
+#: lr 0.3 with the squared error; with cross-entropy at lr 0.1 30.0 %, with depth_ratio 2 33.0 %, 4 35.3 %;
+#: burstprop with depth_ratio 2 26.5 %, that is 6.5 points below (decay 1e-4), 25.6 % with decay 3e-3. The
+#: decay lies between these two so that Y - W fades within the epochs; it was not tried itself, nor were a
+#: whole run, other rules, and burstprop at depth_ratio 4;
+#: tiny-imagenet: not yet chosen, only what learned at all (accuracy on 2,000 validation images after 5,000
+#: images, one seed, chance 2 %): backprop with decay 1e-4 6.7 % at lr 0.1; at lr 0.05 and start gain 1.6 6.3 %
+#: halfway through 10,000 images and 9.2 % after them; burstprop 2.0 % at lr 0.05 and gain 1.4 (its top hidden
+#: layer died), 3.2 % at lr 0.02. No other rule was tried, nor backprop at lr 0.05 and gain 1 beyond 2,500
+#: images (4.7 %);
+#: imagenet: not chosen on data.
 _DEFAULTS: dict[str, Choice] = {
     "digits": (
         dict(network="digits", lr=1.0, weight_decay=1e-4, batch_size=32, epochs=30),
@@ -124,12 +132,12 @@ _DEFAULTS: dict[str, Choice] = {
         dict(output_rate=0.2),
     ),
     "cifar10": (
-        dict(network="cifar", lr=0.3, weight_decay=1e-4, batch_size=64, epochs=60),
-        dict(output_rate=0.2),
+        dict(network="cifar", lr=0.1, weight_decay=1e-3, batch_size=64, epochs=12),
+        dict(teacher="cross_entropy", output_rate=0.2, depth_ratio=2.0),
     ),
     "tiny-imagenet": (
         dict(
-            network="tiny-imagenet", lr=0.01, weight_decay=1e-3, batch_size=64, epochs=40, schedule="cosine",
+            network="tiny-imagenet", lr=0.05, weight_decay=1e-4, batch_size=64, epochs=9, schedule="cosine",
             warmup_epochs=1.0,
         ),
         dict(teacher="cross_entropy"),
@@ -152,6 +160,11 @@ _CHANGES: dict[tuple[str, str], Choice] = {
     (rule, dataset): _FIXED
     for rule in ("burstprop_fixed", "burstccn_fixed", "feedback_alignment")
     for dataset in ("digits", "mnist")
+}
+_CHANGES |= {
+    # burstprop's top hidden layer died at lr 0.05 (and gain 1.4); the other rules were not tried
+    (rule, "tiny-imagenet"): (dict(lr=0.02, weight_decay=1e-3), {})
+    for rule in ("burstprop", "burstprop_fixed", "burstccn", "burstccn_fixed", "feedback_alignment")
 }
 _CHANGES |= {
     ("node_perturbation", "digits"): (dict(lr=0.01), dict(output_rate=4.0)),
