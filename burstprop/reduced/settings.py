@@ -118,9 +118,9 @@ Choice = tuple[dict[str, Any], dict[str, Any]]  # fields of Setting, fields of t
 #: whole run, other rules, and burstprop at depth_ratio 4;
 #: tiny-imagenet: not yet chosen, only what learned at all (accuracy on 2,000 validation images after 5,000
 #: images, one seed, chance 2 %): backprop with decay 1e-4 6.7 % at lr 0.1; at lr 0.05 and start gain 1.6
-#: 6.3 % halfway through 10,000 images and 9.2 % after them; burstprop 2.0 % at lr 0.05 and gain 1.4 (its top hidden
-#: layer died), 3.2 % at lr 0.02. No other rule was tried, nor backprop at lr 0.05 and gain 1 beyond 2,500
-#: images (4.7 %);
+#: 6.3 % halfway through 10,000 images and 9.2 % after them; burstprop 2.0 % at lr 0.05 and gain 1.4 (its
+#: top hidden layer died), 3.2 % at lr 0.02. No other rule was tried, nor backprop at lr 0.05 and gain 1
+#: beyond 2,500 images (4.7 %);
 #: imagenet: not chosen on data.
 _DEFAULTS: dict[str, Choice] = {
     "digits": (
