@@ -239,6 +239,18 @@ def test_lower_term_lifts_the_weights_onto_a_silent_neuron_by_the_closed_form():
     assert simulation.weights(NAME)[0] == pytest.approx(expected, abs=1e-12)
 
 
+def test_each_rule_onto_a_neuron_starts_its_slow_average_where_it_says():
+    circuit = one_synapse(BurstDependentRule(lower_start_hz=0.1), soma_pa=-500.0)
+    other = BurstDependentRule(lower_start_hz=3.0)
+    second = Projection(
+        "pre", "post", "soma_exc", 0.05, Probability(1.0), "events", rule=other, name="second"
+    )
+    circuit = replace(circuit, projections=(*circuit.projections, second))
+    simulation = Simulation(circuit, dtype="float64", record=Record(rates_bin_ms=None))
+    assert simulation.averages(NAME)["spike_rate_hz"][0] == pytest.approx(0.1)
+    assert simulation.averages("second")["spike_rate_hz"][0] == pytest.approx(3.0)
+
+
 def test_first_event_of_a_neuron_without_history_divides_by_nothing():
     """Ebar is 0 at the first event: Pbar counts as -1 there, and the weight rises by eta e_pre."""
     rule = BurstDependentRule(eta=1e-3, e_min_hz=0.0, tau_pre_ms=50.0)

@@ -8,14 +8,14 @@ import numpy as np
 
 from burstprop.engine import network as nw
 from burstprop.engine.connect import Rows
-from burstprop.engine.plan import Plan
+from burstprop.engine.plan import Plan, power_of_two
 from burstprop.plasticity import BurstDependentRule
 
-REBASE_STEPS = 5000
-"""Scaled traces are divided back at least this often."""
+LONGEST_REBASE = 4096
+"""Scaled traces are divided back at least this often; a power of two."""
 
-AverageKey = tuple[str, float, float]
-"""Target population, tau_avg_ms and lower_tau_ms: projections that agree in these share their averages."""
+AverageKey = tuple[str, float, float, float]
+"""Target, tau_avg_ms, lower_tau_ms and lower_start_hz: projections that agree in these share averages."""
 
 
 class Learning(NamedTuple):
@@ -40,7 +40,7 @@ def build_learning(plan: Plan, rows_of: list[Rows]) -> Learning:
         rows = rows_of[k]
         n_source = plan.circuit.population(projection.source).n
         indptr, position, source = _by_target(rows, n_source, plan.circuit.neurons(projection.target).n)
-        average = averages[_key(projection.target, rule)]
+        average = averages[average_key(projection.target, rule)]
         table.append([k, at_pre, at_indptr, at_column, average, _rebase(rule.tau_pre_ms, dt)])
         rules.append(_constants(rule, dt))
         plastic[projection.name] = len(plastic)
@@ -73,9 +73,9 @@ def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]
     at = 0
     for projection in plan.projections:
         rule, target = projection.rule, projection.target
-        if rule is None or _key(target, rule) in averages:
+        if rule is None or average_key(target, rule) in averages:
             continue
-        averages[_key(target, rule)] = len(rows)
+        averages[average_key(target, rule)] = len(rows)
         rebase = _rebase(min(rule.tau_avg_ms, rule.lower_tau_ms), dt)
         rows.append([plan.emitter[target], at, rebase])
         constants.append(
@@ -98,8 +98,9 @@ def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]
     )
 
 
-def _key(target: str, rule: BurstDependentRule) -> AverageKey:
-    return target, rule.tau_avg_ms, rule.lower_tau_ms
+def average_key(target: str, rule: BurstDependentRule) -> AverageKey:
+    """Return the key of the averages that a rule reads."""
+    return target, rule.tau_avg_ms, rule.lower_tau_ms, rule.lower_start_hz
 
 
 def _constants(rule: BurstDependentRule, dt_ms: float) -> list[float]:
@@ -124,5 +125,8 @@ def _by_target(rows: Rows, n_source: int, n_target: int) -> tuple[np.ndarray, np
 
 
 def _rebase(tau_ms: float, dt_ms: float) -> int:
-    """Return after how many steps a scaled trace is divided back: well before exp(t/tau) is large."""
-    return max(1, min(REBASE_STEPS, int(10 * tau_ms / dt_ms)))
+    """Return after how many steps a scaled trace is divided back: well before exp(t/tau) is large.
+
+    It is a power of two, because a remainder by it is then one instruction.
+    """
+    return min(LONGEST_REBASE, power_of_two(max(1, int(5 * tau_ms / dt_ms))))

@@ -56,7 +56,7 @@ def fetch_rows(net, first, last, step, complete, t):
         if emitted < 0 or emitted >= complete:
             continue
         source = projection[p, PR_SOURCE]
-        slot = emitted % sizes[RING]
+        slot = emitted & (sizes[RING] - 1)
         synapse, weight = projection[p, PR_SYNAPSE], projection[p, PR_WEIGHT]
         for other in range(sizes[THREADS]):
             begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
@@ -83,7 +83,7 @@ def deliver(net, first, last, step, t):
         if emitted < 0:
             continue
         source = projection[p, PR_SOURCE]
-        slot = emitted % sizes[RING]
+        slot = emitted & (sizes[RING] - 1)
         for other in range(sizes[THREADS]):
             count = counts[other, slot, source]
             if count:

@@ -26,7 +26,7 @@ def classify(net, now, t):
     emitter_spikes = get(net, "emitter_spikes")
     emitter_width = get(net, "emitter_width")
     bounds = get(net, "bounds")
-    slot = now % sizes[RING]
+    slot = now & (sizes[RING] - 1)
     for e in range(len(emitter_spikes)):
         count = counts[t, slot, e]
         if count:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from burstprop.engine import network as nw
 from burstprop.engine.build import Compiled
+from burstprop.engine.build_learning import average_key
 from burstprop.engine.layout import neuron_at, row_view
 from burstprop.errors import BurstpropError, Diverged, near
 
@@ -75,7 +76,7 @@ def averages(compiled: Compiled, projection: str, step: int) -> pd.DataFrame:
         plastic = [p.name for p in circuit.projections if p.rule is not None]
         raise BurstpropError(f"projection {projection!r} is not plastic: {near(projection, plastic)}")
     target = circuit.population(circuit.projection(projection).target)
-    a = compiled.averages[target.name, rule.tau_avg_ms, rule.lower_tau_ms]
+    a = compiled.averages[average_key(target.name, rule)]
     since = max(step - 1, 0) % arrays["average"][a, nw.AV_REBASE] + (step > 0)
     kept = np.exp(-since * arrays["average_constants"][a, nw.AVERAGE_DECAY])
     spike_kept = np.exp(-since * arrays["average_constants"][a, nw.SPIKE_DECAY])

@@ -49,7 +49,7 @@ def kernel(function: Callable) -> Any:
     Python cannot call it: without the wrapper for that, which would unpack every argument, a start takes half
     the time.
     """
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **OPTIONS)(function)
 
 
 _entries: dict[tuple[str, Callable], Any] = {}

@@ -57,9 +57,9 @@ def learn(net, now, t):
     average = get(net, "average")
     control = get(net, "control")
     plastic = get(net, "plastic")
-    slot = now % sizes[RING]
+    slot = now & (sizes[RING] - 1)
     for a in range(average.shape[0]):
-        if now > 0 and now % average[a, AV_REBASE] == 0:
+        if now > 0 and now & (average[a, AV_REBASE] - 1) == 0:
             _rebase_averages(net, a, t)
     if control[PLASTIC_ON]:
         for k in range(plastic.shape[0]):
@@ -84,12 +84,12 @@ def raise_presynaptic_traces(net, now, t):
     emitter_width = get(net, "emitter_width")
     presynaptic_flags = get(net, "presynaptic_flags")
     spikes = get(net, "spikes")
-    slot = now % sizes[RING]
+    slot = now & (sizes[RING] - 1)
     for k in range(plastic.shape[0]):
         p = plastic[k, PL_PROJECTION]
         source = projection[p, PR_SOURCE]
         trace = plastic[k, PL_E_PRE]
-        since = now % plastic[k, PL_REBASE]
+        since = now & (plastic[k, PL_REBASE] - 1)
         if since == 0 and now > 0:
             kept = math.exp(-rule[k, RULE_DECAY_PRE] * plastic[k, PL_REBASE])
             for i in range(bounds[source, t], min(bounds[source, t + 1], emitter_n[source])):
@@ -128,9 +128,8 @@ def _potentiate_silent(net, k, now, slot, t):
     source = projection[p, PR_SOURCE]
     eta, e_min, w_max = rule[k, RULE_ETA], rule[k, RULE_E_MIN], rule[k, RULE_W_MAX]
     all_spikes = rule[k, RULE_LOWER_SPIKES] > 0.0
-    since = now % average[a, AV_REBASE]
+    since = now & (average[a, AV_REBASE] - 1)
     decay = average_constants[a, SPIKE_DECAY] if all_spikes else average_constants[a, AVERAGE_DECAY]
-    to_hz = math.exp(-since * decay)
     rates = average_spike if all_spikes else average_event
     first_target = average[a, AV_FIRST]
     first_synapse = plastic[k, PL_COLUMN]
@@ -142,6 +141,7 @@ def _potentiate_silent(net, k, now, slot, t):
             if not presynaptic_flags[j] & EVENT:
                 continue
             row = projection[p, PR_INDPTR] + spikes[j] * sizes[THREADS] + t
+            to_hz = math.exp(-since * decay)
             for s in range(indptr[row], indptr[row + 1]):
                 lacking = e_min - rates[first_target + np.int64(plastic_target[first_synapse + s])] * to_hz
                 if lacking > 0.0:
@@ -177,8 +177,8 @@ def _follow_bursts(net, k, now, slot, t):
         return
     eta, e_max, w_max = rule[k, RULE_ETA], rule[k, RULE_E_MAX], rule[k, RULE_W_MAX]
     fixed = rule[k, RULE_FIXED]
-    to_hz = math.exp(-(now % average[a, AV_REBASE]) * average_constants[a, AVERAGE_DECAY])
-    kept = math.exp(-(now % plastic[k, PL_REBASE]) * rule[k, RULE_DECAY_PRE])
+    to_hz = math.exp(-(now & (average[a, AV_REBASE] - 1)) * average_constants[a, AVERAGE_DECAY])
+    kept = math.exp(-(now & (plastic[k, PL_REBASE] - 1)) * rule[k, RULE_DECAY_PRE])
     trace = plastic[k, PL_E_PRE]
     columns = plastic[k, PL_COLUMN_INDPTR]
     column = plastic[k, PL_COLUMN]
@@ -244,7 +244,7 @@ def _raise_averages(net, a, now, slot, t):
     count = counts[t, slot, e]
     if not count:
         return
-    since = now % average[a, AV_REBASE]
+    since = now & (average[a, AV_REBASE] - 1)
     rise = average_constants[a, AVERAGE_RISE] * math.exp(average_constants[a, AVERAGE_DECAY] * since)
     spike_rise = average_constants[a, SPIKE_RISE] * math.exp(average_constants[a, SPIKE_DECAY] * since)
     begin = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]

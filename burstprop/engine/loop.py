@@ -54,7 +54,6 @@ def run_thread(net, populations, learning, t, first_step, last_step):
         if t == 0:
             record_spikes(net, now, block)
         if delayed < projections:
-            fetch_rows(net, delayed, projections, now, now, t)
             deliver(net, delayed, projections, now, t)
             if learning is not None:
                 learn(net, now - 1, t)

@@ -23,7 +23,7 @@ def advance_neurons(net, neurons, now, drive_row, t):
     counts = get(net, "counts")
     e = neurons.emitter
     first, last = bounds[e, t], bounds[e, t + 1]
-    slot = now % sizes[RING]
+    slot = now & (sizes[RING] - 1)
     place = emitter_spikes[e] + slot * emitter_width[e] + first
     count = 0
     drive = load(

@@ -30,7 +30,7 @@ class Plan:
     block: int
     """Steps from one meeting of the threads to the next."""
     ring: int
-    """Steps whose spikes are kept."""
+    """Steps whose spikes are kept, a power of two."""
     bounds: np.ndarray
     """First lanes of the threads in every population, shape (populations, threads + 1)."""
 
@@ -42,6 +42,11 @@ class Plan:
     def lanes(self, population: str) -> int:
         """Return the lanes that a step of a population takes in the ring."""
         return strips(self.circuit.population(population).n) * STRIP
+
+
+def power_of_two(least: int) -> int:
+    """Return the smallest power of two that is no less: a remainder by it is one instruction."""
+    return 1 << (least - 1).bit_length()
 
 
 def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
@@ -58,7 +63,7 @@ def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
         projections=projections,
         delays=delays,
         block=block,
-        ring=max([*delays, 2 * block]) + block + 1,
+        ring=power_of_two(max([*delays, 2 * block]) + block + 1),
         bounds=_thread_bounds(circuit, threads),
     )
 

@@ -25,7 +25,7 @@ def emit_poisson(net, now):
     counts = get(net, "counts")
     for k in range(len(poisson_emitter)):
         e = poisson_emitter[k]
-        slot = now % sizes[RING]
+        slot = now & (sizes[RING] - 1)
         place = emitter_spikes[e] + slot * emitter_width[e]
         key = step_key(emitter_key[e], now)
         log_miss = poisson_log_miss[k]

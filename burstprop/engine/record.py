@@ -32,7 +32,7 @@ def record_spikes(net, until, block):
     spikes = get(net, "spikes")
     first, place, room = control[RECORDED_UNTIL], control[RECORDED], len(recorded_step)
     for now in range(first, until):
-        slot = now % sizes[RING]
+        slot = now & (sizes[RING] - 1)
         for e in range(len(emitter_n)):
             if not record_spikes[e]:
                 continue

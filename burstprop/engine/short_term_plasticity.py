@@ -33,7 +33,7 @@ def release(net, now, t):
     stp_x = get(net, "stp_x")
     stp_u = get(net, "stp_u")
     efficacy = get(net, "efficacy")
-    slot = now % sizes[RING]
+    slot = now & (sizes[RING] - 1)
     for k in range(stp.shape[0]):
         e = stp[k, ST_SOURCE]
         count = counts[t, slot, e]
