@@ -30,9 +30,11 @@ hidden neuron draws which of the two kinds of feedback weights it gets), ``excha
 the feedback weights of hidden2 and the other way round; currents stay), ``fed_alike`` (hidden2 gets what
 hidden1 gets, and no current). Extended data: ``symmetric_feedback`` (fed alike, both learning rates halved),
 ``example_4s`` (tau_avg 2 s, examples of 4 s), ``tau_avg_500ms`` (tau_avg 0.5 s, examples of 8 s),
-``no_feedback_inhibition``. All of them in one go, resumable::
+``no_feedback_inhibition``. The controls are run and shown beside the circuit by ``--controls``, any set of
+variants by a sweep; both can be resumed::
 
-    burstprop sweep xor --variant published,frozen_hidden,no_teaching,no_feedback --seeds 1:6 --out controls
+    burstprop reproduce xor --controls
+    burstprop sweep xor --variant published,symmetric_feedback,example_4s --seeds 1:6 --out extended
 
 ``--quick`` runs a smaller circuit that learns faster (`quick_version`).
 
@@ -49,6 +51,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from burstprop.circuits._xor_check import check, solved
@@ -58,7 +61,22 @@ from burstprop.circuits._xor_protocol import one
 
 from burstprop.sweep import gather, run_many
 
-__all__ = ["VARIANTS", "Params", "build", "check", "compare", "figure", "run", "solved"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "CONTROLS",
+    "VARIANTS",
+    "Params",
+    "build",
+    "check",
+    "compare",
+    "controls",
+    "controls_figure",
+    "figure",
+    "run",
+    "solved",
+]
 
 REALIZATIONS = 5
 QUICK_EPOCHS = 140
@@ -79,6 +97,16 @@ VARIANTS: dict[str, Params] = {
     "tau_avg_500ms": Params(tau_avg_ms=500.0),
     "no_feedback_inhibition": Params(feedback1_inh=0.0, feedback2_inh=0.0),
 }
+
+CONTROLS = (
+    "frozen_hidden",
+    "no_teaching",
+    "no_feedback",
+    "shuffled_feedback",
+    "exchanged_feedback",
+    "fed_alike",
+)
+"""Variants that take one thing away from the published circuit."""
 
 
 def quick_version(params: Params) -> Params:
@@ -136,22 +164,71 @@ def run(
         The parameters do not fit together, or ``out`` holds another run.
     """
     params = Params() if params is None else params
-    params = quick_version(params) if quick else params
+    return _run_all({"": params}, seed, realizations, jobs, progress, out, quick, "xor")[""]
+
+
+def controls(
+    frames: dict[str, pd.DataFrame],
+    *,
+    seed: int = 1,
+    realizations: int | None = None,
+    jobs: int | None = None,
+    progress: bool | Callable[[float], None] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    quick: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Run all `CONTROLS`, and return them beside the published circuit, whose ``frames`` `run` has returned.
+
+    Parameters and errors are those of `run`. Returns ``controls`` (variant, and the columns of ``xor``) and
+    ``controls_solved`` (variant, and the columns of `solved`).
+    """
+    variants = {name: VARIANTS[name] for name in CONTROLS}
+    others = _run_all(variants, seed, realizations, jobs, progress, out, quick, "xor controls")
+    together = {"published": frames} | others
+    labels = [{"variant": name} for name in together]
+    return gather(
+        [{"controls": own["xor"], "controls_solved": solved(own)} for own in together.values()], labels
+    )
+
+
+def controls_figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return the learning curves of the published circuit and its controls, from the frames of `controls`."""
+    return compare(frames["controls"])
+
+
+def _run_all(
+    variants: dict[str, Params],
+    seed: int,
+    realizations: int | None,
+    jobs: int | None,
+    progress: bool | Callable[[float], None] | None,
+    out: str | os.PathLike[str] | None,
+    quick: bool,
+    label: str,
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Run all realizations of all variants side by side, and return the frames of each variant."""
+    settled = {name: quick_version(params) if quick else params for name, params in variants.items()}
     count = realizations or (1 if quick else REALIZATIONS)
-    numbers = range(1, count + 1)
-    tasks = [{"params": params, "seed": seed, "realization": k} for k in numbers]
+    runs = [(name, k) for name in settled for k in range(1, count + 1)]
     results = run_many(
         one,
-        tasks,
+        [{"params": settled[name], "seed": seed, "realization": k} for name, k in runs],
         jobs=jobs,
         out=None if out is None else Path(out) / "realizations",
-        names=[f"realization-{k}" for k in numbers],
-        label="xor",
+        names=[f"{name}-{k}" if name else f"realization-{k}" for name, k in runs],
+        label=label,
         progress=progress,
     )
-    frames = gather(results, [{"realization": k} for k in numbers])
-    protocol = {"midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2, "published": params == Params()}
-    return {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
+    found = {}
+    for name, params in settled.items():
+        mine = [(k, result) for (variant, k), result in zip(runs, results, strict=True) if variant == name]
+        frames = gather([result for _, result in mine], [{"realization": k} for k, _ in mine])
+        protocol = {
+            "midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2,
+            "published": params == Params(),
+        }
+        found[name] = {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
+    return found
 
 
 def by_epoch(examples: pd.DataFrame) -> pd.DataFrame:

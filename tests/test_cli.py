@@ -57,6 +57,8 @@ def test_help_version_and_no_verb(capsys):
         (["reproduce", DEMO, "--seed", "-1"], "argument --seed: '-1': give a whole number, at least 0"),
         (["reproduce", DEMO, "--jobs", "0"], "argument --jobs: '0': give a whole number, at least 1"),
         (["reproduce", DEMO, "--out", "/proc/x"], "output folder '/proc/x' cannot be written"),
+        (["reproduce", DEMO, "--controls"], "has none; leave it out"),
+        (["reproduce", "xor", "--controls", "--variant", "fed_alike"], "leave out --variant and --set"),
         (["sweep", DEMO], "required: --out"),
         (["sweep", DEMO, "--out", "/proc/x", "--quiet"], "output folder '/proc/x' cannot be written"),
         (["sweep", DEMO, "--out", "x", "--seeds", "5:1"], "--seeds '5:1': write 1:6"),

@@ -48,6 +48,9 @@ def test_run_takes_what_the_command_line_gives(entry):
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
         )
     assert parameters["realizations"].default is not inspect.Parameter.empty
+    if hasattr(module, "controls"):
+        same = inspect.signature(module.controls).parameters
+        assert list(same) == ["frames", *list(parameters)[1:]]
     assert list(inspect.signature(module.check).parameters) == ["frames"]
     assert list(inspect.signature(module.figure).parameters) == ["frames"]
 

@@ -311,3 +311,29 @@ def test_controlled_current_of_the_output_is_per_neuron():
     simulation.set_current("output", "dendrite", np.arange(64.0))
     with pytest.raises(BurstpropError, match="one value per neuron"):
         simulation.set_current("hidden1", "dendrite", np.arange(64.0))
+
+
+def test_controls_take_one_thing_away_and_stand_beside_the_published_circuit(tmp_path, monkeypatch):
+    def tiny(params):
+        sizes = {"n": 64, "contacts": 64.0, "epochs": 8, "w_start": 0.6}
+        return replace(params, tau_avg_ms=200.0, example_ms=400.0, teaching_share=0.5, **sizes)
+
+    monkeypatch.setattr(xor, "quick_version", tiny)
+    how = {"realizations": 2, "jobs": 1, "progress": False, "quick": True, "seed": 3}
+    frames = xor.run(**how)
+    beside = xor.controls(frames, out=tmp_path, **how)
+    solved = beside["controls_solved"]
+    assert list(dict.fromkeys(solved["variant"])) == ["published", *xor.CONTROLS]
+    assert (solved.groupby("variant")["realization"].apply(list).map(len) == 2).all()
+    curves = beside["controls"]
+    assert len(curves) == 7 * 2 * 8
+    published = curves[curves["variant"] == "published"].drop(columns="variant").reset_index(drop=True)
+    pd.testing.assert_frame_equal(published, frames["xor"])
+    # the same noise, so a control leaves the curve as soon as its one difference tells
+    for name, own in curves.groupby("variant"):
+        same = np.array_equal(own["cost"].to_numpy(), frames["xor"]["cost"].to_numpy())
+        assert same == (name == "published"), name
+    assert len(list((tmp_path / "realizations").iterdir())) == 2 * len(xor.CONTROLS)
+    again = xor.controls(frames, out=tmp_path, **how)
+    pd.testing.assert_frame_equal(again["controls"], curves)
+    assert len(xor.controls_figure(beside).axes) == 9

@@ -8,6 +8,7 @@ examples:
   burstprop reproduce propagation                      into results/propagation
   burstprop reproduce xor --quick --out trial          a smaller version of the same
   burstprop reproduce xor --variant symmetric_feedback
+  burstprop reproduce xor --controls                   and, beside it, what each part is needed for
   burstprop reproduce propagation --realizations 2 --seed 7 --set w_pyr1_pyr2=0.06
 """
 
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--realizations", type=whole(1), metavar="N", help="how many (as published)")
     parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes side by side (one per core)")
     parser.add_argument("--quick", action="store_true", help="a smaller version of the same, in minutes")
+    parser.add_argument(
+        "--controls", action="store_true", help="run the circuit's controls too, and show them beside it"
+    )
     parser.add_argument("--out", metavar="DIR", help="where to write (results/NAME)")
     parser.add_argument("--quiet", action="store_true", help="no progress display")
 
@@ -47,25 +51,32 @@ def run(args: argparse.Namespace) -> int:
 
     entry, module, params = chosen(args)
     require_figure()
+    if args.controls:
+        require_controls(args, entry, module)
     stem = Path(entry.name).stem
     out = writable_folder(args.out or Path("results") / "-".join(filter(None, (stem, args.variant))))
     began = time.monotonic()
     how = {"realizations": args.realizations} if args.realizations else {}
-    frames = module.run(
-        params,
-        seed=args.seed,
-        jobs=args.jobs,
-        progress=False if args.quiet else None,
-        out=out,
-        quick=args.quick,
-        **how,
-    )
-    seconds = time.monotonic() - began
+    how |= {
+        "seed": args.seed,
+        "jobs": args.jobs,
+        "progress": False if args.quiet else None,
+        "out": out,
+        "quick": args.quick,
+    }
+    frames = module.run(params, **how)
     save_frames(out, frames)
     claims = module.check(frames)
-    save_report(out, args, entry, module, params, frames, claims, seconds)
+    beside = module.controls(frames, **how) if args.controls else {}
+    save_frames(out, beside)
+    seconds = time.monotonic() - began
+    pictures = draw(out, entry, module, frames, beside)
+    save_report(out, args, entry, module, params, claims, beside, pictures, seconds)
     print(claims_text(claims))
-    files = [f"{stem}.png", *(f"{name}.csv" for name in frames), "run.json", "report.html"]
+    if beside:
+        print(f"\n{beside['controls_solved'].to_string(index=False)}")
+    written = [path.name for path in pictures.values()] + [f"{name}.csv" for name in frames | beside]
+    files = [*written, "run.json", "report.html"]
     print(f"\nwritten to {out}: {', '.join(files)}")
     return 0 if all(claim.passed for claim in claims) else 1
 
@@ -79,26 +90,54 @@ def save_frames(out: Path, frames: dict[str, pd.DataFrame]) -> None:
             frame.to_csv(temporary, index=False)
 
 
+def require_controls(args: argparse.Namespace, entry: Entry, module: Any) -> None:
+    """Raise BurstpropError where a circuit has no controls, or other parameters than these belong to."""
+    from burstprop.errors import BurstpropError
+
+    if not hasattr(module, "controls"):
+        raise BurstpropError(f"--controls: {entry.name} has none; leave it out")
+    if args.variant or args.settings:
+        raise BurstpropError(
+            "--controls: they differ in one thing from the published circuit; leave out --variant and --set, "
+            "or compare variants with `burstprop sweep`"
+        )
+
+
+def draw(
+    out: Path,
+    entry: Entry,
+    module: Any,
+    frames: dict[str, pd.DataFrame],
+    beside: dict[str, pd.DataFrame],
+) -> dict[str, Path]:
+    """Write the figure, and that of the controls; return their files by title."""
+    from burstprop.files import writing
+
+    figures = {entry.title: (f"{Path(entry.name).stem}.png", module.figure(frames))}
+    if beside:
+        figures["Controls"] = ("controls.png", module.controls_figure(beside))
+    for name, figure in figures.values():
+        with writing(out / name) as temporary:
+            figure.savefig(temporary, dpi=160)
+    return {title: out / name for title, (name, _) in figures.items()}
+
+
 def save_report(
     out: Path,
     args: argparse.Namespace,
     entry: Entry,
     module: Any,
     params: Any,
-    frames: dict[str, pd.DataFrame],
     claims: list[Any],
+    beside: dict[str, pd.DataFrame],
+    pictures: dict[str, Path],
     seconds: float,
 ) -> None:
-    """Write figure, run.json and report.html."""
-    from burstprop.files import write_json, writing
+    """Write run.json and report.html."""
+    from burstprop.files import write_json
     from burstprop.parameters import parameter_table
     from burstprop.report import claims_frame, provenance, write_report
 
-    stem = Path(entry.name).stem
-    picture = out / f"{stem}.png"
-    figure = module.figure(frames)
-    with writing(picture) as temporary:
-        figure.savefig(temporary, dpi=160)
     known = provenance(
         command=shlex.join(command(args)),
         seed=args.seed,
@@ -106,10 +145,11 @@ def save_report(
         name=entry.name,
         variant=args.variant,
         quick=args.quick,
-        realizations=args.realizations or "as published",
+        realizations=args.realizations or "default",
         seconds=round(seconds, 1),
     )
-    tables = {"Parameters": parameter_table(params)}
+    tables: dict[str, Any] = {"Controls": beside["controls_solved"]} if beside else {}
+    tables |= {"Parameters": parameter_table(params)}
     if hasattr(module, "build"):
         tables["Circuit"] = module.build(params).describe()
     write_json(out / "run.json", known | {"claims": claims_frame(claims).to_dict("records")})
@@ -118,7 +158,7 @@ def save_report(
         title=entry.title.rstrip("."),
         text=entry.text.strip().partition("\n")[2],
         claims=claims,
-        figures={entry.title: picture},
+        figures=pictures,
         tables=tables,
         provenance=known,
     )
@@ -134,4 +174,5 @@ def command(args: argparse.Namespace) -> list[str]:
     words += ["--seed", str(args.seed)]
     if args.realizations:
         words += ["--realizations", str(args.realizations)]
+    words += ["--controls"] if args.controls else []
     return [*words, "--quick"] if args.quick else words
