@@ -13,6 +13,7 @@ from burstprop.parameters import text_table
 from burstprop.populations import PoissonPopulation, Population
 from burstprop.projections import Projection
 from burstprop.stimuli import Background
+from burstprop.synapses import ShortTermPlasticity
 
 if TYPE_CHECKING:
     from burstprop.circuit import Circuit
@@ -69,11 +70,6 @@ def _population_row(population: Population | PoissonPopulation) -> tuple[str, ..
 
 
 def _projection_row(p: Projection) -> tuple[str, ...]:
-    stp = (
-        ""
-        if p.stp is None
-        else f"tau_D {p.stp.tau_d_ms:g}, tau_F {p.stp.tau_f_ms:g}, U {p.stp.utilisation:g}"
-    )
     return (
         p.source,
         p.target,
@@ -81,9 +77,18 @@ def _projection_row(p: Projection) -> tuple[str, ...]:
         f"{p.weight:g}",
         describe_connectivity(p.connectivity),
         p.transmits,
-        stp,
+        "" if p.stp is None else _short_term_plasticity(p.stp),
         f"{p.delay_ms:g}",
         "" if p.rule is None else _short(p.rule),
+    )
+
+
+def _short_term_plasticity(stp: ShortTermPlasticity) -> str:
+    """Return all parameters; what is left out is U, and said to be."""
+    jump, u_start = ("U" if value is None else f"{value:g}" for value in (stp.jump, stp.u_start))
+    return (
+        f"tau_D = {stp.tau_d_ms:g} ms, tau_F = {stp.tau_f_ms:g} ms, U = {stp.utilisation:g}, "
+        f"f = {jump}, u(0) = {u_start}"
     )
 
 

@@ -1,5 +1,7 @@
 """A circuit that does not fit together is refused with the field, the value with its unit, and the way out."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -205,11 +207,19 @@ def test_the_tables_show_every_part():
     text = circuit.describe()
     for words in (
         "Populations (dt = 0.1 ms)", "PyramidalNeuron(dendritic_driving_force='somatic')", "v_t=<per neuron>",
-        "Poisson sources, 5 Hz", "p = 0.2", "in-degree 7", "tau_D 20, tau_F 1000, U 0.9", "bursts", "events",
+        "Poisson sources, 5 Hz", "p = 0.2", "in-degree 7", "tau_D = 20 ms, tau_F = 1000 ms, U = 0.9, f = U, u(0) = 0.01",
+        "bursts", "events",
         "Sine(amplitude_pa=150", "bernoulli", "RateChange",
     ):  # fmt: skip
         assert words in text, words
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_the_tables_show_every_parameter_of_short_term_plasticity():
+    values = dict(tau_d_ms=21.5, tau_f_ms=333.0, utilisation=0.25, jump=0.125, u_start=0.01)
+    assert set(values) == {f.name for f in fields(ShortTermPlasticity)}
+    text = zoo.circuit(projections=(part(stp=ShortTermPlasticity(**values)),)).describe()
+    assert "tau_D = 21.5 ms, tau_F = 333 ms, U = 0.25, f = 0.125, u(0) = 0.01" in text
 
 
 def test_the_fingerprint_changes_with_everything_and_only_with_that():
