@@ -97,6 +97,8 @@ class Simulation:
         if dtype not in DTYPES:
             raise BurstpropError(f"dtype = {dtype!r}: give 'float32' or 'float64'")
         self.circuit = circuit
+        # now, and not when the run is over: what cannot be described is refused here
+        self._fingerprint = circuit.fingerprint()
         self.seed = int(seed)
         self.realization = int(realization)
         self.record = Record() if record is None else record
@@ -154,7 +156,7 @@ class Simulation:
     def info(self) -> dict[str, Any]:
         """Return what was run: fingerprint of the circuit, seed, versions, duration."""
         return {
-            "circuit": self.circuit.fingerprint(),
+            "circuit": self._fingerprint,
             "populations": {p.name: int(p.n) for p in self.circuit.populations},
             "dt_ms": self.circuit.dt_ms,
             "duration_ms": self.time_ms,

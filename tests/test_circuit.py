@@ -1,11 +1,18 @@
 """A circuit that does not fit together is refused with the field, the value with its unit, and the way out."""
 
+import functools
+import os
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 from engine import zoo
+from scipy.interpolate import CubicSpline
 
 from burstprop.circuit import (
     Circuit,
@@ -238,21 +245,89 @@ def test_the_fingerprint_changes_with_everything_and_only_with_that():
     assert len({c.fingerprint() for c in changed} - same) == len(changed)
 
 
-class Ramp:
-    """A waveform of a user's: any object with ``current``."""
+class Held:
+    """A waveform of a user's, any object with ``current``: holds whatever it is given, and has no repr."""
 
-    def __init__(self, slope):
-        self.slope = slope
+    def __init__(self, **held):
+        self.__dict__.update(held)
 
     def current(self, t_ms):
-        return self.slope * t_ms
+        return np.zeros(t_ms.shape)
+
+
+class Slotted:
+    __slots__ = ("__slope",)
+
+    def __init__(self, slope):
+        self.__slope = slope
+
+
+def held(**values):
+    return zoo.circuit(currents=(Current("pyr", "soma", Held(**values)),)).fingerprint()
 
 
 def test_the_fingerprint_knows_waveforms_of_the_user_by_what_they_hold():
-    def circuit(slope):
-        return zoo.circuit(currents=(Current("pyr", "soma", Ramp(slope)),))
+    contents = [
+        lambda: dict(slope=1.0),
+        lambda: dict(slope=2.0),
+        lambda: dict(points=[(1, 23)]),
+        lambda: dict(points=[(12, 3)]),
+        lambda: dict(points=[12, 3]),
+        lambda: dict(table=np.arange(5000.0)),
+        lambda: dict(table=[np.arange(5000.0)]),
+        lambda: dict(table=[np.where(np.arange(5000) == 2500, 0.0, np.arange(5000.0))]),
+        lambda: dict(parts=[Held(slope=1.0)]),
+        lambda: dict(parts={"first": Held(slope=1.0)}),
+        lambda: dict(parts={"first": Held(slope=2.0)}),
+        lambda: dict(part=Slotted(1.0)),
+        lambda: dict(part=Slotted(2.0)),
+        lambda: dict(shape=np.sinc),
+        lambda: dict(shape=np.sin),
+        lambda: dict(spline=CubicSpline([0.0, 1.0, 2.0], [0.0, 1.0, 0.0])),
+        lambda: dict(spline=CubicSpline([0.0, 1.0, 2.0], [0.0, 2.0, 0.0])),
+        lambda: dict(note="ends at 0x10"),
+    ]
+    made = [(held(**make()), held(**make())) for make in contents]
+    assert all(one == other for one, other in made)
+    assert len({one for one, _ in made}) == len(contents)
 
-    assert circuit(1.0).fingerprint() == circuit(1.0).fingerprint() != circuit(2.0).fingerprint()
+
+def test_the_fingerprint_is_the_same_in_every_process():
+    code = (
+        "from test_circuit import Held, Slotted, held;"
+        "print(held(slope=1.5, parts=[Held(a=1), Slotted(2)], names={'on', 'off', 'up', 'down'}))"
+    )
+    prints = set()
+    for k in range(2):
+        environment = {**os.environ, "PYTHONHASHSEED": str(k)}
+        command = [sys.executable, "-c", f"padding = [object() for _ in range({1000 * k})]; {code}"]
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, env=environment, capture_output=True, text=True, check=True
+        )
+        prints.add(done.stdout)
+    assert len(prints) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda t_ms: t_ms,
+        Held(slope=1.0).current,
+        functools.partial(lambda slope, t_ms: slope * t_ms, 2.0),
+        np.random.default_rng(1),
+        iter([1.0, 2.0]),
+        object(),
+        pd.Series(np.arange(5000.0)),
+        np.array([Held()]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_only_its_address_tells_apart_is_refused_before_a_run(value):
+    from burstprop.simulation import Simulation
+
+    circuit = zoo.circuit(currents=(Current("pyr", "soma", Held(inner=[value])),))
+    with pytest.raises(BurstpropError, match=r"Held.inner holds a .* frozen dataclass .* __repr__"):
+        Simulation(circuit)
 
 
 def test_a_description_cannot_be_changed_afterwards():
