@@ -129,6 +129,14 @@ class TestRulesByName:
         for name in RULES:
             assert rule_name(rule_from_name(name)) == name
 
+    def test_a_description_gives_the_rule_back(self):
+        """It holds the settings alone, and all of them: a rule made from it is the same."""
+        for name in RULES:
+            rule = rule_from_name(name, hidden_rate=3.0)
+            settings = rule.describe()
+            assert settings["hidden_rate"] == 3.0
+            assert rule_from_name(name, **settings) == rule
+
     def test_unknown_names_and_values(self):
         with pytest.raises(BurstpropError, match=r"did you mean.*'burstprop'"):
             rule_from_name("burstprob")

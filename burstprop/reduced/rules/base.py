@@ -20,7 +20,7 @@ takes part by the name ``path/to/file.py:ClassName`` (see `burstprop.reduced.rul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
@@ -200,4 +200,4 @@ class Rule:
 
     def describe(self) -> dict[str, Any]:
         """Return the settings as a plain dictionary, for a file or a message."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {f.name: getattr(self, f.name) for f in fields(self)}
