@@ -72,7 +72,7 @@ def _stimulus(stimuli: pd.DataFrame, axes: Axes, column: str, population: str) -
 
 def _signal(rates: pd.DataFrame, axes: Axes, signal: str) -> None:
     population, column = SIGNALS[signal]
-    shade = plotting.colour({"pv": "PV", "som": "SOM"}.get(population, population))
+    shade = plotting.colour(population)
     own = rates[rates["population"] == population]
     plotting.band(own, axes, "time_ms", column, shade, signal.removeprefix("rate of "))
     label, factor = plotting.LABELS[column]

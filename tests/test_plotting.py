@@ -5,12 +5,14 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from burstprop.circuits import propagation, xor
 
 from burstprop.errors import BurstpropError
 from burstprop.plotting import (
     BLACK,
     COLOURS,
     CYCLE,
+    colour,
     figure,
     key,
     learning_curve,
@@ -127,6 +129,18 @@ def test_overview_and_letters_are_drawn_without_warning(tmp_path):
     key(fig.axes[1])
     fig.savefig(tmp_path / "a.png")
     assert len(overview(None, RATES).axes) == 2
+
+
+def test_populations_of_the_published_circuits_have_a_colour_of_their_own():
+    for circuit in (propagation, xor):
+        names = [population.name for population in circuit.build(circuit.Params()).populations]
+        own = [colour(name, 0) for name in names]
+        assert own == [colour(name, 5) for name in names], "a colour depends on the place in the figure"
+        assert own == [COLOURS[name] for name in names]
+        assert len(set(own)) == len(names)
+    _, axes = figure()
+    over_time(RATES.assign(population="som"), axes, "rate_hz")
+    assert {line.get_color() for line in axes.get_lines()} == {colour("SOM")} == {COLOURS["som"]}
 
 
 def test_colours_stay_apart_for_people_with_a_colour_vision_deficiency():
