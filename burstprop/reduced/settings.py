@@ -116,11 +116,10 @@ Choice = tuple[dict[str, Any], dict[str, Any]]  # fields of Setting, fields of t
 #: burstprop with depth_ratio 2 26.5 %, that is 6.5 points below (decay 1e-4), 25.6 % with decay 3e-3. The
 #: decay lies between these two so that Y - W fades within the epochs; it was not tried itself, nor were a
 #: whole run, other rules, and burstprop at depth_ratio 4;
-#: tiny-imagenet: not yet chosen, only what learned at all (accuracy on 2,000 validation images after 5,000
-#: images, one seed, chance 2 %): backprop with decay 1e-4 6.7 % at lr 0.1; at lr 0.05 and start gain 1.6
-#: 6.3 % halfway through 10,000 images and 9.2 % after them; burstprop 2.0 % at lr 0.05 and gain 1.4 (its
-#: top hidden layer died), 3.2 % at lr 0.02. No other rule was tried, nor backprop at lr 0.05 and gain 1
-#: beyond 2,500 images (4.7 %);
+#: tiny-imagenet: accuracy on 2,000 validation images after 2 epochs of 12,000 images, one seed, lr 0.02:
+#: backprop 12.8 % and burstprop 10.3 % with decay 1e-2, which lets Y - W fade within the epochs (with 1e-3
+#: burstprop's updates stay at a right angle to backprop's); feedback alignment 9.5 % with decay 1e-3, 6.2 %
+#: with 1e-2. At lr 0.05 backprop was no better and burstprop's top hidden layer died;
 #: imagenet: not chosen on data.
 _DEFAULTS: dict[str, Choice] = {
     "digits": (
@@ -137,7 +136,7 @@ _DEFAULTS: dict[str, Choice] = {
     ),
     "tiny-imagenet": (
         dict(
-            network="tiny-imagenet", lr=0.05, weight_decay=1e-4, batch_size=64, epochs=9, schedule="cosine",
+            network="tiny-imagenet", lr=0.02, weight_decay=1e-2, batch_size=64, epochs=9, schedule="cosine",
             warmup_epochs=1.0,
         ),
         dict(teacher="cross_entropy"),
@@ -162,9 +161,9 @@ _CHANGES: dict[tuple[str, str], Choice] = {
     for dataset in ("digits", "mnist")
 }
 _CHANGES |= {
-    # burstprop's top hidden layer died at lr 0.05 (and gain 1.4); the other rules were not tried
-    (rule, "tiny-imagenet"): (dict(lr=0.02, weight_decay=1e-3), {})
-    for rule in ("burstprop", "burstprop_fixed", "burstccn", "burstccn_fixed", "feedback_alignment")
+    # nothing has to fade where feedback is fixed
+    (rule, "tiny-imagenet"): (dict(weight_decay=1e-3), {})
+    for rule in ("burstprop_fixed", "burstccn_fixed", "feedback_alignment")
 }
 _CHANGES |= {
     ("node_perturbation", "digits"): (dict(lr=0.01), dict(output_rate=4.0)),
