@@ -8,7 +8,8 @@ use the full width, which it avoids by default.
 
 numba's on-disk cache looks only at the file of the function that is cached, not at what that function calls.
 So the entry point is decorated late, with a cache folder named by a hash of every source file that can be
-reached from it: the package's own and those of the user's neuron models.
+reached from it: the package's own and those of the user's neuron models. The files are read once, when they
+are imported: a process that lives on while they change must not store its old code under the new name.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def kernel(function: Callable) -> Any:
 
 
 _entries: dict[tuple[str, Callable], Any] = {}
+_models: dict[type, bytes | None] = {}
 
 
 def entry_point(function: Callable, models: Iterable[type]) -> Any:
@@ -73,7 +75,7 @@ def entry_point(function: Callable, models: Iterable[type]) -> Any:
         before = config.CACHE_DIR
         config.CACHE_DIR = str(cache_root() / fingerprint[:20])
         try:
-            _entries[key] = numba.njit(cache=_cacheable(models), **OPTIONS)(function)
+            _entries[key] = numba.njit(cache=all(map(model_sources, models)), **OPTIONS)(function)
         finally:
             config.CACHE_DIR = before
     return _entries[key]
@@ -103,12 +105,24 @@ def source_fingerprint(models: Iterable[type]) -> str:
             )
         ).encode()
     )
-    files = {path for folder in COMPILED_SOURCES for path in (PACKAGE / folder).glob("*.py")}
-    files |= {Path(file) for model in models if (file := _source_file(model))}
-    for path in sorted(files):
-        digest.update(str(path).encode())
-        digest.update(path.read_bytes())
+    digest.update(_ENGINE)
+    for sources in sorted({model_sources(model) or b"not cached" for model in models}):
+        digest.update(sources)
     return digest.hexdigest()
+
+
+def model_sources(model: type) -> bytes | None:
+    """Hash the files that define a neuron model and its bases, as they are when it is first asked for.
+
+    `NeuronModel` asks when a model is defined. None for a model typed into a prompt or a script: there is no
+    file to watch, or no name by which another process finds the class, so it is compiled every time.
+    """
+    if model not in _models:
+        bases = model.__mro__[:-1]
+        files = [None if base.__module__ == "__main__" else _source_file(base) for base in bases]
+        found = {Path(file) for file in files if file}
+        _models[model] = None if None in files else _hash_files(found)
+    return _models[model]
 
 
 def _source_file(model: type) -> str | None:
@@ -119,6 +133,12 @@ def _source_file(model: type) -> str | None:
     return file if file and os.path.exists(file) else None
 
 
-def _cacheable(models: Iterable[type]) -> bool:
-    """Return False for a model typed into a prompt: it has no file to watch, so it is compiled every time."""
-    return all(model.__module__ != "__main__" and _source_file(model) for model in models)
+def _hash_files(files: Iterable[Path]) -> bytes:
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(str(path).encode())
+        digest.update(path.read_bytes())
+    return digest.digest()
+
+
+_ENGINE = _hash_files(path for folder in COMPILED_SOURCES for path in (PACKAGE / folder).glob("*.py"))

@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 from numba.core.errors import TypingError
 from numba.extending import overload
 
-from burstprop.engine.kernel import OPTIONS, kernel
+from burstprop.engine.kernel import OPTIONS, kernel, model_sources
 from burstprop.errors import BurstpropError, near
 
 FLOOR = 1e-30
@@ -77,6 +77,7 @@ class NeuronModel:
         """
         super().__init_subclass__(**kwargs)
         _check_parts(cls)
+        model_sources(cls)  # read now, while the file says what the class does
         known = _model_of_state.setdefault(cls.State, cls)
         if any(getattr(cls, part) is not getattr(known, part) for part in FUNCTIONS):
             raise BurstpropError(
