@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 
 def draw(frames: dict[str, pd.DataFrame]) -> Figure:
@@ -21,7 +22,8 @@ def draw(frames: dict[str, pd.DataFrame]) -> Figure:
     results, curves = frames["results"], frames["curves"]
     datasets = list(dict.fromkeys(results["dataset"]))
     rules = list(dict.fromkeys(results["rule"]))
-    colours = {rule: colormaps["tab20"](k % 20) for k, rule in enumerate(rules)}
+    # the ten strong colours first, then the ten pale ones
+    colours = {rule: colormaps["tab20"](2 * k % 20 + k // 10 % 2) for k, rule in enumerate(rules)}
     sheet = Figure(figsize=(2.0 + 4.2 * len(datasets), 7.6), layout="constrained")
     axes = sheet.subplots(2, len(datasets), squeeze=False, height_ratios=[1.3, 1.0])
     for column, dataset in enumerate(datasets):
@@ -56,4 +58,8 @@ def _curves(axis: Axes, curves: pd.DataFrame, colours: dict[Any, Any]) -> None:
     axis.set_xlabel("epoch")
     axis.set_ylabel("validation error (%)")
     axis.set_yscale("log")
+    for formatted in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+        formatted("{x:g}")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.tick_params(axis="y", which="minor", labelsize=7)
     axis.legend(fontsize=6, ncols=2)
