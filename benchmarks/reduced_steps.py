@@ -9,8 +9,8 @@ Steps of all rules alternate in one process, and a ratio is the median over the 
 the autograd step of the same round (process time), so that other programs slow both alike. Between the ratios
 stand the quartiles. Memory is the peak of bytes in tensors within a step. Floors, counting products:
 burstprop 4/3 of backpropagation where every layer sends feedback (1.22 for the MLP, whose lowest layer does
-not), BurstCCN with tied Q 1. Weights Y that learn have a gradient and a momentum of their own, which cost
-time and memory.
+not), BurstCCN with tied Q 1. Weights Y that take the change of W are formed from it and a fixed
+difference in every step (`burstprop.reduced.feedback`): they cost as much memory as fixed ones, and a pass.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ RULES = (
     "burstccn_fixed",
     "burstccn_tied",
 )
-"""Rules measured; ``burstprop`` and ``burstccn`` learn their feedback weights, each with a gradient and
-momentum."""
+"""Rules measured; ``burstprop`` and ``burstccn`` learn their feedback weights, which follow the forward
+weights."""
 
 WARM_UP = 3
 

@@ -131,7 +131,14 @@ def evaluate_checkpoint(
             f"{len(dataset.classes)} or others; give the folder it was trained on (--data DIR)"
         )
     network = build_network(plan.network(dataset), plan.setting.rule, seed=plan.seed)
-    network.load_state_dict(content["network"])
+    try:
+        network.load_state_dict(content["network"])
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise BurstpropError(
+            f"{str(path)!r} was made by another version of burstprop or of its rule ({reason}): use that "
+            "version, or train anew"
+        ) from None
     network.to(group.device)
     batch_size = BATCH if dataset.shape[1] <= 64 else plan.setting.batch_size
     loader = Loader(

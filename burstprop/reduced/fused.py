@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 _TINY = np.float32(1e-8)
+_BLOCK = 4096  # elements whose results stay in the processor's caches
 # a product and a sum may be one instruction; nothing else is reordered
 _FUSED = {"contract"}
 
@@ -71,6 +72,24 @@ def burst_code(arrived, error, rates, scale, rectified, burst, change):  # type:
         if keep:
             burst[i] = share * sides
         change[i] = out * share * down * (odd * even)
+
+
+@numba.njit(
+    "void(f4[::1], f4[::1], f4[::1], f4, b1)", cache=True, nogil=True, error_model="numpy", fastmath=_FUSED
+)
+def burst_code_over(arrived, error, rates, scale, rectified):  # type: ignore[no-untyped-def]
+    """Write -scale (b_t - b) over b Y (``arrived``), block by block.
+
+    A loop that writes what it reads would not become vector instructions (seven times slower).
+    """
+    changes, no_burst = np.empty(_BLOCK, np.float32), np.empty(0, np.float32)
+    for start in range(0, rates.size, _BLOCK):
+        block = slice(start, min(start + _BLOCK, rates.size))
+        kept = arrived[block]
+        change = changes[: kept.size]
+        burst_code(kept, error[block], rates[block], scale, rectified, no_burst, change)
+        for i in range(kept.size):
+            kept[i] = change[i]
 
 
 @numba.njit(

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from burstprop.errors import BurstpropError
+from burstprop.errors import BurstpropError, near
+from burstprop.reduced.feedback import Weights
 from burstprop.reduced.messages import Message, deliver
 from burstprop.reduced.rules.base import Activity, Arrival, Rule
 from burstprop.reduced.units import output_rates, units
@@ -68,6 +69,7 @@ class _RuleFunction(torch.autograd.Function):
             )
         layer, message = ctx.layer, ctx.message
         ctx.message = None
+        rule = layer.rule
         inputs, rates, weight, *more = ctx.saved_tensors
         if message is None:
             message = layer.message_of_plain_loss(error)
@@ -77,25 +79,32 @@ class _RuleFunction(torch.autograd.Function):
         with without_autocast(inputs):
             if layer.is_output:
                 rates = output_rates(rates, layer.output)
-            names = ("weight", *layer.feedback_names)
-            weights = dict(zip(names, (weight, *more), strict=True))
-            if weight.dtype != rates.dtype:
-                weights = {name: value.to(rates.dtype) for name, value in weights.items()}
+            weights = Weights(weight, more, layer.places, rates.dtype)
             lowest = not ctx.needs_input_grad[1]
             activity = Activity(layer, inputs, rates, weights, message.scale, lowest, ctx.noise)
-            arrival = Arrival(error, message.burst, message.broadcast)
+            spare = not message.shared and layer.observer is None
+            arrival = Arrival(error, message.burst, message.broadcast, spare)
             if layer.observer is not None:
                 layer.observer(activity, arrival)
-            signals = (layer.rule.output if layer.is_output else layer.rule.hidden)(activity, arrival)
-            gradient, bias_gradient = layer.correlate(signals.error, inputs)
+            signals = (rule.output if layer.is_output else rule.hidden)(activity, arrival)
+            # what arrived is freed, and what is sent made before the gradient: less memory at the peak
+            del arrival
+            message.burst = None
             sent = below = None
             if not lowest:
-                sent = layer.rule.descend(activity, signals)
+                sent = rule.descend(activity, signals)
                 broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
                 deliver(ctx.next_functions[0][0], Message(message.scale, sent.burst, broadcast))
                 below = inputs.new_zeros(()).expand(shape) if sent.error is None else sent.error
-            learned = layer.rule.learn(activity, signals, sent, gradient)
-        return (None, below, gradient, bias_gradient, *(learned.get(name) for name in layer.feedback_names))
+            gradient, bias_gradient = layer.correlate(signals.error, inputs)
+            learned = rule.learn(activity, signals, sent, gradient)
+        gradients: list[Tensor | None] = []
+        for name, (_, follows) in layer.places.items():
+            if follows is None:
+                gradients.append(learned.get(name))
+            else:
+                gradients += (weight.new_zeros([1] * weight.dim()), None)
+        return None, below, gradient, bias_gradient, *gradients
 
 
 class RuleLayer(nn.Module):
@@ -105,9 +114,11 @@ class RuleLayer(nn.Module):
     ----------
     weight, bias : nn.Parameter
         Forward weights (out x in, or out x in x height x width) and biases (out).
-    feedback_names : tuple of str
-        Names of the weights that the rule keeps beside them: parameters where learned, buffers where fixed.
-        ``Y`` (shape of ``weight``) carries feedback from this layer to the one below.
+    places : dict
+        The weights that the rule has beside them, in the order of their names, with where they are among
+        what is stored and what they follow (see `burstprop.reduced.feedback`). `feedback` reads them, and
+        `set_feedback` writes them. ``Y`` (shape of ``weight``) carries feedback from this layer to the one
+        below.
     units, output : Units, str or None
         Units of a hidden layer; for an output layer ``"sigmoid"`` or ``"softmax"``.
     classes : int or None
@@ -150,13 +161,62 @@ class RuleLayer(nn.Module):
         self.observer: Callable[[Activity, Arrival], None] | None = None
         self.weight = nn.Parameter(self.draw(shape, gain, generator))
         self.bias = nn.Parameter(torch.full((shape[0],), bias))
-        self.feedback_names: tuple[str, ...] = ()
+        self.places: dict[str, tuple[int, float | None]] = {}
+        self._stored: tuple[str, ...] = ()
         for name, start in rule.feedback_weights(self, feedback_generator).items():
-            self.feedback_names += (name,)
-            if start.learned:
-                self.register_parameter(name, nn.Parameter(start.value))
-            else:
-                self.register_buffer(name, start.value)
+            self.places[name] = (len(self._stored), start.follows)
+            for key, value in start.stored(name, self.weight).items():
+                self._stored += (key,)
+                if isinstance(value, nn.Parameter):
+                    self.register_parameter(key, value)
+                else:
+                    self.register_buffer(key, value)
+
+    def feedback(self, name: str) -> Tensor:
+        """Return the feedback weights ``name``; a new tensor where they follow the forward weights.
+
+        Raises
+        ------
+        BurstpropError
+            Where the layer has none of this name.
+        """
+        self._check_feedback(name)
+        stored = [getattr(self, key).detach() for key in self._stored]
+        return Weights(self.weight.detach(), stored, self.places, self.weight.dtype)[name]
+
+    @torch.no_grad()
+    def set_feedback(self, name: str, value: Tensor) -> None:
+        """Give the feedback weights ``name`` another value.
+
+        Weights that follow the forward weights are kept as their difference to them, so whoever assigns
+        ``weight`` anew moves them too, and sets them afterwards.
+
+        Raises
+        ------
+        BurstpropError
+            Where the layer has none of this name.
+        """
+        self._check_feedback(name)
+        place, follows = self.places[name]
+        own = getattr(self, self._stored[place])
+        if follows is None:
+            own.copy_(value)
+        else:
+            own.fill_(1.0)
+            getattr(self, self._stored[place + 1]).copy_(torch.sub(value, self.weight, alpha=follows))
+
+    def _check_feedback(self, name: str) -> None:
+        if name not in self.places:
+            raise BurstpropError(f"layer {self}: no feedback weights {name!r}; {near(name, self.places)}")
+
+    def rate_name(self, parameter: str) -> str:
+        """Return by which name `Rule.rate` knows a parameter: a share of weights that follow goes with
+        ``weight``."""
+        following = any(
+            follows is not None and self._stored[place] == parameter
+            for place, follows in self.places.values()
+        )
+        return "weight" if following else parameter
 
     def compute_dtype(self, inputs: Tensor) -> torch.dtype:
         """Return the precision of the layer's products under autocast: that of the weights for output
@@ -200,7 +260,7 @@ class RuleLayer(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return event rates, or an output layer's logits."""
         return _RuleFunction.apply(
-            self, inputs, self.weight, self.bias, *[getattr(self, name) for name in self.feedback_names]
+            self, inputs, self.weight, self.bias, *[getattr(self, name) for name in self._stored]
         )
 
     def extra_repr(self) -> str:

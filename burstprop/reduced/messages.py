@@ -20,11 +20,15 @@ from burstprop.errors import BurstpropError
 
 @dataclass
 class Message:
-    """What a rule layer's backward node was told from above before it runs."""
+    """What a rule layer's backward node was told from above before it runs.
+
+    ``shared``: ``burst`` may also be on its way elsewhere.
+    """
 
     scale: Tensor
     burst: Tensor | None = None
     broadcast: Tensor | None = None
+    shared: bool = False
 
 
 def deliver(node: Any, message: Message) -> None:
@@ -57,9 +61,10 @@ def deliver(node: Any, message: Message) -> None:
     with torch.no_grad():
         passed = node(message.burst)
     passed = passed if isinstance(passed, tuple) else (passed,)
+    shared = message.shared or len(passed) > 1
     for (below, _), burst in zip(node.next_functions, passed, strict=True):
         if burst is not None:
-            deliver(below, Message(message.scale, burst, message.broadcast))
+            deliver(below, Message(message.scale, burst, message.broadcast, shared))
 
 
 def _announce(node: Any, message: Message, seen: set[Any]) -> None:

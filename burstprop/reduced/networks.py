@@ -219,7 +219,7 @@ class Network(nn.Module):
             above = len(layers) - 1 - number
             usual = self.rule.rate("weight", above)
             for name, parameter in layer.named_parameters():
-                rate = self.rule.rate(name, above)
+                rate = self.rule.rate(layer.rate_name(name), above)
                 label = f"layer{number}" if rate == usual else f"layer{number}.{name}"
                 groups.setdefault(rate, []).append((label, parameter))
         return [

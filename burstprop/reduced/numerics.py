@@ -12,6 +12,8 @@ from torch import Tensor
 from burstprop.reduced import fused
 from burstprop.reduced.units import Units
 
+_NOTHING = np.empty(0, np.float32)
+
 
 def burst_code(
     units: Units,
@@ -19,10 +21,12 @@ def burst_code(
     arrived: Tensor,
     error: Tensor,
     scale: Tensor,
-    both: Tensor | None,
+    change: Tensor,
+    burst: Tensor | None = None,
     inhibition: Tensor | None = None,
-) -> Tensor:
-    """Return ``-scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e.
+) -> None:
+    """Write ``-scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e into
+    ``change``, and b into ``burst``.
 
     With T = tanh(u/2) and S = tanh(du/2), b = e (1 + T)/2 and b_t - b = b S (1 - T)/(1 + T S): two
     transcendental functions, and no difference of nearly equal numbers unless |u| is large, where b_t - b
@@ -36,17 +40,23 @@ def burst_code(
         e, b Y and ``-scale (b_t - b) Y`` (of the layer above), of one shape.
     scale : Tensor
         Without dimensions.
-    both : Tensor or None, 2 x shape of rates
-        Where to leave b and the result; None where b is not wanted.
+    change : Tensor
+        Where to leave the result, of the shape and precision of ``rates``; ``arrived`` itself will do where
+        ``burst`` is None.
+    burst : Tensor, optional
+        Where to leave b.
     inhibition : Tensor, optional
         What is subtracted from u.
     """
-    if inhibition is None and _fusible(rates, arrived, error):
-        change = torch.empty_like(rates) if both is None else both[1]
-        burst = rates.new_empty(0) if both is None else both[0]
-        x, g, e, b, d = (tensor.numpy().reshape(-1) for tensor in (arrived, error, rates, burst, change))
-        fused.burst_code(x, g, e, scale.numpy()[()], units.name == "relu", b, d)
-        return change
+    if inhibition is None and _fusible(rates, arrived, error, change):
+        x, g, e = _flat(arrived), _flat(error), _flat(rates)
+        size, rectified = np.float32(scale.item()), units.name == "relu"
+        if change is arrived:
+            fused.burst_code_over(x, g, e, size, rectified)
+        else:
+            b = _NOTHING if burst is None else _flat(burst)
+            fused.burst_code(x, g, e, size, rectified, b, _flat(change))
+        return
     back = -0.5 / scale
     tilt = units.through_apical(rates, arrived.to(rates.dtype))
     if inhibition is not None:
@@ -54,12 +64,12 @@ def burst_code(
     tilt.mul_(0.5).tanh_()
     step = units.through_apical(rates, error.to(rates.dtype)).mul_(back).tanh_()
     half = rates * 0.5
-    burst = torch.addcmul(half, half, tilt, out=None if both is None else both[0])
+    burst = torch.addcmul(half, half, tilt, out=burst)
     product = tilt.mul_(step)
     step -= product
     # 1 - eps keeps 0/0 away where both tanh are 1
     product.mul_(1.0 - torch.finfo(rates.dtype).eps).add_(1.0).div_(-scale)
-    return torch.mul(step.div_(product), burst, out=None if both is None else both[1])
+    torch.mul(step.div_(product), burst, out=change)
 
 
 def silent_code(
@@ -71,13 +81,19 @@ def silent_code(
     """
     if _fusible(rates, error):
         change = torch.empty_like(rates)
-        g, e, d = (tensor.numpy().reshape(-1) for tensor in (error, rates, change))
-        fused.silent_code(g, e, scale.numpy()[()], np.float32(baseline), units.name == "relu", ramp, d)
+        size, rectified = np.float32(scale.item()), units.name == "relu"
+        fused.silent_code(
+            _flat(error), _flat(rates), size, np.float32(baseline), rectified, ramp, _flat(change)
+        )
         return change
     drive = units.through_apical(rates, error.to(rates.dtype))
     if ramp and units.name == "relu":
         drive.mul_(rates.clamp(max=1.0))
     return drive.mul_(-1.0 / (scale * baseline)).tanh_().mul_(rates).mul_(scale * -baseline)
+
+
+def _flat(tensor: Tensor) -> np.ndarray:
+    return tensor.numpy().reshape(-1)
 
 
 def _fusible(*tensors: Tensor) -> bool:

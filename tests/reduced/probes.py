@@ -49,7 +49,7 @@ def oracle_layers(made, kind=np.longdouble):
         copy = {
             "W": layer.weight,
             "bias": layer.bias,
-            **{name: getattr(layer, name) for name in layer.feedback_names},
+            **{name: layer.feedback(name) for name in layer.places},
         }
         copy = {name: value.detach().double().numpy().astype(kind) for name, value in copy.items()}
         if layer.weight.dim() == 4:
@@ -90,10 +90,9 @@ def angle(a, b):
 
 def set_symmetric(made):
     """Make every feedback weight Y the forward weight."""
-    with torch.no_grad():
-        for layer in made.layers():
-            if "Y" in layer.feedback_names:
-                layer.Y.copy_(layer.weight)
+    for layer in made.layers():
+        if "Y" in layer.places:
+            layer.set_feedback("Y", layer.weight)
 
 
 def autograd_twin(made):

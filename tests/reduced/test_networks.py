@@ -87,7 +87,7 @@ def test_start_weights_have_their_scale_and_do_not_depend_on_the_rule():
 )
 def test_feedback_scale(scale, sd):
     rule = rule_from_name("burstprop_fixed", feedback_sd=2.0, feedback_scale=scale)
-    feedback = build_network("mnist-3x500", rule).layers()[-1].Y
+    feedback = build_network("mnist-3x500", rule).layers()[-1].feedback("Y")
     assert float(feedback.std()) == pytest.approx(2 * sd, rel=0.06)
 
 
@@ -165,6 +165,7 @@ class TestRulesByName:
         file.write_text(
             textwrap.dedent(
                 '''
+                import dataclasses
                 from dataclasses import dataclass
                 from burstprop.parameters import quantity
                 from burstprop.reduced.rules import Rule
@@ -178,7 +179,7 @@ class TestRulesByName:
 
                     def descend(self, activity, signals):
                         sent = super().descend(activity, signals)
-                        return sent._replace(error=sent.error * self.kept)
+                        return dataclasses.replace(sent, error=sent.error * self.kept)
 
                     def gain(self, hidden_above):
                         return self.kept**hidden_above
@@ -225,7 +226,7 @@ class TestSettings:
         network = build_network(chosen.network, chosen.rule)
         rates = {g["name"]: g["lr"] for g in network.parameter_groups(chosen.lr)}
         assert rates == pytest.approx({"layer0+layer1+layer2": 0.1 * 32, "layer3": 0.01 * 32})
-        assert float(network.layers()[-1].Y.detach().std()) == pytest.approx(1.0, rel=0.05)
+        assert float(network.layers()[-1].feedback("Y").std()) == pytest.approx(1.0, rel=0.05)
         assert float(network.layers()[-1].bias.detach().abs().max()) == 0.0
         assert (chosen.momentum, chosen.batch_size, chosen.rule.p0) == (0.8, 32, 0.2)
         assert chosen.lr * chosen.weight_decay == pytest.approx(1e-6)

@@ -201,14 +201,14 @@ def test_kolen_pollack_weights_meet_the_forward_weights():
     for name in ("kolen_pollack", "burstprop", "burstccn"):
         made = probes.network(probes.DENSE, name)
         images, target = probes.batch(probes.DENSE)
-        start = [(layer.Y - layer.weight).detach().clone() for layer in made.layers()[1:]]
+        start = [(layer.feedback("Y") - layer.weight).detach() for layer in made.layers()[1:]]
         optimizer = torch.optim.SGD(made.parameter_groups(lr=0.1, weight_decay=0.05))
         for _ in range(200):
             probes.backward(made, images, target)
             optimizer.step()
         for layer, first in zip(made.layers()[1:], start, strict=True):
             torch.testing.assert_close(
-                layer.Y - layer.weight, first * (1 - 0.1 * 0.05) ** 200, rtol=1e-6, atol=1e-12
+                layer.feedback("Y") - layer.weight, first * (1 - 0.1 * 0.05) ** 200, rtol=1e-6, atol=1e-12
             )
 
 

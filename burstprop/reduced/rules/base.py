@@ -20,6 +20,7 @@ takes part by the name ``path/to/file.py:ClassName`` (see `burstprop.reduced.rul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -28,6 +29,7 @@ from torch import Tensor
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity, validate
+from burstprop.reduced.feedback import FeedbackWeight
 
 if TYPE_CHECKING:
     from burstprop.reduced.layers import RuleLayer
@@ -39,15 +41,15 @@ class Activity(NamedTuple):
     """A layer in its backward pass: what it computed forward, and what it computes with.
 
     ``inputs`` and ``rates`` are the event rates below and of the layer itself; ``weights`` its weights by
-    name (those of `Rule.feedback_weights`, and ``"weight"``) in the precision of the rates; ``scale`` a
-    tensor without dimensions; a ``lowest`` layer sends nothing on, so that only its error is needed;
-    ``noise`` is what `Rule.disturb` returned.
+    name (those of `Rule.feedback_weights`, and ``"weight"``) in the precision of the rates, formed anew when
+    asked for where they follow the forward weights; ``scale`` a tensor without dimensions; a ``lowest``
+    layer sends nothing on, so that only its error is needed; ``noise`` is what `Rule.disturb` returned.
     """
 
     layer: RuleLayer
     inputs: Tensor
     rates: Tensor
-    weights: dict[str, Tensor]
+    weights: Mapping[str, Tensor]
     scale: Tensor
     lowest: bool
     noise: Any
@@ -57,12 +59,14 @@ class Arrival(NamedTuple):
     """What reached a layer's output from above, summed over the layers it projects to.
 
     ``error`` and ``burst`` have the shape of the layer's output; ``burst`` is None for rules that send none;
-    ``broadcast`` is what `Signals.broadcast` of the output layer (or the loss) held.
+    ``broadcast`` is what `Signals.broadcast` of the output layer (or the loss) held. ``spare``: nothing else
+    reads ``burst``, so that it may be written over.
     """
 
     error: Tensor
     burst: Any
     broadcast: Any
+    spare: bool = False
 
 
 class BurstProbability(NamedTuple):
@@ -79,25 +83,19 @@ class BurstProbability(NamedTuple):
     top: float = 1.0
 
 
-class Signals(NamedTuple):
+@dataclass(slots=True)
+class Signals:
     """A layer's own signals, of the shape of its output.
 
-    ``burst`` may be whatever form `Rule.descend` sends on. ``error`` is None for a rule that sends no error
-    down. ``broadcast`` goes unchanged to all layers below. ``kept`` is for the rule itself: what it made in
-    `Rule.hidden` or `Rule.descend` and needs later.
+    ``burst`` may be whatever form `Rule.descend` sends on, which may set it to None to free it. ``error`` is
+    None for a rule that sends no error down. ``broadcast`` goes unchanged to all layers below. ``kept`` is
+    for the rule itself: what it made in `Rule.hidden` or `Rule.descend` and needs later.
     """
 
     error: Any
     burst: Any = None
     broadcast: Tensor | None = None
     kept: Any = None
-
-
-class FeedbackWeight(NamedTuple):
-    """A weight of a layer beside its forward weights: the start value, and whether it has a gradient."""
-
-    value: Tensor
-    learned: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ class Rule:
         """Return a hidden layer's signals."""
         return Signals(activity.layer.units.through_slope(activity.rates, arrival.error))
 
-    def downward(self, weights: dict[str, Tensor]) -> Tensor | None:
+    def downward(self, weights: Mapping[str, Tensor]) -> Tensor | None:
         """Return the weights that carry the error from a layer down (shape of its ``"weight"``), None for no
         such."""
         return weights["weight"]
@@ -169,7 +167,8 @@ class Rule:
     def learn(
         self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
     ) -> dict[str, Tensor]:
-        """Return the gradients of the learned `feedback_weights`.
+        """Return the gradients of the learned `feedback_weights` (those that follow the forward weights have
+        none).
 
         ``sent`` is what `descend` returned (None for the lowest layer); ``gradient`` is that of the forward
         weights.

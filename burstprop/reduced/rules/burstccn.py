@@ -16,6 +16,7 @@ apical silence (Y changes along -b^T apic without a teacher, until apic is silen
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -82,11 +83,15 @@ class BurstCCN(Rule):
         start = layer.weight.detach()
         if self.feedback != "symmetric":
             start = start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator)
-            weights["Y"] = FeedbackWeight(start, learned=self.feedback != "fixed")
+            weights["Y"] = FeedbackWeight(
+                start,
+                learned=self.feedback == "apical_silence",
+                follows=1.0 if self.feedback == "kolen_pollack" else None,
+            )
         if self.has_q:
             noise = start_feedback(start, self.mismatch, "weight", generator) if self.mismatch else 0.0
-            learned = self.feedback in ("kolen_pollack", "symmetric")
-            weights["Q"] = FeedbackWeight(-self.p0 * (start + noise), learned)
+            follows = -self.p0 if self.feedback in ("kolen_pollack", "symmetric") else None
+            weights["Q"] = FeedbackWeight(-self.p0 * (start + noise), follows=follows)
         return weights
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
@@ -113,7 +118,7 @@ class BurstCCN(Rule):
             torch.full_like(step, self.p0), self.p0 * (1.0 + torch.tanh(step)), step, 2.0 * self.p0
         )
 
-    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+    def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Y, or W."""
         return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
 
@@ -136,13 +141,11 @@ class BurstCCN(Rule):
     def learn(
         self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
     ) -> dict[str, Tensor]:
-        """Kolen-Pollack, or apical silence."""
-        if sent is None or self.feedback == "fixed":
+        """Y learns to silence the apical potential."""
+        if sent is None or self.feedback != "apical_silence":
             return {}
-        if self.feedback == "apical_silence":
-            bursts = self._events(activity) * (self.p0 * activity.scale)
-            return {"Y": activity.layer.correlate(bursts, sent.kept)[0]}
-        return {"Y": gradient, "Q": gradient * -self.p0} if self.has_q else {"Y": gradient}
+        bursts = self._events(activity) * (self.p0 * activity.scale)
+        return {"Y": activity.layer.correlate(bursts, sent.kept)[0]}
 
     def _events(self, activity: Activity) -> Tensor:
         shifted = activity.layer.is_output and self.teacher == "cross_entropy"

@@ -18,6 +18,7 @@ nothing but the clip. Learning rates are relative to the size of the signals, p0
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -81,7 +82,7 @@ class Burstprop(Rule):
         weights: dict[str, FeedbackWeight] = {}
         if self.feedback != "symmetric" and not layer.lowest:
             start = start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator)
-            weights["Y"] = FeedbackWeight(start, learned=self.feedback == "learned")
+            weights["Y"] = FeedbackWeight(start, follows=1.0 if self.feedback == "learned" else None)
         if self.recurrent and not layer.is_output:
             if layer.units.name != "sigmoid":
                 raise BurstpropError(
@@ -93,48 +94,61 @@ class Burstprop(Rule):
         return weights
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return the change by the teacher, and b = p0 e with that change below it (twice the rows)."""
+        """Return the change by the teacher, and b = p0 e."""
         rates = activity.rates
         taught = arrival.error * self.p0
         if self.teacher == "cross_entropy":
             # p0 (t - e)/(e + 1e-8) e, at most (1 - p0)/kappa e; the error is -scale (t - e)
             taught.mul_(rates / (rates + TINY))
             taught = torch.maximum(taught, rates * (activity.scale * (-(1.0 - self.p0) / self.kappa)))
-        return Signals(taught, torch.cat((rates * self.p0, taught)))
+        return Signals(taught, rates * self.p0)
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return -scale (b_t - b), and b = p e with that below it (twice the rows)."""
+        """Return -scale (b_t - b), and b = p e where it is sent on."""
         rates = activity.rates.to(activity.scale.dtype)
         inhibition = before = None
         if self.recurrent:
             before = arrival.burst.sigmoid().mul_(rates)
             inhibition = self._inhibition(activity, before)
-        both = None if activity.lowest else rates.new_empty((2, *rates.shape))
-        taught = burst_code(
-            activity.layer.units, rates, arrival.burst, arrival.error, activity.scale, both, inhibition
-        ).to(activity.rates.dtype)
-        return Signals(
+        burst, taught = None, arrival.burst
+        if not activity.lowest:
+            burst, taught = torch.empty_like(rates), torch.empty_like(rates)
+        elif self.recurrent or not self._writable(arrival, rates):
+            taught = torch.empty_like(rates)
+        burst_code(
+            activity.layer.units,
+            rates,
+            arrival.burst,
+            arrival.error,
+            activity.scale,
             taught,
-            None if both is None else both.flatten(0, 1).to(taught.dtype),
-            kept=(arrival.burst, inhibition, before),
+            burst,
+            inhibition,
+        )
+        dtype = activity.rates.dtype
+        return Signals(
+            taught.to(dtype),
+            None if burst is None else burst.to(dtype),
+            kept=(arrival.burst, inhibition, before) if self.recurrent else None,
         )
 
-    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+    def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Y, or W."""
         return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
         """Send b and b_t - b down through Y: in one product of twice the rows, but on the CPU one by one.
 
-        (There the one product is no faster for matrices and 4 % of a step slower for convolutions.)
+        (There the one product is no faster for matrices and 4 % of a step slower for convolutions, and b is
+        freed before the other product, at the peak of a step's memory.)
         """
-        feedback, both = self.downward(activity.weights), signals.burst
-        if both.device.type == "cpu":
-            burst, error = (
-                activity.layer.feed_back(half, feedback, activity.inputs) for half in both.chunk(2)
-            )
-        else:
-            burst, error = activity.layer.feed_back(both, feedback, activity.inputs).chunk(2)
+        layer, feedback, inputs = activity.layer, self.downward(activity.weights), activity.inputs
+        if signals.error.device.type == "cpu":
+            burst = layer.feed_back(signals.burst, feedback, inputs)
+            signals.burst = None
+            return Signals(layer.feed_back(signals.error, feedback, inputs), burst)
+        both = torch.cat((signals.burst, signals.error))
+        burst, error = layer.feed_back(both, feedback, inputs).chunk(2)
         return Signals(error, burst)
 
     def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability:
@@ -148,20 +162,23 @@ class Burstprop(Rule):
         return BurstProbability(potential.sigmoid(), (potential + step).sigmoid(), step)
 
     @staticmethod
+    def _writable(arrival: Arrival, rates: Tensor) -> bool:
+        return arrival.spare and arrival.burst.dtype == rates.dtype and arrival.burst.is_contiguous()
+
+    @staticmethod
     def _inhibition(activity: Activity, before: Tensor) -> Tensor:
         return (before.movedim(1, -1) @ activity.weights["Z"].t()).movedim(-1, 1)
 
     def learn(
         self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
     ) -> dict[str, Tensor]:
-        """Y takes the forward weights' change; Z learns to cancel the dendritic potential."""
-        learned = {"Y": gradient}
-        if "Z" in activity.weights:
-            arrived, inhibition, before = signals.kept
-            potential = activity.layer.units.through_apical(activity.rates, arrived) - inhibition
-            potential, before = (signal.movedim(1, -1).flatten(0, -2) for signal in (potential, before))
-            learned["Z"] = (potential.t() @ before).mul_(-activity.scale)
-        return learned
+        """Z learns to cancel the dendritic potential."""
+        if signals.kept is None:
+            return {}
+        arrived, inhibition, before = signals.kept
+        potential = activity.layer.units.through_apical(activity.rates, arrived) - inhibition
+        potential, before = (signal.movedim(1, -1).flatten(0, -2) for signal in (potential, before))
+        return {"Z": (potential.t() @ before).mul_(-activity.scale)}
 
     def gain(self, hidden_above: int) -> float:
         """p0 4^-k: a sigmoid's slope is 1/4 at p = 1/2."""

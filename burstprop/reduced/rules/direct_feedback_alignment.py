@@ -7,6 +7,7 @@ slope(e_l), B_l of shape classes x units (of a convolutional layer: channels x h
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -58,6 +59,6 @@ class DirectFeedbackAlignment(Rule):
         taught = (arrival.broadcast.to(rates.dtype) @ feedback).view(rates.shape)
         return Signals(activity.layer.units.through_slope(rates, taught))
 
-    def downward(self, weights: dict[str, Tensor]) -> None:
+    def downward(self, weights: Mapping[str, Tensor]) -> None:
         """Nothing goes from layer to layer."""
         return None

@@ -6,6 +6,7 @@ slope(e_l).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,6 @@ class FeedbackAlignment(Rule):
             )
         }
 
-    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+    def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Y."""
         return pathway(weights, "Y")

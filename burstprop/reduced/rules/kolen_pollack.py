@@ -5,13 +5,13 @@ Feedback alignment whose Y takes the same change as W; with weight decay on both
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-from burstprop.reduced.rules.base import Activity, FeedbackWeight, Signals
+from burstprop.reduced.rules.base import FeedbackWeight
 from burstprop.reduced.rules.feedback_alignment import FeedbackAlignment
 
 if TYPE_CHECKING:
@@ -25,12 +25,6 @@ class KolenPollack(FeedbackAlignment):
     def feedback_weights(
         self, layer: RuleLayer, generator: torch.Generator | None
     ) -> dict[str, FeedbackWeight]:
-        """Return a learned Y for every layer but the lowest."""
+        """Return a Y that takes the change of W for every layer but the lowest."""
         start = super().feedback_weights(layer, generator)
-        return {name: weight._replace(learned=True) for name, weight in start.items()}
-
-    def learn(
-        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
-    ) -> dict[str, Tensor]:
-        """Y takes the gradient of W."""
-        return {"Y": gradient}
+        return {name: dataclasses.replace(weight, follows=1.0) for name, weight in start.items()}

@@ -8,6 +8,7 @@ gradient for small sigma.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,6 +43,6 @@ class NodePerturbation(Rule):
         noise, change = activity.noise, arrival.broadcast * (activity.scale / self.noise_sd**2)
         return Signals(noise * change.to(noise.dtype).view(-1, *[1] * (noise.dim() - 1)))
 
-    def downward(self, weights: dict[str, Tensor]) -> None:
+    def downward(self, weights: Mapping[str, Tensor]) -> None:
         """Nothing goes from layer to layer."""
         return None

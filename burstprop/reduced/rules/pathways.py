@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ def start_feedback(weight: Tensor, sd: float, scale: str, generator: torch.Gener
     return torch.empty_like(weight, requires_grad=False).normal_(0.0, sd * unit, generator=generator)
 
 
-def pathway(weights: dict[str, Tensor], name: str) -> Tensor:
+def pathway(weights: Mapping[str, Tensor], name: str) -> Tensor:
     """Return a layer's feedback weight; raises BurstpropError where the layer was built as the lowest one."""
     if name not in weights:
         raise BurstpropError(

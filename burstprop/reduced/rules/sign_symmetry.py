@@ -6,6 +6,7 @@ of the forward weights and nothing else of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -18,6 +19,6 @@ from burstprop.reduced.rules.pathways import pathway
 class SignSymmetry(FeedbackAlignment):
     """Errors travel through fixed magnitudes with the signs of the forward weights."""
 
-    def downward(self, weights: dict[str, Tensor]) -> Tensor:
+    def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The magnitudes of Y with the signs of W."""
         return pathway(weights, "Y").copysign(weights["weight"])
