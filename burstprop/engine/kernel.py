@@ -22,10 +22,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding
 import numba
 import numpy as np
 from numba import config
+
+import burstprop.vector_width  # noqa: F401 - for its effect
 
 OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
@@ -37,11 +38,6 @@ COMPILED = not config.DISABLE_JIT
 """False where NUMBA_DISABLE_JIT asks for plain Python; intrinsics then have twins in Python."""
 PACKAGE = Path(__file__).resolve().parent.parent
 COMPILED_SOURCES = ("engine", "neurons")
-
-if config.CPU_FEATURES is None and config.CPU_NAME is None:
-    _features = llvmlite.binding.get_host_cpu_features()
-    if _features.get("avx512f"):
-        config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"
 
 
 def kernel(function: Callable) -> Any:

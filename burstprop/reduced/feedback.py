@@ -85,15 +85,14 @@ class Weights(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         """Return the weights ``name``; KeyError where the layer has none."""
-        if name == "weight":
-            return self.weight.to(self.dtype)
-        place, follows = self.places[name]
-        value = self.stored[place]
-        if follows == 1.0:
-            value = torch.addcmul(self.weight, self.stored[place + 1], value)
-        elif follows is not None:
-            value = torch.addcmul(self.weight * follows, self.stored[place + 1], value)
-        return value.to(self.dtype)
+        value = self.weight
+        if name != "weight":
+            place, follows = self.places[name]
+            value = self.stored[place]
+            if follows is not None:
+                base = self.weight if follows == 1.0 else self.weight * follows
+                value = torch.addcmul(base, self.stored[place + 1], value)
+        return value if value.dtype == self.dtype else value.to(self.dtype)
 
     def __contains__(self, name: object) -> bool:
         """Whether there are such weights (nothing is formed)."""

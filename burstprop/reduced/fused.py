@@ -18,6 +18,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+import burstprop.vector_width  # noqa: F401 - for its effect
+
 _TINY = np.float32(1e-8)
 _BLOCK = 4096  # elements whose results stay in the processor's caches
 # a product and a sum may be one instruction; nothing else is reordered
