@@ -15,7 +15,17 @@ ROOT = Path(__file__).parent.parent
 # A module may import modules of its own layer and of those above it in this list, never of those below. The
 # longest matching name counts: engine.kernel stands where the models need it. New modules need a line here.
 LAYERS = [
-    ["errors", "parameters", "fingerprint", "files", "npz", "interrupts", "machine", "progress"],
+    [
+        "errors",
+        "parameters",
+        "fingerprint",
+        "files",
+        "npz",
+        "interrupts",
+        "machine",
+        "progress",
+        "vector_width",
+    ],
     ["page", "report", "spike_table", "bursts", "plotting", "run_folder", "workers", "sweep"],
     ["engine.kernel", "engine.layout", "engine.random"],
     [
@@ -49,6 +59,7 @@ REDUCED_MAY_USE = {
     "plotting",
     "run_folder",
     "sweep",
+    "vector_width",
 }
 
 

@@ -182,6 +182,19 @@ def test_resume_refuses_another_version(digits, tmp_path):
         train(plan(epochs=1), digits, tmp_path, resume=True)
 
 
+def test_a_checkpoint_with_feedback_weights_kept_otherwise_is_refused(digits, tmp_path):
+    """As a version of burstprop wrote it that kept Y itself."""
+    train(plan(epochs=1), digits, tmp_path)
+    content = load_checkpoint(tmp_path)
+    network = content["network"]
+    network["body.2.Y"] = network.pop("body.2.Y_difference") + network["body.2.weight"]
+    save_checkpoint(tmp_path / "checkpoint.pt", content)
+    with pytest.raises(BurstpropError, match="another version"):
+        train(plan(epochs=1), digits, tmp_path, resume=True)
+    with pytest.raises(BurstpropError, match="another version"):
+        evaluate_checkpoint(tmp_path, None, "validation")
+
+
 def test_plan_survives_its_record():
     for rule in ("burstprop", "burstccn", "feedback_alignment"):
         for dataset in ("digits", "mnist", "cifar10", "imagenet"):
