@@ -16,6 +16,7 @@ from burstprop.neurons import AdEx
 def test_a_process_that_outlives_a_change_of_the_engine_keeps_its_name(tmp_path):
     """In a copy of the package; the next process has another name."""
     shutil.copytree(Path(burstprop.__file__).parent / "engine", tmp_path / "burstprop" / "engine")
+    shutil.copy(Path(burstprop.__file__).parent / "vector_width.py", tmp_path / "burstprop")
     (tmp_path / "burstprop" / "neurons").mkdir()
     (tmp_path / "burstprop" / "__init__.py").touch()
     code = (
