@@ -46,13 +46,17 @@ def compare(xor: pd.DataFrame) -> Figure:
     )
     base = xor[xor["variant"] == variants[0]]
     mean = base.groupby("epoch")["cost"].mean().rolling(5, min_periods=1).mean()
-    for panel, variant in zip(axes.flat, variants, strict=False):
+    for k, (panel, variant) in enumerate(zip(axes.flat, variants, strict=False)):
         own = xor[xor["variant"] == variant]
         panel.plot(mean.index, mean, color=plotting.GREY, linewidth=0.9)
         plotting.learning_curve(own, panel, chance=CHANCE, smooth=5)
         panel.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
         plotting.title(panel, f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})")
         panel.label_outer()
+        if k >= len(variants) - columns:
+            # the lowest of its column, also where the last row is not full
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel("epoch")
     for panel in axes.flat[len(variants) :]:
         panel.set_axis_off()
     return fig
