@@ -27,7 +27,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     frame, segments = frames["plasticity_rule"], frames["segments"]
     shown = frame.assign(time_s=frame["time_ms"] / 1000.0)
     for side in ("", "input_"):
-        shown[f"{side}burst_prob"] = (
+        shown[f"{side}burst_percent"] = (
             100.0 * shown[f"{side}burst_rate_hz"] / shown[f"{side}event_rate_hz"]
         ).where(shown[f"{side}event_rate_hz"] > 0)
     fig, axes = plotting.figure(3, 1, sharex=True, height=6.2)
@@ -37,7 +37,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
         plotting.reference(
             [t / 1000.0 for t in WEIGHT], WEIGHT.values(), weight, "published, one realization"
         )
-    for axis, column in ((events, "event_rate_hz"), (prob, "burst_prob")):
+    for axis, column in ((events, "event_rate_hz"), (prob, "burst_percent")):
         for side, name in (("", "post"), ("input_", "input")):
             plotting.band(shown, axis, "time_s", f"{side}{column}", plotting.colour(name), name)
     weight.set(ylabel="mean weight (leak)")

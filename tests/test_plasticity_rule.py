@@ -139,3 +139,9 @@ def test_two_realizations_keep_the_claims():
         "event rate (Hz)",
         "burst probability (%)",
     ]
+    # both lines of the last panel are in percent: post bursts in about a tenth of its events before the change
+    for line, name in zip(shown.axes[2].get_lines(), ("", "input_"), strict=False):
+        own = frames["plasticity_rule"].query("time_ms < 45000")
+        percent = 100.0 * (own[f"{name}burst_rate_hz"] / own[f"{name}event_rate_hz"]).mean()
+        early = line.get_ydata()[line.get_xdata() < 45.0]
+        assert early.mean() == pytest.approx(percent, rel=1e-6)
