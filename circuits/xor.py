@@ -164,7 +164,8 @@ def run(
         The parameters do not fit together, or ``out`` holds another run.
     """
     params = Params() if params is None else params
-    return _run_all({"": params}, seed, realizations, jobs, progress, out, quick, "xor")[""]
+    alone = {"realization": params}
+    return _run_all(alone, seed, realizations, jobs, progress, out, quick, "xor")["realization"]
 
 
 def controls(
@@ -206,7 +207,7 @@ def _run_all(
     quick: bool,
     label: str,
 ) -> dict[str, dict[str, pd.DataFrame]]:
-    """Run all realizations of all variants side by side, and return the frames of each variant."""
+    """Run all realizations of all variants side by side, in folders NAME-K; return the frames by name."""
     settled = {name: quick_version(params) if quick else params for name, params in variants.items()}
     count = realizations or (1 if quick else REALIZATIONS)
     runs = [(name, k) for name in settled for k in range(1, count + 1)]
@@ -215,7 +216,7 @@ def _run_all(
         [{"params": settled[name], "seed": seed, "realization": k} for name, k in runs],
         jobs=jobs,
         out=None if out is None else Path(out) / "realizations",
-        names=[f"{name}-{k}" if name else f"realization-{k}" for name, k in runs],
+        names=[f"{name}-{k}" for name, k in runs],
         label=label,
         progress=progress,
     )
