@@ -297,6 +297,6 @@ def test_circuits_that_do_not_use_it_do_not_pay_for_it():
     varied = [
         name
         for name, c in zip(AdEx.Constants._fields, population.constants_per_neuron, strict=True)
-        if np.ndim(c)
+        if isinstance(c, np.ndarray)
     ]
     assert varied == ["v_t"]

@@ -17,6 +17,7 @@ from engine import probes, without_jit, zoo
 from burstprop import handover
 from burstprop.circuit import PoissonPopulation, Population, Projection, RateChange, WeightChange
 from burstprop.connectivity import FixedInDegree, OneToOne, Probability
+from burstprop.engine import network as nw
 from burstprop.engine.layout import LANES, WINDOW
 from burstprop.errors import BurstpropError, Diverged
 from burstprop.neurons import PyramidalNeuron, som_interneuron
@@ -53,7 +54,18 @@ def big(extra=(), **changes):
     return zoo.circuit(**{**fields, **changes})
 
 
-CIRCUITS = {"delayed": lambda: big(), "without delay": lambda: big(zoo.without_delay(0.05))}
+def one_hears_nobody(*extra):
+    """Return the circuit without what ends on the largest population, which then runs ahead of the others."""
+    everything = (*zoo.projections(0.05), *zoo.without_delay(0.05))
+    others = tuple(p for p in everything if p.target != "pyr")
+    return big(projections=(*others, *extra), protocol=())
+
+
+CIRCUITS = {
+    "delayed": lambda: big(),
+    "without delay": lambda: big(zoo.without_delay(0.05)),
+    "one hears nobody": one_hears_nobody,
+}
 
 
 def populations_of(circuit):
@@ -180,6 +192,21 @@ def test_a_spike_record_that_fills_up_loses_nothing(reference, monkeypatch, thre
     simulation.advance(MS)
     assert_same(outcome(simulation), expected)
     assert len(simulation._compiled.arrays["recorded_step"]) > size
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_population_that_hears_nobody_is_one_that_hears_nothing(threads):
+    """It runs ahead of the others; with a synapse of weight 0 onto it, it has to keep step with them."""
+    found = []
+    nothing = Projection("pv", "pyr", "soma_inh", 0.0, Probability(0.05), name="nothing")
+    for circuit in (one_hears_nobody(), one_hears_nobody(nothing)):
+        simulation = Simulation(circuit, record=RECORD, seed=5, threads=threads)
+        simulation.advance(MS)
+        found.append((simulation._compiled.arrays["sizes"][nw.AHEAD], outcome(simulation)))
+    (ahead, alone), (in_step, heard) = found
+    assert ahead > 1
+    assert in_step == 0
+    assert_same(alone, heard)
 
 
 def test_what_is_recorded_does_not_change_the_run(reference):

@@ -22,7 +22,7 @@ from burstprop.engine.network import (
     PAIR_16_BITS,
     get,
 )
-from burstprop.engine.random import hash32, key_words, step_key
+from burstprop.engine.random import first_product, hash32, key_words, mixed, next_product, step_key
 
 _U = np.uint32
 _LOW16 = _U(0xFFFF)
@@ -60,8 +60,10 @@ def _pair(net, g, lanes, row_a, row_b, lane0, low, high):
     weight_a, weight_b = background_weight[g, 0], background_weight[g, 1]
     below_a, below_b = _U(background_threshold[g, 0]), _U(background_threshold[g, 1] << 16)
     a, b = np.uintp(row_a), np.uintp(row_b)
+    product = first_product(low, _U(lane0 + _U(lanes[0])))
     for lane in range(np.uintp(lanes[0]), np.uintp(lanes[1])):
-        bits = hash32(low, high, _U(lane0 + _U(lane)))
+        bits = mixed(product, high)
+        product = next_product(product)
         old_a, old_b = state[a + lane], state[b + lane]
         state[a + lane] = old_a + weight_a if _U(bits & _LOW16) < below_a else old_a
         state[b + lane] = old_b + weight_b if bits < below_b else old_b

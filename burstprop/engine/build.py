@@ -61,7 +61,7 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
     synapses, rows = build_projections(plan, neurons)
     plasticity, efficacy_places = build_short_term_plasticity(plan)
     synapses["projection"][:, nw.PR_EFFICACY] = efficacy_places
-    learning = build_learning(plan, rows)
+    learning = build_learning(plan, rows, synapses["targets"].dtype)
     return Compiled(
         circuit=circuit,
         arrays=dict(
@@ -89,6 +89,7 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
 def _sizes(plan: Plan) -> np.ndarray:
     sizes = np.zeros(nw.N_SIZES, np.int64)
     sizes[nw.THREADS], sizes[nw.RING], sizes[nw.BLOCK] = plan.threads, plan.ring, plan.block
+    sizes[nw.AHEAD] = plan.ahead
     sizes[nw.DELAYED] = sum(delay > 1 for delay in plan.delays)
     sizes[nw.BIN_STEPS] = sizes[nw.TRACE_EVERY] = nw.FAR
     return sizes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,11 @@ class Learning(NamedTuple):
     averages: dict[AverageKey, int]
 
 
-def build_learning(plan: Plan, rows_of: list[Rows]) -> Learning:
-    """Return the arrays of all plastic projections; ``rows_of`` are the synapses of all projections."""
+def build_learning(plan: Plan, rows_of: list[Rows], index: np.dtype[Any]) -> Learning:
+    """Return the arrays of all plastic projections; ``rows_of`` are the synapses of all projections.
+
+    ``index`` is the type of neurons' numbers.
+    """
     dt = plan.circuit.dt_ms
     averages, average_arrays = _averages(plan)
     plastic: dict[str, int] = {}
@@ -45,20 +48,20 @@ def build_learning(plan: Plan, rows_of: list[Rows]) -> Learning:
         rules.append(_constants(rule, dt))
         plastic[projection.name] = len(plastic)
         indptrs.append(indptr)
-        positions.append(position)
-        sources.append(source)
-        targets.append(rows.targets.astype(np.uint32))
+        positions.append(position.astype(np.uint32))
+        sources.append(source.astype(index))
+        targets.append(rows.targets.astype(index))
         at_pre += n_source
         at_indptr += len(indptr)
-        at_column += len(position)
+        at_column += len(source)
     arrays = dict(
         plastic=np.array(table, np.int64).reshape(-1, nw.PL_COLUMNS),
         rule=np.array(rules, np.float64).reshape(-1, nw.RULE_COLUMNS),
         e_pre=np.zeros(at_pre),
         column_indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
-        column_position=np.concatenate([*positions, np.zeros(0, np.int32)]),
-        column_source=np.concatenate([*sources, np.zeros(0, np.uint32)]),
-        plastic_target=np.concatenate([*targets, np.zeros(0, np.uint32)]),
+        column_position=np.concatenate([*positions, np.zeros(0, np.uint32)]),
+        column_source=np.concatenate([*sources, np.zeros(0, index)]),
+        plastic_target=np.concatenate([*targets, np.zeros(0, index)]),
     )
     return Learning(arrays | average_arrays, plastic, averages)
 
@@ -121,7 +124,7 @@ def _by_target(rows: Rows, n_source: int, n_target: int) -> tuple[np.ndarray, np
     indptr = np.zeros(n_target + 1, np.int64)
     np.cumsum(np.bincount(rows.targets, minlength=n_target), out=indptr[1:])
     source = np.repeat(np.arange(n_source, dtype=np.int64), np.diff(rows.indptr))
-    return indptr, by_target.astype(np.int32), source[by_target].astype(np.uint32)
+    return indptr, by_target, source[by_target]
 
 
 def _rebase(tau_ms: float, dt_ms: float) -> int:

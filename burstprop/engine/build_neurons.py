@@ -40,18 +40,23 @@ def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neu
         drive_proto=model.Drive(*[one(0)] * len(currents)),
         drive=np.zeros(WINDOW // LANES * len(currents) * ROW, plan.dtype),
         drive_per_neuron=tuple(
-            np.zeros(blocks(n) * LANES, plan.dtype) if name in controlled else one(0) for name in currents
+            np.zeros(blocks(n) * LANES, plan.dtype) if name in controlled else () for name in currents
         ),
         emitter=plan.emitter[population.name],
         offset=offset,
         variables=len(initial),
+        hears=plan.hears(population.name),
     ), allocate(initial, n, plan.dtype)
 
 
 def _constants(constants: Any, n: int, dtype: np.dtype[Any]) -> tuple[list[Any], list[Any]]:
-    """Split constants into numbers that all neurons share, and arrays that are added to a shared 0."""
+    """Split constants into numbers that all neurons share, and arrays that are added to a shared 0.
+
+    Where there is no array stands an empty tuple, which takes no place among a kernel's arguments.
+    """
     one: Any = dtype.type
-    shared, own = [], []
+    shared: list[Any] = []
+    own: list[Any] = []
     for value in constants:
         if np.ndim(value):
             lanes = np.empty(blocks(n) * LANES, dtype)
@@ -60,7 +65,7 @@ def _constants(constants: Any, n: int, dtype: np.dtype[Any]) -> tuple[list[Any],
             own.append(lanes)
         else:
             shared.append(one(value))
-            own.append(one(0))
+            own.append(())
     return shared, own
 
 

@@ -3,7 +3,8 @@
 e_pre, Ebar, Bbar and R decay exponentially. They are kept multiplied by exp(+t/tau), so that nothing decays
 per step, and divided back every so often (``rebase``, a fixed number of steps counted from t = 0, so that how
 a run is cut into pieces cannot matter). Weights lie in rows by presynaptic neuron; a second index, by
-postsynaptic neuron, holds the place and the presynaptic neuron of each of its synapses.
+postsynaptic neuron, holds the place and the presynaptic neuron of each of its synapses. Their indices are
+unsigned, because code for signed ones looks first whether they are negative.
 """
 
 from __future__ import annotations
@@ -131,9 +132,8 @@ def _potentiate_silent(net, k, now, slot, t):
     since = now & (average[a, AV_REBASE] - 1)
     decay = average_constants[a, SPIKE_DECAY] if all_spikes else average_constants[a, AVERAGE_DECAY]
     rates = average_spike if all_spikes else average_event
-    first_target = average[a, AV_FIRST]
-    first_synapse = plastic[k, PL_COLUMN]
-    weight = projection[p, PR_WEIGHT]
+    first_target = np.uintp(average[a, AV_FIRST])
+    first_synapse, weight = np.uintp(plastic[k, PL_COLUMN]), np.uintp(projection[p, PR_WEIGHT])
     for other in range(sizes[THREADS]):
         count = counts[other, slot, source]
         begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
@@ -142,8 +142,8 @@ def _potentiate_silent(net, k, now, slot, t):
                 continue
             row = projection[p, PR_INDPTR] + spikes[j] * sizes[THREADS] + t
             to_hz = math.exp(-since * decay)
-            for s in range(indptr[row], indptr[row + 1]):
-                lacking = e_min - rates[first_target + np.int64(plastic_target[first_synapse + s])] * to_hz
+            for s in range(np.uintp(indptr[row]), np.uintp(indptr[row + 1])):
+                lacking = e_min - rates[first_target + np.uintp(plastic_target[first_synapse + s])] * to_hz
                 if lacking > 0.0:
                     weights[weight + s] = min(weights[weight + s] + eta * lacking, w_max)
 
@@ -166,9 +166,9 @@ def _follow_bursts(net, k, now, slot, t):
     average_burst = get(net, "average_burst")
     column_indptr = get(net, "column_indptr")
     column_position = get(net, "column_position")
+    column_source = get(net, "column_source")
     weights = get(net, "weights")
     e_pre = get(net, "e_pre")
-    column_source = get(net, "column_source")
     p = plastic[k, PL_PROJECTION]
     a = plastic[k, PL_AVERAGE]
     target = projection[p, PR_TARGET]
@@ -179,10 +179,9 @@ def _follow_bursts(net, k, now, slot, t):
     fixed = rule[k, RULE_FIXED]
     to_hz = math.exp(-(now & (average[a, AV_REBASE] - 1)) * average_constants[a, AVERAGE_DECAY])
     kept = math.exp(-(now & (plastic[k, PL_REBASE] - 1)) * rule[k, RULE_DECAY_PRE])
-    trace = plastic[k, PL_E_PRE]
+    trace, weight = np.uintp(plastic[k, PL_E_PRE]), np.uintp(projection[p, PR_WEIGHT])
     columns = plastic[k, PL_COLUMN_INDPTR]
     column = plastic[k, PL_COLUMN]
-    weight = projection[p, PR_WEIGHT]
     begin = emitter_spikes[target] + slot * emitter_width[target] + bounds[target, t]
     for j in range(begin, begin + count):
         flag = flags[j]
@@ -203,9 +202,10 @@ def _follow_bursts(net, k, now, slot, t):
         if events > e_max:
             change -= (events - e_max) / events
         change *= eta * kept
-        for c in range(column + column_indptr[columns + i], column + column_indptr[columns + i + 1]):
-            s = weight + column_position[c]
-            w = weights[s] + change * e_pre[trace + np.int64(column_source[c])]
+        first, last = column + column_indptr[columns + i], column + column_indptr[columns + i + 1]
+        for c in range(np.uintp(first), np.uintp(last)):
+            s = weight + np.uintp(column_position[c])
+            w = weights[s] + change * e_pre[trace + np.uintp(column_source[c])]
             weights[s] = min(max(w, 0.0), w_max)
 
 

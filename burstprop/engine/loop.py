@@ -4,6 +4,9 @@ A spike with an axonal delay of d steps is added to a conductance at the end of 
 that is, at the start of the next one. Up to then its targets do not depend on it, so threads, which own
 neurons, meet only once every ``block`` steps (the shortest such time; 9 for 0.8 ms). Projections without a
 delay (events, bursts, plastic ones) are felt on the next step; with them threads meet after every step.
+
+A population that no projection ends on depends on nobody: it takes ``ahead`` steps at once, and its spikes
+wait in the ring until the others come to the steps that they belong to.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from burstprop.engine.delivery import FETCH_AHEAD, deliver, fetch_rows
 from burstprop.engine.events import classify
 from burstprop.engine.kernel import kernel
 from burstprop.engine.learning import learn, raise_presynaptic_traces
-from burstprop.engine.network import BLOCK, DELAYED, DRIVE_FIRST, STOP_BLOCK, THREADS, get
+from burstprop.engine.network import AHEAD, BLOCK, DELAYED, STOP_BLOCK, THREADS, TRACE_EVERY, get
 from burstprop.engine.neuron_steps import advance_neurons
 from burstprop.engine.poisson_sources import emit_poisson
 from burstprop.engine.record import record_spikes, sample_states
@@ -33,15 +36,19 @@ def run_thread(net, populations, learning, t, first_step, last_step):
     delayed, projections = sizes[DELAYED], get(net, "projection").shape[0]
     block = 0
     now = first_step
+    ahead = first_step
     while now < last_step:
         block_start = now
-        until = min(now + sizes[BLOCK], last_step)
+        if now == ahead:
+            ahead = _next_ahead(sizes, now, last_step)
+            _advance(net, populations, False, now, ahead, t)
+        until = min(now + sizes[BLOCK], ahead)
         for step in range(now, now + FETCH_AHEAD):
-            fetch_rows(net, 0, delayed, step, block_start, t)
+            fetch_rows(net, delayed, step, block_start, t)
         while now < until:
-            fetch_rows(net, 0, delayed, now + FETCH_AHEAD, block_start, t)
+            fetch_rows(net, delayed, now + FETCH_AHEAD, block_start, t)
             deliver(net, 0, delayed, now, t)
-            _advance(net, populations, now, now - sizes[DRIVE_FIRST], t)
+            _advance(net, populations, True, now, now + 1, t)
             if t == 0:
                 emit_poisson(net, now)
             classify(net, now, t)
@@ -58,17 +65,30 @@ def run_thread(net, populations, learning, t, first_step, last_step):
             if learning is not None:
                 learn(net, now - 1, t)
             wait(control, sizes[THREADS])
-        if block >= control[STOP_BLOCK]:
+        if block >= control[STOP_BLOCK] and now == ahead:
             break
         block += 1
     return now
 
 
 @kernel
-def _advance(net, populations, now, drive_row, t):
-    """Advance all populations by one step.
+def _next_ahead(sizes, now, last_step):
+    """Return the step to which populations that hear nobody run, at most to the next sample of states.
+
+    Without such populations it is the end of the block.
+    """
+    if sizes[AHEAD] == 0:
+        return min(now + sizes[BLOCK], last_step)
+    every = sizes[TRACE_EVERY]
+    return min(now + sizes[AHEAD], (now // every + 1) * every, last_step)
+
+
+@kernel
+def _advance(net, populations, hear, first_step, last_step, t):
+    """Advance the populations that hear others, or those that do not.
 
     A function of its own, because each turn of an unrolled loop takes stack that is freed only on return.
     """
     for neurons in literal_unroll(populations):
-        advance_neurons(net, neurons, now, drive_row, t)
+        if neurons.hears == hear:
+            advance_neurons(net, neurons, first_step, last_step, t)

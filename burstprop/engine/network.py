@@ -26,7 +26,8 @@ from numba.np.numpy_support import from_dtype
 from burstprop.engine.kernel import COMPILED
 
 REAL, INDEX = "real", "index"
-"""Types that the run chooses: float32 or float64, and uint16 or uint32 for a target's place in the state."""
+"""Types that the run chooses: float32 or float64, and uint16 or uint32 for a neuron's number and a
+target's place in the state."""
 
 ARRAYS: dict[str, tuple[str, int]] = {
     "sizes": ("int64", 1),
@@ -80,9 +81,9 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "rule": ("float64", 2),
     "e_pre": ("float64", 1),
     "column_indptr": ("int64", 1),
-    "column_position": ("int32", 1),
-    "column_source": ("uint32", 1),
-    "plastic_target": ("uint32", 1),
+    "column_position": ("uint32", 1),
+    "column_source": (INDEX, 1),
+    "plastic_target": (INDEX, 1),
     "average": ("int64", 2),
     "average_constants": ("float64", 2),
     "average_event": ("float64", 1),
@@ -105,6 +106,7 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
     THREADS,
     RING,
     BLOCK,
+    AHEAD,
     DELAYED,
     DRIVE_FIRST,
     BIN_STEPS,
@@ -112,7 +114,7 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
     TRACE_EVERY,
     TRACE_FIRST,
     N_SIZES,
-) = range(10)
+) = range(11)
 # places in "control", a cache line apart
 STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, PLASTIC_ON, CONTROL_SIZE = range(0, 48, 8)
 # columns of "background": first row of either receptor, -1 where there is no second
@@ -174,6 +176,7 @@ class Neurons(NamedTuple):
     emitter: int
     offset: int
     variables: int
+    hears: bool
 
 
 class Handle(NamedTuple):

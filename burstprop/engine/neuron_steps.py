@@ -7,14 +7,17 @@ import numpy as np
 from burstprop.engine.background import draw_backgrounds
 from burstprop.engine.kernel import kernel
 from burstprop.engine.layout import LANES, ROW, STRIP, load, per_neuron, sign_bits, store
-from burstprop.engine.network import RING, get
+from burstprop.engine.network import DRIVE_FIRST, RING, get
 from burstprop.engine.random import step_key, uniform
 from burstprop.neurons.model import margin, spike, step
 
 
 @kernel
-def advance_neurons(net, neurons, now, drive_row, t):
-    """Advance the neurons of one population that thread ``t`` owns, and collect those that spike."""
+def advance_neurons(net, neurons, first_step, last_step, t):
+    """Advance the neurons of one population that thread ``t`` owns, and collect those that spike.
+
+    A block takes all steps before the next one begins: what it needs is then still in the innermost cache.
+    """
     bounds = get(net, "bounds")
     sizes = get(net, "sizes")
     emitter_spikes = get(net, "emitter_spikes")
@@ -23,41 +26,53 @@ def advance_neurons(net, neurons, now, drive_row, t):
     counts = get(net, "counts")
     e = neurons.emitter
     first, last = bounds[e, t], bounds[e, t + 1]
-    slot = now & (sizes[RING] - 1)
-    place = emitter_spikes[e] + slot * emitter_width[e] + first
-    count = 0
-    drive = load(
-        neurons.drive_proto,
-        neurons.drive,
-        np.uintp((drive_row // LANES) * len(neurons.drive_proto) * ROW),
-        np.uintp(drive_row % LANES),
-    )
+    for now in range(first_step, last_step):
+        counts[t, now & (sizes[RING] - 1), e] = 0
     for block in range(first // LANES, (last + LANES - 1) // LANES):
         low, high = max(first - block * LANES, 0), min(last - block * LANES, LANES)
         base = neurons.offset + block * neurons.variables * ROW
-        draw_backgrounds(net, e, block, (low, high), now)
-        if _advance_block(state, neurons, drive, base, block * LANES, low, high) < 0:
-            count += _collect(net, neurons, drive, now, base, block * LANES, low, high, place + count)
-    counts[t, slot, e] = count
+        for now in range(first_step, last_step):
+            drive_row = now - sizes[DRIVE_FIRST]
+            drive = load(
+                neurons.drive_proto,
+                neurons.drive,
+                np.uintp((drive_row // LANES) * len(neurons.drive_proto) * ROW),
+                np.uintp(drive_row % LANES),
+            )
+            draw_backgrounds(net, e, block, (low, high), now)
+            spiking = _advance_block(state, neurons, drive, base, block * LANES, low, high)
+            if spiking:
+                slot = now & (sizes[RING] - 1)
+                place = emitter_spikes[e] + slot * emitter_width[e] + first + counts[t, slot, e]
+                counts[t, slot, e] += _collect(
+                    net, neurons, drive, now, base, block * LANES, low, high, spiking, place
+                )
 
 
 @kernel
 def _advance_block(state, neurons, drive, base, lane0, low, high):
-    """Step the lanes of a block; the result is negative if one of them spikes."""
+    """Step the lanes of a block; bit k of the result says that a neuron of its strip k spikes."""
     row0, lane_of_0 = np.uintp(base), np.uintp(lane0)
-    crossed = np.int32(0)
-    for lane in range(np.uintp(low), np.uintp(high)):
-        c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
-        i = per_neuron(drive, neurons.drive_per_neuron, lane_of_0 + lane)
-        after = step(load(neurons.state_proto, state, row0, lane), i, c)
-        store(neurons.state_proto, state, row0, lane, after)
-        crossed = np.int32(crossed | sign_bits(margin(after, c)))
-    return crossed
+    spiking = 0
+    for strip in range(low, high, STRIP):
+        crossed = np.int32(0)
+        for lane in range(np.uintp(strip), np.uintp(strip) + np.uintp(STRIP)):
+            c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
+            i = per_neuron(drive, neurons.drive_per_neuron, lane_of_0 + lane)
+            after = step(load(neurons.state_proto, state, row0, lane), i, c)
+            store(neurons.state_proto, state, row0, lane, after)
+            crossed = np.int32(crossed | sign_bits(margin(after, c)))
+        if crossed < 0:
+            spiking |= 1 << (strip // STRIP)
+    return spiking
 
 
 @kernel
-def _collect(net, neurons, drive, now, base, lane0, low, high, place):
-    """Reset the neurons of a block that spike, and write them into the ring; return how many."""
+def _collect(net, neurons, drive, now, base, lane0, low, high, spiking, place):
+    """Reset the neurons of a block that spike, and write them into the ring; return how many.
+
+    ``spiking`` is what `_advance_block` returned.
+    """
     emitter_n = get(net, "emitter_n")
     state = get(net, "state")
     emitter_key = get(net, "emitter_key")
@@ -67,11 +82,7 @@ def _collect(net, neurons, drive, now, base, lane0, low, high, place):
     row0, lane_of_0 = np.uintp(base), np.uintp(lane0)
     lanes_left = emitter_n[neurons.emitter] - lane0
     for strip in range(low, high, STRIP):
-        crossed = np.int32(0)
-        for lane in range(np.uintp(strip), np.uintp(strip + STRIP)):
-            c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
-            crossed = np.int32(crossed | sign_bits(margin(load(neurons.state_proto, state, row0, lane), c)))
-        if crossed >= 0:
+        if not spiking & (1 << (strip // STRIP)):
             continue
         for lane in range(np.uintp(strip), np.uintp(min(strip + STRIP, lanes_left))):
             c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)

@@ -11,6 +11,8 @@ from burstprop.circuit import Circuit, Population, Projection
 from burstprop.engine.layout import STRIP, strips
 
 LONGEST_BLOCK = 64
+AHEAD = 32
+"""Steps that a population which hears nobody takes at once; its state stays in the innermost cache."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Plan:
     """Steps from a spike to the start of the step that feels it, of every projection."""
     block: int
     """Steps from one meeting of the threads to the next."""
+    ahead: int
+    """Steps that populations which hear nobody take at once, a multiple of ``block``; 0 without such."""
     ring: int
     """Steps whose spikes are kept, a power of two."""
     bounds: np.ndarray
@@ -38,6 +42,10 @@ class Plan:
     def neuron_populations(self) -> list[Population]:
         """The populations of neurons, in the order of the circuit."""
         return [p for p in self.circuit.populations if isinstance(p, Population)]
+
+    def hears(self, population: str) -> bool:
+        """Return whether a projection ends on a population."""
+        return any(projection.target == population for projection in self.projections)
 
     def lanes(self, population: str) -> int:
         """Return the lanes that a step of a population takes in the ring."""
@@ -54,6 +62,9 @@ def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
     projections = tuple(sorted(circuit.projections, key=lambda projection: projection.delay_ms == 0.0))
     delays = tuple(_delay_steps(circuit, projection) for projection in projections)
     block = min([*delays, LONGEST_BLOCK])
+    heard = {projection.target for projection in projections}
+    alone = any(isinstance(p, Population) and p.name not in heard for p in circuit.populations)
+    ahead = block * max(AHEAD // block, 1) if alone else 0
     return Plan(
         circuit=circuit,
         seed=seed,
@@ -63,7 +74,8 @@ def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
         projections=projections,
         delays=delays,
         block=block,
-        ring=power_of_two(max([*delays, 2 * block]) + block + 1),
+        ahead=ahead,
+        ring=power_of_two(max([*delays, 2 * block]) + block + ahead + 1),
         bounds=_thread_bounds(circuit, threads),
     )
 

@@ -49,9 +49,25 @@ def step_key(key, step):
 @_wrapping
 def hash32(key_low, key_high, lane):
     """Return 32 random bits for a lane of a step; all three are uint32."""
-    # lanes come in sequence, so the compiler makes an addition of this first product
-    x = _U(_U(lane + key_low) * _MULTIPLY1)
-    x = _U(_U(x ^ (x >> _SHIFT15)) ^ key_high)
+    return mixed(first_product(key_low, lane), key_high)
+
+
+@_wrapping
+def first_product(key_low, lane):
+    """Return what `mixed` makes random bits of."""
+    return _U(_U(lane + key_low) * _MULTIPLY1)
+
+
+@_wrapping
+def next_product(product):
+    """Return the `first_product` of the next lane: in a loop over lanes, an addition does for a product."""
+    return _U(product + _MULTIPLY1)
+
+
+@_wrapping
+def mixed(product, key_high):
+    """Return 32 random bits for a lane from its `first_product`."""
+    x = _U(_U(product ^ (product >> _SHIFT15)) ^ key_high)
     x = _U(x * _MULTIPLY2)
     return _U(x ^ (x >> _SHIFT16))
 
