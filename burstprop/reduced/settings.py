@@ -120,8 +120,9 @@ Choice = tuple[dict[str, Any], dict[str, Any]]  # fields of Setting, fields of t
 #: tiny-imagenet: accuracy on 2,000 validation images after 2 epochs of 12,000 images, one seed, lr 0.02:
 #: backprop 12.8 % and burstprop 10.3 % with decay 1e-2, which lets Y - W fade within the epochs (with 1e-3
 #: burstprop's updates stay at a right angle to backprop's); feedback alignment 9.5 % with decay 1e-3, 6.2 %
-#: with 1e-2. At lr 0.05 backprop was no better and burstprop's top hidden layer died. In a whole run that of
-#: feedback alignment dies too: it needs another rate;
+#: with 1e-2. At lr 0.05 backprop was no better and burstprop's top hidden layer died. Feedback alignment got
+#: whole runs of 9 epochs: at lr 0.02 its top hidden layer died, at 0.01 the validation accuracy is 16.0 %, at
+#: 0.005 13.5 %;
 #: imagenet: not chosen on data.
 _DEFAULTS: dict[str, Choice] = {
     "digits": (
@@ -164,7 +165,7 @@ _CHANGES: dict[tuple[str, str], Choice] = {
 }
 _CHANGES |= {
     # nothing has to fade where feedback is fixed
-    (rule, "tiny-imagenet"): (dict(weight_decay=1e-3), {})
+    (rule, "tiny-imagenet"): (dict(lr=0.01, weight_decay=1e-3), {})
     for rule in ("burstprop_fixed", "burstccn_fixed", "feedback_alignment")
 }
 _CHANGES |= {
