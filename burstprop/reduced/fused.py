@@ -48,21 +48,14 @@ def _apical(rate):  # type: ignore[no-untyped-def]
     return np.float32(1.0) / (rate + _TINY) if rate > 0 else np.float32(0.0)
 
 
-@numba.njit(
-    "void(f4[::1], f4[::1], f4[::1], f4, b1, f4[::1], f4[::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-    fastmath=_FUSED,
-)
-def burst_code(arrived, error, rates, scale, rectified, burst, change):  # type: ignore[no-untyped-def]
-    """Write b and -scale (b_t - b) from b Y (``arrived``) and ``error``; ``burst`` may have no elements.
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FUSED)
+def _burst_code(arrived, error, rates, scale, rectified, burst, change):  # type: ignore[no-untyped-def]
+    """Write b and -scale (b_t - b) from b Y (``arrived``) and ``error``.
 
     b = e P^2 / (P^2 + M^2) of u; b_t - b = 4 b M^2 O E / (P^2 P^2 + M^2 M^2), the second factors those of du.
     """
     one, half = np.float32(1.0), np.float32(0.5)
     back, out = -half / scale, np.float32(-4.0) * scale
-    keep = burst.size > 0
     for i in range(rates.size):
         rate = rates[i]
         factor = _apical(rate) if rectified else one - rate
@@ -71,31 +64,39 @@ def burst_code(arrived, error, rates, scale, rectified, burst, change):  # type:
         odd, even = _odd_even(back * error[i] * factor)
         sides = up * ((even + odd) * (even + odd)) + down * ((even - odd) * (even - odd))
         share = rate * up / ((up + down) * sides)
-        if keep:
-            burst[i] = share * sides
+        burst[i] = share * sides
         change[i] = out * share * down * (odd * even)
 
 
 @numba.njit(
-    "void(f4[::1], f4[::1], f4[::1], f4, b1)", cache=True, nogil=True, error_model="numpy", fastmath=_FUSED
+    "void(f4[::1], f4[::1], f4[::1], f4[::1], b1, f4[::1])",
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath=_FUSED,
 )
-def burst_code_over(arrived, error, rates, scale, rectified):  # type: ignore[no-untyped-def]
-    """Write -scale (b_t - b) over b Y (``arrived``), block by block.
+def burst_code(arrived, error, rates, scale, rectified, change):  # type: ignore[no-untyped-def]
+    """Write b over b Y (``arrived``) and -scale (b_t - b) into ``change``, or the latter over b Y where
+    ``change`` has no elements.
 
-    A loop that writes what it reads would not become vector instructions (seven times slower).
+    It goes block by block: a loop that writes what it reads would not become vector instructions (seven times
+    slower).
     """
-    changes, no_burst = np.empty(_BLOCK, np.float32), np.empty(0, np.float32)
+    bursts, changes = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
     for start in range(0, rates.size, _BLOCK):
         block = slice(start, min(start + _BLOCK, rates.size))
-        kept = arrived[block]
-        change = changes[: kept.size]
-        burst_code(kept, error[block], rates[block], scale, rectified, no_burst, change)
-        for i in range(kept.size):
-            kept[i] = change[i]
+        over = arrived[block]
+        burst, taught = bursts[: over.size], changes[: over.size]
+        if change.size:
+            taught = change[block]
+        _burst_code(over, error[block], rates[block], scale[0], rectified, burst, taught)
+        left = burst if change.size else taught
+        for i in range(over.size):
+            over[i] = left[i]
 
 
 @numba.njit(
-    "void(f4[::1], f4[::1], f4, f4, b1, b1, f4[::1])",
+    "void(f4[::1], f4[::1], f4[::1], f4, b1, b1, f4[::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
@@ -104,7 +105,7 @@ def burst_code_over(arrived, error, rates, scale, rectified):  # type: ignore[no
 def silent_code(error, rates, scale, baseline, rectified, ramp, change):  # type: ignore[no-untyped-def]
     """Write -scale (b_t - p0 e) = -scale p0 e tanh(apic factor / p0) for ``error`` = -scale apic."""
     one = np.float32(1.0)
-    back, out = -one / (scale * baseline), np.float32(-2.0) * scale * baseline
+    back, out = -one / (scale[0] * baseline), np.float32(-2.0) * scale[0] * baseline
     for i in range(rates.size):
         rate = rates[i]
         factor = _apical(rate) if rectified else one - rate

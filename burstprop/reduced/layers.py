@@ -11,7 +11,6 @@ Under autocast the forward product and all sweeps run in the lower precision, th
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -25,16 +24,6 @@ from burstprop.reduced.feedback import Weights
 from burstprop.reduced.messages import Message, deliver
 from burstprop.reduced.rules.base import Activity, Arrival, Rule
 from burstprop.reduced.units import output_rates, units
-
-
-def without_autocast(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:
-    """Return the context in which products keep the precision of their operands."""
-    device = tensor.device.type
-    return (
-        torch.autocast(device, enabled=False)
-        if torch.is_autocast_enabled(device)
-        else contextlib.nullcontext()
-    )
 
 
 class _RuleFunction(torch.autograd.Function):
@@ -67,6 +56,10 @@ class _RuleFunction(torch.autograd.Function):
             raise BurstpropError(
                 "a learning rule has no second derivative: call backward() without create_graph"
             )
+        if torch.is_autocast_enabled(error.device.type):
+            # products keep the precision of their operands
+            with torch.autocast(error.device.type, enabled=False):
+                return _RuleFunction.backward(ctx, error)
         layer, message = ctx.layer, ctx.message
         ctx.message = None
         rule = layer.rule
@@ -76,34 +69,33 @@ class _RuleFunction(torch.autograd.Function):
         shape = inputs.shape
         if ctx.noise is not None:
             inputs, rates = inputs[: len(inputs) // 2], rates[: len(rates) // 2]
-        with without_autocast(inputs):
-            if layer.is_output:
-                rates = output_rates(rates, layer.output)
-            weights = Weights(weight, more, layer.places, rates.dtype)
-            lowest = not ctx.needs_input_grad[1]
-            activity = Activity(layer, inputs, rates, weights, message.scale, lowest, ctx.noise)
-            spare = not message.shared and layer.observer is None
-            arrival = Arrival(error, message.burst, message.broadcast, spare)
-            if layer.observer is not None:
-                layer.observer(activity, arrival)
-            signals = (rule.output if layer.is_output else rule.hidden)(activity, arrival)
-            # what arrived is freed, and what is sent made before the gradient: less memory at the peak
-            del arrival
-            message.burst = None
-            sent = below = None
-            if not lowest:
-                sent = rule.descend(activity, signals)
-                broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
-                deliver(ctx.next_functions[0][0], Message(message.scale, sent.burst, broadcast))
-                below = inputs.new_zeros(()).expand(shape) if sent.error is None else sent.error
-            gradient, bias_gradient = layer.correlate(signals.error, inputs)
-            learned = rule.learn(activity, signals, sent, gradient)
+        if layer.is_output:
+            rates = output_rates(rates, layer.output)
+        weights = Weights(weight, more, layer.places, rates.dtype)
+        lowest = not ctx.needs_input_grad[1]
+        activity = Activity(layer, inputs, rates, weights, message.scale, lowest, ctx.noise)
+        spare = not message.shared and layer.observer is None
+        arrival = Arrival(error, message.burst, message.broadcast, spare)
+        if layer.observer is not None:
+            layer.observer(activity, arrival)
+        signals = (rule.output if layer.is_output else rule.hidden)(activity, arrival)
+        # what arrived is freed, and what is sent made before the gradient: less memory at the peak
+        del arrival
+        message.burst = None
+        sent = below = None
+        if not lowest:
+            sent = rule.descend(activity, signals)
+            broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
+            deliver(ctx.next_functions[0][0], Message(message.scale, sent.burst, broadcast))
+            below = inputs.new_zeros(()).expand(shape) if sent.error is None else sent.error
+        gradient, bias_gradient = layer.correlate(signals.error, inputs)
+        learned = rule.learn(activity, signals, sent, gradient)
         gradients: list[Tensor | None] = []
-        for name, (_, follows) in layer.places.items():
+        for name, (place, follows) in layer.places.items():
             if follows is None:
                 gradients.append(learned.get(name))
             else:
-                gradients += (weight.new_zeros([1] * weight.dim()), None)
+                gradients += (torch.zeros_like(more[place]), None)
         return None, below, gradient, bias_gradient, *gradients
 
 

@@ -22,16 +22,21 @@ from burstprop.reduced.messages import Message, deliver, find_receiver
 
 def residual(logits: Tensor, target: Tensor, output: str) -> Tensor:
     """Return t - e (N x classes) for class indices (N) or rates (N x classes) as target."""
+    if output == "sigmoid":
+        return _sigmoid_residual(logits.sigmoid(), (-logits).sigmoid(), target)
     if target.dim() == 2:
-        if output == "softmax":
-            return target - logits.softmax(-1)
-        return target * torch.sigmoid(-logits) - (1.0 - target) * torch.sigmoid(logits)
+        return target - logits.softmax(-1)
     column = target[:, None]
-    if output == "softmax":
-        others = logits.softmax(-1).scatter_(1, column, 0.0)
-        return others.neg().scatter_(1, column, others.sum(1, keepdim=True))
-    wrong = logits.sigmoid()
-    return wrong.neg_().scatter_(1, column, torch.sigmoid(-logits.gather(1, column)))
+    others = logits.softmax(-1).scatter_(1, column, 0.0)
+    return others.neg().scatter_(1, column, others.sum(1, keepdim=True))
+
+
+def _sigmoid_residual(rates: Tensor, rests: Tensor, target: Tensor) -> Tensor:
+    """Return t - e from e and 1 - e, each with all its digits."""
+    if target.dim() == 2:
+        return target * rests - (1.0 - target) * rates
+    column = target.unsqueeze(1)
+    return rates.neg().scatter_(1, column, rests.gather(1, column))
 
 
 def image_losses(logits: Tensor, target: Tensor, output: str, teacher: str) -> Tensor:
@@ -62,11 +67,13 @@ class TeachingLoss(torch.autograd.Function):
         """Return the mean loss; ``disturbed`` are the logits of a second pass with noise, where the rule
         makes one."""
         logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        error = residual(logits, target, output)
         if teacher == "squared":
-            losses = 0.5 * error.square().sum(1)
-            error *= torch.sigmoid(logits).mul_(torch.sigmoid(-logits))
+            rates, rests = logits.sigmoid(), (-logits).sigmoid()
+            error = _sigmoid_residual(rates, rests, target)
+            losses = error.square().sum(1).mul_(0.5)
+            error *= rates.mul_(rests)
         else:
+            error = residual(logits, target, output)
             losses = image_losses(logits, target, output, teacher)
         ctx.save_for_backward(error)
         ctx.difference = None

@@ -18,7 +18,7 @@ from torch import Tensor
 from burstprop.errors import BurstpropError
 
 
-@dataclass
+@dataclass(slots=True)
 class Message:
     """What a rule layer's backward node was told from above before it runs.
 

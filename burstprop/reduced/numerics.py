@@ -21,12 +21,11 @@ def burst_code(
     arrived: Tensor,
     error: Tensor,
     scale: Tensor,
-    change: Tensor,
-    burst: Tensor | None = None,
+    change: Tensor | None,
     inhibition: Tensor | None = None,
 ) -> None:
     """Write ``-scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e into
-    ``change``, and b into ``burst``.
+    ``change`` and b over ``arrived``; where ``change`` is None, the former over ``arrived``.
 
     With T = tanh(u/2) and S = tanh(du/2), b = e (1 + T)/2 and b_t - b = b S (1 - T)/(1 + T S): two
     transcendental functions, and no difference of nearly equal numbers unless |u| is large, where b_t - b
@@ -37,39 +36,37 @@ def burst_code(
     units : Units
         Their apical factor times ``arrived`` is u, times ``error`` is ``-scale du``.
     rates, arrived, error : Tensor
-        e, b Y and ``-scale (b_t - b) Y`` (of the layer above), of one shape.
+        e, b Y and ``-scale (b_t - b) Y`` (of the layer above), of one shape and, the scale too, precision.
     scale : Tensor
         Without dimensions.
-    change : Tensor
-        Where to leave the result, of the shape and precision of ``rates``; ``arrived`` itself will do where
-        ``burst`` is None.
-    burst : Tensor, optional
-        Where to leave b.
+    change : Tensor or None
+        Where to leave the result, like ``rates``.
     inhibition : Tensor, optional
         What is subtracted from u.
     """
-    if inhibition is None and _fusible(rates, arrived, error, change):
-        x, g, e = _flat(arrived), _flat(error), _flat(rates)
-        size, rectified = np.float32(scale.item()), units.name == "relu"
-        if change is arrived:
-            fused.burst_code_over(x, g, e, size, rectified)
-        else:
-            b = _NOTHING if burst is None else _flat(burst)
-            fused.burst_code(x, g, e, size, rectified, b, _flat(change))
+    if inhibition is None and _fusible(rates) and _fusible(arrived) and _fusible(error):
+        fused.burst_code(
+            _flat(arrived),
+            _flat(error),
+            _flat(rates),
+            _flat(scale),
+            units.name == "relu",
+            _NOTHING if change is None else _flat(change),
+        )
         return
     back = -0.5 / scale
-    tilt = units.through_apical(rates, arrived.to(rates.dtype))
+    tilt = units.through_apical(rates, arrived)
     if inhibition is not None:
         tilt -= inhibition
     tilt.mul_(0.5).tanh_()
-    step = units.through_apical(rates, error.to(rates.dtype)).mul_(back).tanh_()
+    step = units.through_apical(rates, error).mul_(back).tanh_()
     half = rates * 0.5
-    burst = torch.addcmul(half, half, tilt, out=burst)
+    burst = torch.addcmul(half, half, tilt, out=None if change is None else arrived)
     product = tilt.mul_(step)
     step -= product
     # 1 - eps keeps 0/0 away where both tanh are 1
     product.mul_(1.0 - torch.finfo(rates.dtype).eps).add_(1.0).div_(-scale)
-    torch.mul(step.div_(product), burst, out=change)
+    torch.mul(step.div_(product), burst, out=arrived if change is None else change)
 
 
 def silent_code(
@@ -79,14 +76,13 @@ def silent_code(
 
     ``baseline`` is p0; with ``ramp`` the factor of rectified units is min(e, 1)/e in place of 1/e.
     """
-    if _fusible(rates, error):
+    if _fusible(rates) and _fusible(error):
         change = torch.empty_like(rates)
-        size, rectified = np.float32(scale.item()), units.name == "relu"
         fused.silent_code(
-            _flat(error), _flat(rates), size, np.float32(baseline), rectified, ramp, _flat(change)
+            _flat(error), _flat(rates), _flat(scale), baseline, units.name == "relu", ramp, _flat(change)
         )
         return change
-    drive = units.through_apical(rates, error.to(rates.dtype))
+    drive = units.through_apical(rates, error)
     if ramp and units.name == "relu":
         drive.mul_(rates.clamp(max=1.0))
     return drive.mul_(-1.0 / (scale * baseline)).tanh_().mul_(rates).mul_(scale * -baseline)
@@ -96,8 +92,5 @@ def _flat(tensor: Tensor) -> np.ndarray:
     return tensor.numpy().reshape(-1)
 
 
-def _fusible(*tensors: Tensor) -> bool:
-    return all(
-        tensor.device.type == "cpu" and tensor.dtype == torch.float32 and tensor.is_contiguous()
-        for tensor in tensors
-    )
+def _fusible(tensor: Tensor) -> bool:
+    return tensor.is_cpu and tensor.dtype == torch.float32 and tensor.is_contiguous()

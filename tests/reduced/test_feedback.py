@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import probes
 import pytest
@@ -130,10 +132,12 @@ def test_a_result_written_over_its_input_is_the_same_in_every_block():
     size = 2 * fused._BLOCK + 77
     rng = np.random.default_rng(0)
     rates, arrived, error = (torch.from_numpy(v.astype(np.float32)) for v in rng.random((3, size)))
-    apart, over = torch.empty(size), arrived.clone()
-    burst_code(units("sigmoid"), rates, arrived, error, torch.tensor(0.01), apart)
-    burst_code(units("sigmoid"), rates, over, error, torch.tensor(0.01), over)
-    assert torch.equal(over, apart)
+    code = functools.partial(burst_code, units("sigmoid"), error=error, scale=torch.tensor(0.01))
+    burst, change, over = arrived.clone(), torch.empty(size), arrived.clone()
+    code(rates, burst, change=change)
+    code(rates, over, change=None)
+    assert torch.equal(over, change)
+    torch.testing.assert_close(burst, rates * torch.sigmoid(arrived * (1 - rates)), rtol=1e-6, atol=0)
 
 
 def test_bursts_that_two_layers_hear_are_not_written_over():

@@ -105,32 +105,27 @@ class Burstprop(Rule):
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
         """Return -scale (b_t - b), and b = p e where it is sent on."""
-        rates = activity.rates.to(activity.scale.dtype)
-        inhibition = before = None
+        precision = activity.scale.dtype
+        rates, arrived, error = (
+            signal if signal.dtype == precision else signal.to(precision)
+            for signal in (activity.rates, arrival.burst, arrival.error)
+        )
+        inhibition = kept = None
         if self.recurrent:
-            before = arrival.burst.sigmoid().mul_(rates)
+            before = arrived.sigmoid().mul_(rates)
             inhibition = self._inhibition(activity, before)
-        burst, taught = None, arrival.burst
-        if not activity.lowest:
-            burst, taught = torch.empty_like(rates), torch.empty_like(rates)
-        elif self.recurrent or not self._writable(arrival, rates):
-            taught = torch.empty_like(rates)
-        burst_code(
-            activity.layer.units,
-            rates,
-            arrival.burst,
-            arrival.error,
-            activity.scale,
-            taught,
-            burst,
-            inhibition,
-        )
-        dtype = activity.rates.dtype
-        return Signals(
-            taught.to(dtype),
-            None if burst is None else burst.to(dtype),
-            kept=(arrival.burst, inhibition, before) if self.recurrent else None,
-        )
+            kept = arrival.burst, inhibition, before
+        if arrived is arrival.burst and (self.recurrent or not arrival.spare or not arrived.is_contiguous()):
+            arrived = torch.empty_like(rates).copy_(arrived)
+        taught = None if activity.lowest else torch.empty_like(rates)
+        burst_code(activity.layer.units, rates, arrived, error, activity.scale, taught, inhibition)
+        burst = None if activity.lowest else arrived
+        if taught is None:
+            taught = arrived
+        if activity.rates.dtype != precision:
+            taught = taught.to(activity.rates.dtype)
+            burst = None if burst is None else burst.to(activity.rates.dtype)
+        return Signals(taught, burst, kept=kept)
 
     def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Y, or W."""
@@ -143,7 +138,7 @@ class Burstprop(Rule):
         freed before the other product, at the peak of a step's memory.)
         """
         layer, feedback, inputs = activity.layer, self.downward(activity.weights), activity.inputs
-        if signals.error.device.type == "cpu":
+        if signals.error.is_cpu:
             burst = layer.feed_back(signals.burst, feedback, inputs)
             signals.burst = None
             return Signals(layer.feed_back(signals.error, feedback, inputs), burst)
@@ -160,10 +155,6 @@ class Burstprop(Rule):
             potential -= self._inhibition(activity, before)
         step = units.through_apical(rates, arrival.error.double()) / -activity.scale
         return BurstProbability(potential.sigmoid(), (potential + step).sigmoid(), step)
-
-    @staticmethod
-    def _writable(arrival: Arrival, rates: Tensor) -> bool:
-        return arrival.spare and arrival.burst.dtype == rates.dtype and arrival.burst.is_contiguous()
 
     @staticmethod
     def _inhibition(activity: Activity, before: Tensor) -> Tensor:
