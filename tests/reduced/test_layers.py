@@ -11,6 +11,7 @@ from torch import nn
 from burstprop.errors import BurstpropError
 from burstprop.reduced import Conv2d, Dense, build_network, rule_from_name
 from burstprop.reduced.losses import teaching_loss
+from burstprop.reduced.rules import RULES
 
 
 def _sequence(rule, *between, dtype=torch.float64):
@@ -162,22 +163,28 @@ def test_works_with_optimizers_and_a_trained_layer_below():
         assert not torch.equal(first, model[0].weight)
 
 
-def test_bfloat16_autocast_gives_float32_updates_near_the_exact_ones():
-    for name in ("burstprop", "burstccn", "direct_feedback_alignment"):
-        made = probes.network(probes.CONV, name, dtype=torch.float32)
-        images, target = probes.batch(probes.CONV, count=8, dtype=torch.float32)
-        probes.backward(made, images, target)
-        exact = [p.grad.clone() for p in made.parameters()]
-        made.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = made(images)
-            assert logits.dtype == torch.float32
-            made.loss(logits, target).backward()
-        errors = [
-            float((p.grad - e).norm() / e.norm()) for p, e in zip(made.parameters(), exact, strict=True)
-        ]
-        assert 1e-5 < max(errors) < 0.05
-        assert all(p.grad.dtype == torch.float32 for p in made.parameters())
+@pytest.mark.parametrize("name", sorted(set(RULES) - {"node_perturbation"}))
+def test_bfloat16_autocast_gives_float32_updates_near_the_exact_ones(name):
+    """Node perturbation is left out: a difference of two losses has no digits left in bfloat16.
+
+    What apical silence leaves of two pathways that cancel has fewer digits than either.
+    """
+    made = probes.network(probes.CONV, name, dtype=torch.float32)
+    images, target = probes.batch(probes.CONV, count=8, dtype=torch.float32)
+    probes.backward(made, images, target)
+    exact = [p.grad.clone() for p in made.parameters()]
+    made.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = made(images)
+        assert logits.dtype == torch.float32
+        made.loss(logits, target).backward()
+    errors = [
+        float((p.grad - e).norm() / e.norm())
+        for p, e in zip(made.parameters(), exact, strict=True)
+        if e.any()
+    ]
+    assert 1e-5 < max(errors) < (0.15 if name == "burstccn_apical_silence" else 0.05)
+    assert all(p.grad.dtype == torch.float32 for p in made.parameters())
 
 
 def test_float32_and_channels_last_inputs_give_the_same_update():

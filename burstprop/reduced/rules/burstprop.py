@@ -158,7 +158,8 @@ class Burstprop(Rule):
 
     @staticmethod
     def _inhibition(activity: Activity, before: Tensor) -> Tensor:
-        return (before.movedim(1, -1) @ activity.weights["Z"].t()).movedim(-1, 1)
+        weights = activity.weights["Z"].to(before.dtype)
+        return (before.movedim(1, -1) @ weights.t()).movedim(-1, 1)
 
     def learn(
         self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
