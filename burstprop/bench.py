@@ -8,6 +8,7 @@ tenth of each example.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from typing import Any
@@ -21,7 +22,7 @@ from burstprop.simulation import Simulation
 
 WARM_UP_MS = 500.0
 SETTLING = 3.0
-"""Time constants that the averages of a plastic projection take to settle, as in the protocols."""
+"""Time constants that the averages of a plastic projection get to settle, as in the XOR protocol."""
 PLASTIC_SHARE = 0.1
 
 
@@ -64,7 +65,7 @@ def bench_circuit(
     phases = ("off", "on") if plastic else ("",)
     times: dict[str, list[float]] = {phase: [] for phase in phases}
     averages_ms = [SETTLING * p.rule.tau_avg_ms for p in circuit.projections if p.rule is not None]
-    warm_up_ms = max([WARM_UP_MS, *averages_ms])
+    warm_up_ms = math.ceil(max([WARM_UP_MS, *averages_ms]) / circuit.dt_ms) * circuit.dt_ms
     total = warm_up_ms + repeats * len(phases) * duration_ms
     done = 0.0
     with Progress(total, "bench", enabled=progress) as bar:

@@ -38,12 +38,12 @@ def read_checkpoint(
     try:
         meta = json.loads(str(arrays.pop("meta")))
         for what, value in expected.items():
-            if meta[what] != value:
+            if meta.get(what) != value:
                 raise BurstpropError(
-                    f"{str(path)!r} was saved with another {what} ({meta[what]}, not {value}): resume it "
-                    "with the circuit and settings it was started with"
+                    f"{str(path)!r} was saved with another {what} ({meta.get(what)}, not {value}): resume it "
+                    "with the circuit, the settings and the version of burstprop it was started with"
                 )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise no_checkpoint(path, error) from None
     return arrays, meta
 

@@ -32,6 +32,9 @@ class Handover:
         """Spikes, events and bursts of every population so far in the bin that is not yet full."""
         arrays = runner.compiled.arrays
         arrays["sizes"][nw.BIN_STEPS], arrays["sizes"][nw.TRACE_EVERY] = self.bin_steps, self._state_steps
+        sampled = [runner.compiled.neurons_of(chosen.population) for chosen in record.states]
+        if not all(neurons.has_afferents for neurons in sampled):
+            arrays["sizes"][nw.AHEAD_STOP] = self._state_steps
         recorded = recorded_populations(record, circuit)
         runner.replace(trace_place=self._places(), record_spikes=recorded)
         self._make_room(SPIKE_BUFFER if recorded.any() else 0)

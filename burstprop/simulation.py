@@ -21,7 +21,7 @@ from burstprop.engine import controls, inspection, snapshot
 from burstprop.engine.build import compile_circuit
 from burstprop.engine.currents import Currents
 from burstprop.engine.layout import WINDOW
-from burstprop.engine.network import FAR
+from burstprop.engine.network import FAR, RING
 from burstprop.engine.runner import Runner
 from burstprop.errors import BurstpropError
 from burstprop.handover import Handover
@@ -227,7 +227,7 @@ class Simulation:
             "step": self.step,
             "changes_done": self._changes_done,
             "set_currents": set_currents,
-            "bin_steps": self._handover.bin_steps,
+            **self._layout(),
         }
         return write_checkpoint(path, arrays, meta)
 
@@ -241,7 +241,7 @@ class Simulation:
         """
         info = self.info()
         same = {what: info[what] for what in ("circuit", "seed", "realization", "dtype")}
-        arrays, meta = read_checkpoint(path, same | {"bin_steps": self._handover.bin_steps})
+        arrays, meta = read_checkpoint(path, same | self._layout())
         try:
             # everything is looked at before anything is put back
             step, changes_done = int(meta["step"]), int(meta["changes_done"])
@@ -253,6 +253,14 @@ class Simulation:
         self._handover.open_bin = open_bin
         self._currents.put(meta["set_currents"], arrays)
         self.step, self._changes_done = step, changes_done
+
+    def _layout(self) -> dict[str, int]:
+        """Return what a file must agree in beside circuit and seed, because numbers in it are counted by it.
+
+        The ring follows from the circuit, but another version of burstprop may have another rule for it.
+        """
+        ring = int(self._compiled.arrays["sizes"][RING])
+        return {"bin_steps": self._handover.bin_steps, "ring_steps": ring}
 
     def _apply_changes(self) -> None:
         """Apply the changes of the protocol that are due."""

@@ -1,5 +1,6 @@
 """A run of a circuit: the same bits whatever the threads and pieces; saved, resumed, interrupted; what memory it takes."""
 
+import functools
 import json
 import os
 import signal
@@ -54,17 +55,22 @@ def big(extra=(), **changes):
     return zoo.circuit(**{**fields, **changes})
 
 
-def one_hears_nobody(*extra):
+def one_without_afferents(projections, *extra):
     """Return the circuit without what ends on the largest population, which then runs ahead of the others."""
-    everything = (*zoo.projections(0.05), *zoo.without_delay(0.05))
-    others = tuple(p for p in everything if p.target != "pyr")
+    others = tuple(p for p in projections if p.target != "pyr")
     return big(projections=(*others, *extra), protocol=())
+
+
+ALONE = {
+    "alone, delayed": zoo.projections(0.05),
+    "alone, without delay": (*zoo.projections(0.05), *zoo.without_delay(0.05)),
+}
 
 
 CIRCUITS = {
     "delayed": lambda: big(),
     "without delay": lambda: big(zoo.without_delay(0.05)),
-    "one hears nobody": one_hears_nobody,
+    **{name: functools.partial(one_without_afferents, projections) for name, projections in ALONE.items()},
 }
 
 
@@ -195,16 +201,23 @@ def test_a_spike_record_that_fills_up_loses_nothing(reference, monkeypatch, thre
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_population_that_hears_nobody_is_one_that_hears_nothing(threads):
-    """It runs ahead of the others; with a synapse of weight 0 onto it, it has to keep step with them."""
-    found = []
+@pytest.mark.parametrize("every_ms", [None, 0.7, 4.3])
+@pytest.mark.parametrize("size", [1, handover.SPIKE_BUFFER])
+@pytest.mark.parametrize("name", ALONE)
+def test_a_population_without_afferents_is_one_that_hears_nothing(monkeypatch, name, size, every_ms, threads):
+    """It runs ahead of the others; with synapses of weight 0 onto it, it has to keep step with them."""
+    monkeypatch.setattr(handover, "SPIKE_BUFFER", size)
+    states = dict(states=RECORD.states, states_every_ms=every_ms) if every_ms else {}
     nothing = Projection("pv", "pyr", "soma_inh", 0.0, Probability(0.05), name="nothing")
-    for circuit in (one_hears_nobody(), one_hears_nobody(nothing)):
-        simulation = Simulation(circuit, record=RECORD, seed=5, threads=threads)
-        simulation.advance(MS)
-        found.append((simulation._compiled.arrays["sizes"][nw.AHEAD], outcome(simulation)))
-    (ahead, alone), (in_step, heard) = found
-    assert ahead > 1
+    found = []
+    for extra in ((), (nothing,)):
+        circuit = one_without_afferents(ALONE[name], *extra)
+        simulation = Simulation(circuit, record=Record(**states), seed=5, threads=threads)
+        simulation.advance(MS / 4)
+        sizes = simulation._compiled.arrays["sizes"]
+        found.append(((sizes[nw.AHEAD], sizes[nw.BLOCK]), outcome(simulation)))
+    ((ahead, block), alone), ((in_step, _), heard) = found
+    assert ahead > (9 if block > 1 else 1)
     assert in_step == 0
     assert_same(alone, heard)
 
@@ -337,6 +350,22 @@ def test_a_truncated_or_altered_file_is_refused(saved, tmp_path):
             assert all(np.array_equal(v, expected[k]) for k, v in outcome(simulation)[1].items()), place
             simulation = Simulation(zoo.circuit(), seed=1)
     assert refused > 100
+
+
+@pytest.mark.parametrize("ring", [None, 8])
+def test_a_file_whose_steps_are_counted_otherwise_is_refused(saved, tmp_path, ring):
+    """Another version of burstprop may keep spikes for another number of steps."""
+    with np.load(saved) as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(str(arrays["meta"]))
+    assert meta.pop("ring_steps") > 8
+    arrays["meta"] = np.array(json.dumps(meta | ({"ring_steps": ring} if ring else {})))
+    np.savez(tmp_path / "other.npz", **arrays)
+    simulation = Simulation(zoo.circuit(), seed=1)
+    before = outcome(simulation)[1]
+    with pytest.raises(BurstpropError, match=f"saved with another ring_steps.*{ring}.*version of burstprop"):
+        simulation.restore(tmp_path / "other.npz")
+    assert unharmed(simulation, before)
 
 
 @pytest.mark.parametrize("change", ["missing", "shape", "kind", "meta", "nothing"])
@@ -523,17 +552,20 @@ def test_ctrl_c_keeps_what_was_recorded_and_the_run_goes_on(tmp_path, threads):
 # --- without compilation ---
 
 
-def test_the_engine_as_plain_python_is_the_compiled_one(tmp_path):
+@pytest.mark.parametrize("name", without_jit.PROJECTIONS)
+def test_the_engine_as_plain_python_is_the_compiled_one(tmp_path, name):
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
-        [sys.executable, "-W", "error", "-m", "engine.without_jit", str(tmp_path / "plain.npz")],
+        [sys.executable, "-W", "error", "-m", "engine.without_jit", name, str(tmp_path / "plain.npz")],
         check=True, cwd=TESTS, env={**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT": "1"},
     )  # fmt: skip
-    plain, compiled = Recording.load(tmp_path / "plain.npz"), without_jit.run()
+    plain, compiled = Recording.load(tmp_path / "plain.npz"), without_jit.run(name)
     assert set(compiled.spikes["population"]) == {"pyr", "bp", "pv", "src"}
     pd.testing.assert_frame_equal(plain.spikes, compiled.spikes, check_dtype=False)
     pd.testing.assert_frame_equal(plain.rates, compiled.rates, check_exact=True, check_dtype=False)
     pd.testing.assert_frame_equal(plain.states, compiled.states, rtol=1e-12, atol=1e-12, check_dtype=False)
+    pd.testing.assert_frame_equal(plain.weights, compiled.weights, rtol=1e-12, check_dtype=False)
+    assert (name == "learning") == (len(compiled.weights) > 0)
 
 
 # --- memory ---

@@ -91,7 +91,7 @@ def _sizes(plan: Plan) -> np.ndarray:
     sizes[nw.THREADS], sizes[nw.RING], sizes[nw.BLOCK] = plan.threads, plan.ring, plan.block
     sizes[nw.AHEAD] = plan.ahead
     sizes[nw.DELAYED] = sum(delay > 1 for delay in plan.delays)
-    sizes[nw.BIN_STEPS] = sizes[nw.TRACE_EVERY] = nw.FAR
+    sizes[nw.BIN_STEPS] = sizes[nw.TRACE_EVERY] = sizes[nw.AHEAD_STOP] = nw.FAR
     return sizes
 
 

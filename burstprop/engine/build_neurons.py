@@ -45,7 +45,7 @@ def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neu
         emitter=plan.emitter[population.name],
         offset=offset,
         variables=len(initial),
-        hears=plan.hears(population.name),
+        has_afferents=population.name in plan.with_afferents,
     ), allocate(initial, n, plan.dtype)
 
 

@@ -109,8 +109,7 @@ def _deliver_spikes(net, p, source, begin, count, t):
     to_efficacy = projection[p, PR_EFFICACY]
     uniform = projection[p, PR_UNIFORM]
     rows = projection[p, PR_INDPTR] + t
-    synapse = projection[p, PR_SYNAPSE]
-    to_weight = projection[p, PR_WEIGHT] - synapse
+    first_target = np.uintp(projection[p, PR_SYNAPSE])
     first_spike = emitter_spikes[source]
     weight = uniform_weight[p]
     base = np.uintp(projection[p, PR_ROW])
@@ -121,14 +120,14 @@ def _deliver_spikes(net, p, source, begin, count, t):
         if transmits == BURSTS and presynaptic_flags[place] != BURST:
             continue
         row = rows + spikes[place] * threads
-        first, last = np.uintp(synapse + indptr[row]), np.uintp(synapse + indptr[row + 1])
+        first, last = np.uintp(indptr[row]), np.uintp(indptr[row + 1])
         amount = weight
         if to_efficacy >= 0:
             amount = weight * efficacy[to_efficacy + k]
         if uniform:
             for s in range(first, last):
-                state[base + np.uintp(targets[s])] += amount
+                state[base + np.uintp(targets[first_target + s])] += amount
         else:
-            shift = np.uintp(to_weight)
+            first_weight = np.uintp(projection[p, PR_WEIGHT])
             for s in range(first, last):
-                state[base + np.uintp(targets[s])] += amount * weights[s + shift]
+                state[base + np.uintp(targets[first_target + s])] += amount * weights[first_weight + s]

@@ -5,8 +5,8 @@ that is, at the start of the next one. Up to then its targets do not depend on i
 neurons, meet only once every ``block`` steps (the shortest such time; 9 for 0.8 ms). Projections without a
 delay (events, bursts, plastic ones) are felt on the next step; with them threads meet after every step.
 
-A population that no projection ends on depends on nobody: it takes ``ahead`` steps at once, and its spikes
-wait in the ring until the others come to the steps that they belong to.
+A population without afferents depends on no other: it takes ``ahead`` steps at once, and its spikes wait in
+the ring until the others come to the steps that they belong to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from burstprop.engine.delivery import FETCH_AHEAD, deliver, fetch_rows
 from burstprop.engine.events import classify
 from burstprop.engine.kernel import kernel
 from burstprop.engine.learning import learn, raise_presynaptic_traces
-from burstprop.engine.network import AHEAD, BLOCK, DELAYED, STOP_BLOCK, THREADS, TRACE_EVERY, get
+from burstprop.engine.network import AHEAD, AHEAD_STOP, BLOCK, DELAYED, STOP_BLOCK, THREADS, get
 from burstprop.engine.neuron_steps import advance_neurons
 from burstprop.engine.poisson_sources import emit_poisson
 from burstprop.engine.record import record_spikes, sample_states
@@ -73,22 +73,22 @@ def run_thread(net, populations, learning, t, first_step, last_step):
 
 @kernel
 def _next_ahead(sizes, now, last_step):
-    """Return the step to which populations that hear nobody run, at most to the next sample of states.
+    """Return the step to which populations without afferents run, at most to the next sample of their states.
 
     Without such populations it is the end of the block.
     """
     if sizes[AHEAD] == 0:
         return min(now + sizes[BLOCK], last_step)
-    every = sizes[TRACE_EVERY]
+    every = sizes[AHEAD_STOP]
     return min(now + sizes[AHEAD], (now // every + 1) * every, last_step)
 
 
 @kernel
-def _advance(net, populations, hear, first_step, last_step, t):
-    """Advance the populations that hear others, or those that do not.
+def _advance(net, populations, with_afferents, first_step, last_step, t):
+    """Advance the populations with afferents, or those without.
 
     A function of its own, because each turn of an unrolled loop takes stack that is freed only on return.
     """
     for neurons in literal_unroll(populations):
-        if neurons.hears == hear:
+        if neurons.has_afferents == with_afferents:
             advance_neurons(net, neurons, first_step, last_step, t)

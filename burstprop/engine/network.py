@@ -107,6 +107,7 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
     RING,
     BLOCK,
     AHEAD,
+    AHEAD_STOP,
     DELAYED,
     DRIVE_FIRST,
     BIN_STEPS,
@@ -114,7 +115,7 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
     TRACE_EVERY,
     TRACE_FIRST,
     N_SIZES,
-) = range(11)
+) = range(12)
 # places in "control", a cache line apart
 STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, PLASTIC_ON, CONTROL_SIZE = range(0, 48, 8)
 # columns of "background": first row of either receptor, -1 where there is no second
@@ -176,7 +177,7 @@ class Neurons(NamedTuple):
     emitter: int
     offset: int
     variables: int
-    hears: bool
+    has_afferents: bool
 
 
 class Handle(NamedTuple):

@@ -16,7 +16,8 @@ from burstprop.neurons.model import margin, spike, step
 def advance_neurons(net, neurons, first_step, last_step, t):
     """Advance the neurons of one population that thread ``t`` owns, and collect those that spike.
 
-    A block takes all steps before the next one begins: what it needs is then still in the innermost cache.
+    A block of neurons takes all steps before the next one begins: what it needs is then still in the
+    innermost cache.
     """
     bounds = get(net, "bounds")
     sizes = get(net, "sizes")

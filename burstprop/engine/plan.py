@@ -12,7 +12,7 @@ from burstprop.engine.layout import STRIP, strips
 
 LONGEST_BLOCK = 64
 AHEAD = 32
-"""Steps that a population which hears nobody takes at once; its state stays in the innermost cache."""
+"""Steps that a population without afferents takes at once; its state stays in the innermost cache."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,12 @@ class Plan:
     block: int
     """Steps from one meeting of the threads to the next."""
     ahead: int
-    """Steps that populations which hear nobody take at once, a multiple of ``block``; 0 without such."""
+    """Steps that populations without afferents take at once, a multiple of ``block``; 0 if all have some."""
     ring: int
-    """Steps whose spikes are kept, a power of two."""
+    """Steps whose spikes are kept, a power of two: as many as the longest delay, or two blocks that did not
+    fit into the record, and beside them those of a block and of what runs ahead."""
+    with_afferents: frozenset[str]
+    """The populations that projections end on."""
     bounds: np.ndarray
     """First lanes of the threads in every population, shape (populations, threads + 1)."""
 
@@ -42,10 +45,6 @@ class Plan:
     def neuron_populations(self) -> list[Population]:
         """The populations of neurons, in the order of the circuit."""
         return [p for p in self.circuit.populations if isinstance(p, Population)]
-
-    def hears(self, population: str) -> bool:
-        """Return whether a projection ends on a population."""
-        return any(projection.target == population for projection in self.projections)
 
     def lanes(self, population: str) -> int:
         """Return the lanes that a step of a population takes in the ring."""
@@ -62,9 +61,9 @@ def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
     projections = tuple(sorted(circuit.projections, key=lambda projection: projection.delay_ms == 0.0))
     delays = tuple(_delay_steps(circuit, projection) for projection in projections)
     block = min([*delays, LONGEST_BLOCK])
-    heard = {projection.target for projection in projections}
-    alone = any(isinstance(p, Population) and p.name not in heard for p in circuit.populations)
-    ahead = block * max(AHEAD // block, 1) if alone else 0
+    with_afferents = frozenset(projection.target for projection in projections)
+    without = [p for p in circuit.populations if isinstance(p, Population) and p.name not in with_afferents]
+    ahead = block * max(AHEAD // block, 1) if without else 0
     return Plan(
         circuit=circuit,
         seed=seed,
@@ -76,6 +75,7 @@ def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
         block=block,
         ahead=ahead,
         ring=power_of_two(max([*delays, 2 * block]) + block + ahead + 1),
+        with_afferents=with_afferents,
         bounds=_thread_bounds(circuit, threads),
     )
 

@@ -39,7 +39,8 @@ def record_spikes(net, until, block):
             for t in range(sizes[THREADS]):
                 count = counts[t, slot, e]
                 if place + count > room:
-                    # the others may already be in the next block; they all stop at its end
+                    # the others may already be in the next block; they all stop at its end, or where what
+                    # runs ahead ends
                     control[STOP_BLOCK] = min(control[STOP_BLOCK], block + 1)
                     return
                 begin = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]

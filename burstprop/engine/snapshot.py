@@ -50,13 +50,12 @@ def take(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     lane = np.concatenate(lanes)
     for k, (source, _, first) in enumerate(arrays["stp"]):
         out[f"ring_efficacy_{k}"] = arrays["efficacy"][first + lane[emitter == source]]
-    out["ring"] = np.array(arrays["sizes"][nw.RING])
     out["plastic_on"] = np.array(arrays["control"][nw.PLASTIC_ON])
     return out
 
 
 def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
-    """Put back what `take` copied, into a network of the same circuit and seed and any number of threads.
+    """Put back what `take` copied, into a network of the same circuit, seed and ring, whatever its threads.
 
     Raises
     ------
@@ -70,8 +69,6 @@ def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
                 f"{name} is {found.dtype} of shape {found.shape} instead of {target.dtype} of shape "
                 f"{target.shape}"
             )
-    if int(saved["ring"]) != arrays["sizes"][nw.RING]:
-        raise ValueError(f"the spikes on their way lie in a ring of {saved['ring']} steps")
     emitter, neuron, slot = saved["ring_emitter"], saved["ring_neuron"], saved["ring_slot"]
     flag, presynaptic_flag = saved["ring_flag"], saved["ring_presynaptic_flag"]
     if not len(emitter) == len(neuron) == len(slot) == len(flag) == len(presynaptic_flag):

@@ -40,7 +40,7 @@ def burst_code(
     scale : Tensor
         Without dimensions.
     change : Tensor or None
-        Where to leave the result, like ``rates``.
+        Where to leave the result, like ``rates`` and contiguous where they are.
     inhibition : Tensor, optional
         What is subtracted from u.
     """
@@ -74,7 +74,8 @@ def silent_code(
 ) -> Tensor:
     """Return ``-scale (b_t - p0 e) = -scale p0 e tanh(apic factor / p0)`` for ``error = -scale apic``.
 
-    ``baseline`` is p0; with ``ramp`` the factor of rectified units is min(e, 1)/e in place of 1/e.
+    ``baseline`` is p0; with ``ramp`` the factor of rectified units is min(e, 1)/e in place of 1/e. All
+    tensors are of one precision.
     """
     if _fusible(rates) and _fusible(error):
         change = torch.empty_like(rates)

@@ -164,7 +164,7 @@ _CHANGES: dict[tuple[str, str], Choice] = {
     for dataset in ("digits", "mnist")
 }
 _CHANGES |= {
-    # nothing has to fade where feedback is fixed
+    # nothing has to fade where feedback is fixed; the rate suits feedback alignment, others were not tried
     (rule, "tiny-imagenet"): (dict(lr=0.01, weight_decay=1e-3), {})
     for rule in ("burstprop_fixed", "burstccn_fixed", "feedback_alignment")
 }

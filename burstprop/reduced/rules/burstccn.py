@@ -104,8 +104,8 @@ class BurstCCN(Rule):
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
         """Return -scale p0 e tanh(apic (1 - e)/p0)."""
-        rates = activity.rates.to(activity.scale.dtype)
-        taught = silent_code(activity.layer.units, rates, arrival.error, activity.scale, self.p0, self.ramp)
+        rates, error = (signal.to(activity.scale.dtype) for signal in (activity.rates, arrival.error))
+        taught = silent_code(activity.layer.units, rates, error, activity.scale, self.p0, self.ramp)
         return Signals(taught.to(activity.rates.dtype))
 
     def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability:

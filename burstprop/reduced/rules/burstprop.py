@@ -104,7 +104,10 @@ class Burstprop(Rule):
         return Signals(taught, rates * self.p0)
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return -scale (b_t - b), and b = p e where it is sent on."""
+        """Return -scale (b_t - b), and b = p e where it is sent on.
+
+        They may be written over ``arrival.burst`` where that is ``spare``: read it before.
+        """
         precision = activity.scale.dtype
         rates, arrived, error = (
             signal if signal.dtype == precision else signal.to(precision)
