@@ -168,6 +168,8 @@ def test_loader_in_order_is_not_augmented():
     torch.testing.assert_close(first, want)
 
 
+# on a machine with one core
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_file_loader(tmp_path, workers):
     data = open_dataset("imagenet", imagenet_layout(tmp_path, classes=2, train=6))
