@@ -337,3 +337,5 @@ def test_controls_take_one_thing_away_and_stand_beside_the_published_circuit(tmp
     again = xor.controls(frames, out=tmp_path, **how)
     pd.testing.assert_frame_equal(again["controls"], curves)
     assert len(xor.controls_figure(beside).axes) == 9
+    higher = curves.assign(cost=curves["cost"] * (1 + curves["variant"].ne("published")))
+    assert xor.compare(higher).axes[0].get_ylim()[1] > higher["cost"].max()
