@@ -352,26 +352,35 @@ def test_a_truncated_or_altered_file_is_refused(saved, tmp_path):
     assert refused > 100
 
 
+def contents(path):
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def assert_refused(path, arrays, words):
+    """Write the arrays, and see that a simulation refuses them and stays as it was."""
+    np.savez(path, **arrays)
+    simulation = Simulation(zoo.circuit(), seed=1)
+    before = outcome(simulation)[1]
+    with pytest.raises(BurstpropError, match=words):
+        simulation.restore(path)
+    assert unharmed(simulation, before)
+
+
 @pytest.mark.parametrize("ring", [None, 8])
 def test_a_file_whose_steps_are_counted_otherwise_is_refused(saved, tmp_path, ring):
     """Another version of burstprop may keep spikes for another number of steps."""
-    with np.load(saved) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = contents(saved)
     meta = json.loads(str(arrays["meta"]))
     assert meta.pop("ring_steps") > 8
     arrays["meta"] = np.array(json.dumps(meta | ({"ring_steps": ring} if ring else {})))
-    np.savez(tmp_path / "other.npz", **arrays)
-    simulation = Simulation(zoo.circuit(), seed=1)
-    before = outcome(simulation)[1]
-    with pytest.raises(BurstpropError, match=f"saved with another ring_steps.*{ring}.*version of burstprop"):
-        simulation.restore(tmp_path / "other.npz")
-    assert unharmed(simulation, before)
+    words = f"saved with another ring_steps.*{ring}.*version of burstprop"
+    assert_refused(tmp_path / "other.npz", arrays, words)
 
 
 @pytest.mark.parametrize("change", ["missing", "shape", "kind", "meta", "nothing"])
 def test_a_whole_file_of_something_else_is_refused(saved, tmp_path, change):
-    with np.load(saved) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = contents(saved)
     match change:
         case "missing":
             del arrays["stp_u"]
@@ -385,12 +394,7 @@ def test_a_whole_file_of_something_else_is_refused(saved, tmp_path, change):
             arrays["meta"] = np.array(json.dumps(meta))
         case "nothing":
             arrays = {"x": np.arange(3)}
-    np.savez(tmp_path / "other.npz", **arrays)
-    simulation = Simulation(zoo.circuit(), seed=1)
-    before = outcome(simulation)[1]
-    with pytest.raises(BurstpropError, match=r"other\.npz.*not a simulation"):
-        simulation.restore(tmp_path / "other.npz")
-    assert unharmed(simulation, before)
+    assert_refused(tmp_path / "other.npz", arrays, r"other\.npz.*not a simulation")
 
 
 def test_a_pickle_and_a_missing_file_are_refused(tmp_path):
