@@ -236,6 +236,8 @@ def learning_curve(
         axes.axhline(chance * factor, color=GREY, linestyle="--", linewidth=0.9)
         axes.annotate("chance", (1.0, chance * factor), xycoords=("axes fraction", "data"), **_CORNER)
     axes.set(xlabel=LABELS.get(x, (x, 1.0))[0], ylabel=LABELS.get(y, (y, 1.0))[0])
+    # the bottom, once set, holds the top too, at what was drawn so far here and on axes that share it
+    axes.autoscale(axis="y")
     axes.set_ylim(bottom=0.0)
     if by is not None:
         key(axes)

@@ -59,9 +59,6 @@ def compare(xor: pd.DataFrame) -> Figure:
             panel.set_xlabel("epoch")
     for panel in axes.flat[len(variants) :]:
         panel.set_axis_off()
-    # the panels share their axis, and the first one does not know how high the others go
-    axes[0, 0].autoscale(axis="y")
-    axes[0, 0].set_ylim(bottom=0.0)
     return fig
 
 
