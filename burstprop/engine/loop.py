@@ -41,7 +41,8 @@ def run_thread(net, populations, learning, t, first_step, last_step):
         block_start = now
         if now == ahead:
             ahead = _next_ahead(sizes, now, last_step)
-            _advance(net, populations, False, now, ahead, t)
+            if sizes[AHEAD]:
+                _advance(net, populations, False, now, ahead, t)
         until = min(now + sizes[BLOCK], ahead)
         for step in range(now, now + FETCH_AHEAD):
             fetch_rows(net, delayed, step, block_start, t)
