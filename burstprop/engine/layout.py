@@ -1,10 +1,11 @@
 """How the state of a population lies in memory, and how a kernel reads and writes one neuron of it.
 
-Neurons come in *blocks* of 1024. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row
+Neurons come in *blocks* of 512. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row
 a variable, so a loop over lanes is a loop over contiguous memory. ``ROW`` is a compile-time constant, which
-tells the compiler that rows do not overlap, and no multiple of 1024 floats, so that rows do not fall on one
-another in the cache. Kernels work on *strips* of 64 lanes. Lanes past the last neuron hold neurons that
-receive nothing and are never looked at.
+tells the compiler that rows do not overlap. A block of a dozen variables fits into the innermost cache, with
+rows that begin in alternate halves of its sets: with longer rows those of 500 neurons would all lie in one
+half, and throw one another out. Kernels work on *strips* of 64 lanes. Lanes past the last neuron hold neurons
+that receive nothing and are never looked at.
 
 `load` gathers the variables of one neuron as the model's NamedTuple, `store` puts them back, and `per_neuron`
 adds to a NamedTuple of scalars those of its fields that differ from neuron to neuron. They are compiled into
@@ -24,15 +25,15 @@ from numba.extending import intrinsic
 
 from burstprop.engine.kernel import COMPILED
 
-LANES = 1024
+LANES = 512
 """Neurons in a block."""
 STRIP = 64
 """Lanes that a kernel handles between two looks at the threshold."""
 CACHE_LINE = 64
 """Bytes."""
 ROW = LANES + 16
-"""Distance of two variables of one neuron, in numbers."""
-WINDOW = 8 * LANES
+"""Distance of two variables of one neuron, in numbers: in float32 half of 4096 bytes and a cache line more."""
+WINDOW = 16 * LANES
 """Steps for which currents are tabulated, as many as one call into compiled code takes at most."""
 
 

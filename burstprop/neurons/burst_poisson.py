@@ -35,9 +35,10 @@ from burstprop.parameters import quantity, validate
 
 
 class BurstPoissonState(NamedTuple):
-    """Variables of one neuron: mV, pA (w_s), leak units (g), steps left (refractory, burst_in).
+    """Variables of one neuron: mV, pA (w_s), leak units (g), steps left (refractory, burst_at).
 
-    ``burst_in`` counts down to the second spike, and idles at -1.
+    The second spike comes when ``refractory`` has counted down to ``burst_at``, never where that is -1: one
+    countdown serves both, because the second spike falls into the refractory period.
     """
 
     v_s: float
@@ -50,7 +51,7 @@ class BurstPoissonState(NamedTuple):
     g_d_exc: float
     g_d_inh: float
     refractory: float
-    burst_in: float
+    burst_at: float
 
 
 class BurstPoissonConstants(NamedTuple):
@@ -206,7 +207,7 @@ class BurstPoissonNeuron(NeuronModel):
             g_d_exc=0.0,
             g_d_inh=0.0,
             refractory=0.0,
-            burst_in=-1.0,
+            burst_at=-1.0,
         )
 
     @staticmethod
@@ -236,19 +237,19 @@ class BurstPoissonNeuron(NeuronModel):
             s.g_d_exc * c.decay_exc + c.floor,
             s.g_d_inh * c.decay_inh + c.floor,
             max(s.refractory - c.one, c.zero),
-            max(s.burst_in - c.one, -c.one),
+            s.burst_at,
         )
 
     @staticmethod
     def margin(s, c):
         """Return a negative number at an event (over threshold, not refractory) and at a due second spike."""
         event = s.th - s.v_s if s.refractory <= c.zero else c.one
-        return event if s.burst_in != c.zero else -c.one
+        return event if s.refractory != s.burst_at else -c.one
 
     @staticmethod
     def spike(s, i, c, u1, u2):
         """Fire the due second spike, or an event that schedules one with probability f(V_d)."""
-        second = s.burst_in == c.zero
+        second = s.refractory == s.burst_at
         # the injected current belongs to the end of the step of the event (see `burstprop.stimuli`)
         v_d = s.v_d + i.dendrite * c.dt_c_d
         bursts = u1 < sigmoid((v_d - c.e_d) * c.inv_d_d)
@@ -265,5 +266,5 @@ class BurstPoissonNeuron(NeuronModel):
             s.g_d_exc,
             s.g_d_inh,
             c.refractory_steps,
-            -c.one if second else (wait if bursts else -c.one),
+            c.refractory_steps - wait if bursts and not second else -c.one,
         )
