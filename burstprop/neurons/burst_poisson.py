@@ -162,7 +162,19 @@ class BurstPoissonNeuron(NeuronModel):
             )
 
     def constants(self, dt: float) -> BurstPoissonConstants:
-        """Return what one step of ``dt`` ms needs."""
+        """Return what one step of ``dt`` ms needs.
+
+        Raises
+        ------
+        BurstpropError
+            The second spike could fall on the step of the first.
+        """
+        shortest = np.min(self.burst_first_ms)
+        if np.round(shortest / dt) < 1:
+            raise BurstpropError(
+                f"BurstPoissonNeuron.burst_first_ms = {shortest:g} ms is no step of dt_ms = {dt:g} ms: the "
+                "second spike comes at least one step after the first; give more, or a smaller dt_ms"
+            )
         return BurstPoissonConstants(
             e_l=self.e_l,
             e_exc=self.e_exc,

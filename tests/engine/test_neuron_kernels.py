@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from burstprop.circuit import Circuit
+from burstprop.errors import BurstpropError
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, pv_interneuron, som_interneuron
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
@@ -56,16 +57,27 @@ def test_compiled_neurons_are_the_oracle(case):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=f"{p}.{v}")
 
 
-def test_burst_poisson_intervals_are_the_refractory_period_or_the_drawn_one():
-    circuit = zoo.circuit(projections=(), backgrounds=(), currents=HOT)
+@pytest.mark.parametrize("refractory_ms", [20.0, 15.0])
+def test_burst_poisson_intervals_are_the_refractory_period_or_the_drawn_one(refractory_ms):
+    models = {"bp": BurstPoissonNeuron(refractory_ms=refractory_ms)}
+    circuit = zoo.circuit(
+        populations=zoo.populations(models=models), projections=(), backgrounds=(), currents=HOT
+    )
     simulation = Simulation(circuit)
     simulation.advance(400.0)
     rows = twins.spike_rows(simulation.recording(), "bp", DT)
     gaps = np.concatenate([np.diff(rows[rows[:, 1] == i, 0]) for i in range(130)])
-    second = gaps < 200
+    second = gaps <= 150
     assert second.sum() > 300
-    assert set(gaps[second]) <= set(range(50, 151))
-    assert (gaps[~second] == 201).all()
+    assert (gaps[second].min(), gaps[second].max()) == (50, 150)
+    assert (gaps[~second] == round(refractory_ms / DT) + 1).all()
+
+
+def test_a_second_spike_on_the_step_of_the_first_is_an_error():
+    neuron = BurstPoissonNeuron(burst_first_ms=np.array([5.0, 0.04]))
+    assert neuron.constants(0.05).burst_first.tolist() == [100.0, 1.0]
+    with pytest.raises(BurstpropError, match=r"burst_first_ms = 0.04 ms is no step of dt_ms = 0.1 ms"):
+        neuron.constants(0.1)
 
 
 def test_single_precision_follows_double():
