@@ -32,7 +32,7 @@ STRIP = 64
 CACHE_LINE = 64
 """Bytes."""
 ROW = LANES + 16
-"""Distance of two variables of one neuron, in numbers: in float32 half of 4096 bytes and a cache line more."""
+"""Distance of two variables of one neuron, in numbers; half of 4096 bytes and a cache line, in float32."""
 WINDOW = 16 * LANES
 """Steps for which currents are tabulated, as many as one call into compiled code takes at most."""
 
