@@ -2,14 +2,17 @@
 
 A checkpoint holds the plan of the run, the network, the optimizer, the place in the data (epoch and step)
 and how long the log was. It holds no random state, because there is none: see
-`burstprop.reduced.data.streams`. It is written with ``torch.save`` and read with ``weights_only=True``,
-which loads tensors, numbers, text and containers and runs no code.
+`burstprop.reduced.data.streams`. It is written with ``torch.save``, that is, as a zip archive with a checksum
+of every part, which are compared before anything is read, and read with ``weights_only=True``, which loads
+tensors, numbers, text and containers and runs no code.
 """
 
 from __future__ import annotations
 
 import pickle
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             "or its checkpoint.pt"
         )
     try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch.load compares no checksums
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the checksum of its part {damaged!r} is wrong")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (
         OSError,
@@ -53,11 +60,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         EOFError,
         ValueError,
         KeyError,
+        zlib.error,
+        struct.error,
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BurstpropError(f"{str(path)!r} is no sound checkpoint ({reason[:200]}); train again") from None
+        raise BurstpropError(
+            f"{str(path)!r} is no sound checkpoint ({reason[:200]}); put a sound copy in its place, or remove it "
+            "and train again"
+        ) from None
     if not isinstance(content, dict) or any(key not in content for key in _KEYS):
         raise BurstpropError(f"{str(path)!r} is no checkpoint of `burstprop train`")
     if content["format"] != FORMAT:

@@ -226,6 +226,26 @@ def test_checkpoint_damaged_or_foreign(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_checkpoint_with_one_wrong_bit_is_refused(tmp_path):
+    """Wherever the bit is: the file is refused, or what is read from it is what was written."""
+    weights = torch.linspace(-1, 1, 400)
+    keys = ("plan", "optimizer", "epoch", "step", "log_bytes", "history", "seconds")
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {**dict.fromkeys(keys, 0), "network": weights})
+    sound = path.read_bytes()
+    refused = 0
+    for place in [*range(0, len(sound), 37), sound.index(weights.numpy().tobytes()) + 3]:
+        damaged = bytearray(sound)
+        damaged[place] ^= 1 << (place % 8)
+        path.write_bytes(damaged)
+        try:
+            assert torch.equal(load_checkpoint(path)["network"], weights), place
+        except BurstpropError as error:
+            assert "put a sound copy in its place" in str(error)
+            refused += 1
+    assert refused > 50
+
+
 def test_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.pt"
     content = dict.fromkeys(
