@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from burstprop.errors import BurstpropError
 from burstprop.reduced.health import dead
 from burstprop.reduced.networks import Network
 from burstprop.reduced.rules.backprop import Backprop
@@ -64,7 +65,8 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
     Parameters
     ----------
     network : Network
-        Neither its weights nor their ``.grad`` change, nor does the random state.
+        Neither its weights nor their ``.grad`` change, nor does the random state. Layers whose weights need
+        no gradient have NaN for their update, and those that no gradient reaches for all but their units.
     images : Tensor, N x input shape
         A hundred are enough for angles within a degree or so of those of all images.
     target : Tensor
@@ -79,11 +81,11 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
             layer.observer = lambda activity, arrival, number=number: seen.update(
                 {number: (activity, arrival)}
             )
-        with torch.random.fork_rng():
+        with torch.enable_grad(), torch.random.fork_rng():
             updates = _gradients(network, images, target)
         for layer in layers:
             layer.observer = None
-        with backpropagating(network):
+        with torch.enable_grad(), backpropagating(network):
             exact = _gradients(network, images, target)
     finally:
         for layer in layers:
@@ -91,14 +93,21 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
         network.train(training)
     rows = []
     for number, layer in enumerate(layers):
-        activity, arrival = seen[number]
-        rates = activity.rates.detach()
-        rectified = layer.units.name == "relu"
         row = {
             "layer": "output" if layer.is_output else f"layer{number}",
             "units": len(layer.weight),
+        }
+        rows.append(row)
+        if number not in seen:
+            continue
+        activity, arrival = seen[number]
+        rates = activity.rates.detach()
+        rectified = layer.units.name == "relu"
+        row |= {
             "weight_feedback_angle_deg": _feedback_angle(network, number, activity),
-            "update_angle_deg": angle_degrees(updates[number], exact[number]),
+            "update_angle_deg": angle_degrees(updates[number], exact[number])
+            if number in updates
+            else math.nan,
             "mean_rate": float(rates.mean()),
             "dead_fraction": math.nan
             if layer.output == "softmax"
@@ -106,7 +115,6 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
         }
         if not layer.is_output:
             row |= _bursts(network, activity, arrival)
-        rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -127,9 +135,15 @@ def backpropagating(network: Network) -> Iterator[None]:
             layer.rule = its
 
 
-def _gradients(network: Network, images: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+def _gradients(network: Network, images: Tensor, target: Tensor) -> dict[int, Tensor]:
+    """Return the gradients of the weights that need one, by number of the layer."""
+    learning = {k: layer.weight for k, layer in enumerate(network.layers()) if layer.weight.requires_grad}
+    if not learning:
+        raise BurstpropError(
+            "diagnose: no layer's weights need a gradient (requires_grad), so there is no update to look at"
+        )
     loss = network.loss(network(images), target)
-    return torch.autograd.grad(loss, [layer.weight for layer in network.layers()])
+    return dict(zip(learning, torch.autograd.grad(loss, list(learning.values())), strict=True))
 
 
 def _feedback_angle(network: Network, number: int, activity: Activity) -> float:

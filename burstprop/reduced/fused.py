@@ -44,6 +44,12 @@ def _odd_even(value):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always", error_model="numpy")
+def _inverse(scale):  # type: ignore[no-untyped-def]
+    """Return 1 / scale, and 0 where the loss counts for nothing: then nothing is taught."""
+    return np.float32(1.0) / scale if scale != 0 else np.float32(0.0)
+
+
+@numba.njit(inline="always", error_model="numpy")
 def _apical(rate):  # type: ignore[no-untyped-def]
     return np.float32(1.0) / (rate + _TINY) if rate > 0 else np.float32(0.0)
 
@@ -55,7 +61,7 @@ def _burst_code(arrived, error, rates, scale, rectified, burst, change):  # type
     b = e P^2 / (P^2 + M^2) of u; b_t - b = 4 b M^2 O E / (P^2 P^2 + M^2 M^2), the second factors those of du.
     """
     one, half = np.float32(1.0), np.float32(0.5)
-    back, out = -half / scale, np.float32(-4.0) * scale
+    back, out = -half * _inverse(scale), np.float32(-4.0) * scale
     for i in range(rates.size):
         rate = rates[i]
         factor = _apical(rate) if rectified else one - rate
@@ -105,7 +111,7 @@ def burst_code(arrived, error, rates, scale, rectified, change):  # type: ignore
 def silent_code(error, rates, scale, baseline, rectified, ramp, change):  # type: ignore[no-untyped-def]
     """Write -scale (b_t - p0 e) = -scale p0 e tanh(apic factor / p0) for ``error`` = -scale apic."""
     one = np.float32(1.0)
-    back, out = -one / (scale[0] * baseline), np.float32(-2.0) * scale[0] * baseline
+    back, out = -_inverse(scale[0] * baseline), np.float32(-2.0) * scale[0] * baseline
     for i in range(rates.size):
         rate = rates[i]
         factor = _apical(rate) if rectified else one - rate

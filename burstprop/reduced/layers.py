@@ -2,9 +2,10 @@
 
 They drop into ordinary PyTorch code, for example ``nn.Sequential(nn.Flatten(), Dense(784, 500, rule),
 Dense(500, 10, rule, output="sigmoid"))``. An output layer returns the somatic inputs of its units (logits),
-because 1 - e of a well-learned image has no digits left in e. Any loss of the logits will do that is a mean
-over the batch; `burstprop.reduced.losses.TeachingLoss` is the one that keeps all digits and tells the layers
-its scale.
+because 1 - e of a well-learned image has no digits left in e. `burstprop.reduced.losses.teaching_loss` keeps
+all digits and tells the layers its scale, whatever it is multiplied by (a `GradScaler`, a part of a batch).
+Any other loss of the logits will do that is a mean over the batch and multiplied by nothing: its scale is
+taken to be one over the number of images, and a teacher does not change bursts in proportion to a scale.
 
 Under autocast the forward product and all sweeps run in the lower precision, the output layer's in float32.
 """
@@ -66,9 +67,20 @@ class _RuleFunction(torch.autograd.Function):
         inputs, rates, weight, *more = ctx.saved_tensors
         if message is None:
             message = layer.message_of_plain_loss(error)
+        if message.clash and (rule.needs_message or rule.needs_scale):
+            raise BurstpropError(
+                f"layer {layer}: {message.clash}, meet here, and {type(rule).__name__} has one teacher: give "
+                "them the same weight and one output layer, or call backward(retain_graph=True) for each; "
+                "gradients add"
+            )
         shape = inputs.shape
         if ctx.noise is not None:
             inputs, rates = inputs[: len(inputs) // 2], rates[: len(rates) // 2]
+        elif rule.passes == 2:
+            raise BurstpropError(
+                f"layer {layer}: {type(rule).__name__} learns from noise, which is there in training mode "
+                "only: call train() on the network before the forward pass"
+            )
         if layer.is_output:
             rates = output_rates(rates, layer.output)
         weights = Weights(weight, more, layer.places, rates.dtype)
@@ -86,7 +98,8 @@ class _RuleFunction(torch.autograd.Function):
         if not lowest:
             sent = rule.descend(activity, signals)
             broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
-            deliver(ctx.next_functions[0][0], Message(message.scale, sent.burst, broadcast))
+            onward = Message(message.scale, sent.burst, broadcast, clash=message.clash)
+            deliver(ctx.next_functions[0][0], onward)
             below = inputs.new_zeros(()).expand(shape) if sent.error is None else sent.error
         gradient, bias_gradient = layer.correlate(signals.error, inputs)
         learned = rule.learn(activity, signals, sent, gradient)
@@ -124,6 +137,8 @@ class RuleLayer(nn.Module):
     weight: nn.Parameter
     bias: nn.Parameter
     output_shape: tuple[int, ...] | None
+    axes: str
+    """Axes of the inputs."""
 
     def __init__(
         self,
@@ -143,6 +158,8 @@ class RuleLayer(nn.Module):
         super().__init__()
         if output not in (None, "sigmoid", "softmax"):
             raise BurstpropError(f"output = {output!r}: give 'sigmoid', 'softmax' or None for a hidden layer")
+        if output is None and activation == "softmax":
+            raise BurstpropError("activation = 'softmax' is for output layers: give output='softmax'")
         if output == "softmax" and rule.teacher == "squared":
             raise BurstpropError(
                 "softmax output units learn by cross-entropy: give the rule teacher='cross_entropy'"
@@ -186,11 +203,17 @@ class RuleLayer(nn.Module):
         Raises
         ------
         BurstpropError
-            Where the layer has none of this name.
+            Where the layer has none of this name, or of another shape.
         """
         self._check_feedback(name)
         place, follows = self.places[name]
         own = getattr(self, self._stored[place])
+        shape = own.shape if follows is None else self.weight.shape
+        if value.shape != shape:
+            raise BurstpropError(
+                f"layer {self}: feedback weights {name!r} have shape {tuple(shape)}, and the value has "
+                f"{tuple(value.shape)}"
+            )
         if follows is None:
             own.copy_(value)
         else:
@@ -229,7 +252,7 @@ class RuleLayer(nn.Module):
                 f"{type(self.rule).__name__} needs rule layers up to "
                 "the output layer (output='sigmoid' or 'softmax'), and network.loss or teaching_loss"
             )
-        return Message(error.new_tensor(1.0 / len(error)))
+        return Message(error.new_tensor(1.0 / max(len(error), 1)))
 
     def draw(self, shape: tuple[int, ...], gain: float, generator: torch.Generator | None) -> Tensor:
         """Return start weights."""
@@ -250,7 +273,12 @@ class RuleLayer(nn.Module):
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return event rates, or an output layer's logits."""
+        """Return event rates, or an output layer's logits; raises BurstpropError for inputs of other axes."""
+        if inputs.dim() != self.weight.dim():
+            raise BurstpropError(
+                f"layer {self}: inputs have shape {tuple(inputs.shape)}: give {self.axes}, with "
+                f"{self.weight.shape[1]} {self.axes.split(' x ')[1]}"
+            )
         return _RuleFunction.apply(
             self, inputs, self.weight, self.bias, *[getattr(self, name) for name in self._stored]
         )
@@ -265,6 +293,8 @@ class Dense(RuleLayer):
 
     Weights start Xavier normal, sd = gain sqrt(2 / (in + out)) (Glorot and Bengio 2010).
     """
+
+    axes = "images x inputs"
 
     def __init__(self, inputs: int, units: int, rule: Rule, **more: Any) -> None:
         """Make a layer; the further arguments are those of `RuleLayer`."""
@@ -299,6 +329,8 @@ class Conv2d(RuleLayer):
     ``output_size`` (height, width of the output in pixels) is needed only by rules that broadcast to every
     unit.
     """
+
+    axes = "images x channels x height x width"
 
     def __init__(
         self,

@@ -94,12 +94,13 @@ class TeachingLoss(torch.autograd.Function):
 def teaching_loss(logits: Tensor, target: Tensor, output: str, teacher: str) -> Tensor:
     """Return the mean loss of ``logits`` (N x classes), see `TeachingLoss`.
 
-    ``target`` holds class indices (N, int64) or rates (N x classes).
+    ``target`` holds class indices (N, integers) or rates (N x classes).
 
     Raises
     ------
     BurstpropError
-        For a target of another shape, or a class outside the output layer.
+        For a target of another shape or kind, a class outside the output layer, or a batch that node
+        perturbation has not got twice.
     """
     count, classes = logits.shape
     if target.shape not in ((count,), (count, classes)):
@@ -107,8 +108,21 @@ def teaching_loss(logits: Tensor, target: Tensor, output: str, teacher: str) -> 
             f"target has shape {tuple(target.shape)}: "
             f"give {count} class indices, or rates of shape {count} x {classes}"
         )
+    if not target.is_floating_point():
+        target = target.long() if target.dim() == 1 else target.to(logits.dtype)
+    elif target.dim() == 1:
+        raise BurstpropError(
+            f"target holds {count} numbers of {target.dtype}: give class indices as integers, or rates of "
+            f"shape {count} x {classes}"
+        )
     layer = find_receiver(logits.grad_fn)
     disturbed = getattr(layer, "disturbed", None)
+    if disturbed is not None and len(disturbed) != count:
+        raise BurstpropError(
+            f"{count} logits for {len(disturbed)} images of a disturbed pass: layers that learn by node "
+            "perturbation take every batch twice, torch.cat((images, images)), and the loss takes the first "
+            "half of the logits"
+        )
     try:
         return TeachingLoss.apply(logits, target, output, teacher, disturbed)
     except (IndexError, RuntimeError) as error:

@@ -9,7 +9,7 @@ does. A rule layer's node is one that has an attribute ``message``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,17 +18,41 @@ from torch import Tensor
 from burstprop.errors import BurstpropError
 
 
+def _this_sweep() -> int:
+    return torch._C._current_graph_task_id()
+
+
 @dataclass(slots=True)
 class Message:
     """What a rule layer's backward node was told from above before it runs.
 
-    ``shared``: ``burst`` may also be on its way elsewhere.
+    ``shared``: ``burst`` may also be on its way elsewhere. ``clash``: why messages of several losses cannot
+    be one. ``sweep``: the call of ``backward`` that sent it.
     """
 
     scale: Tensor
     burst: Tensor | None = None
     broadcast: Tensor | None = None
     shared: bool = False
+    clash: str = ""
+    sweep: int = field(default_factory=_this_sweep)
+
+    def join(self, other: Message) -> Message:
+        """Return this and another message to the same layer as one: burst rates add, as errors do."""
+        clash = self.clash or other.clash
+        if self.scale is not other.scale and not torch.equal(self.scale, other.scale):
+            clash = f"losses of different weight, {float(self.scale):g} and {float(other.scale):g} an image"
+        broadcasts = [one for one in (self.broadcast, other.broadcast) if one is not None]
+        if len(broadcasts) == 2 and broadcasts[0] is not broadcasts[1]:
+            clash = clash or "two losses that broadcast"
+        bursts = [burst for burst in (self.burst, other.burst) if burst is not None]
+        return Message(
+            self.scale,
+            bursts[0] + bursts[1] if len(bursts) == 2 else next(iter(bursts), None),
+            next(iter(broadcasts), None),
+            shared=len(bursts) == 1 and (self.shared or other.shared),
+            clash=clash,
+        )
 
 
 def deliver(node: Any, message: Message) -> None:
@@ -45,26 +69,33 @@ def deliver(node: Any, message: Message) -> None:
     if node is None or type(node).__name__ == "AccumulateGrad":
         return
     if hasattr(node, "message"):
-        old = node.message
-        if old is not None and old.burst is not None and message.burst is not None:
-            message = Message(message.scale, old.burst + message.burst, message.broadcast)
-        node.message = message
+        _receive(node, message)
         return
     if message.burst is None:
         _announce(node, message, set())
         return
-    if not callable(node):
+    if type(node).__name__ == "BackwardHookFunctionBackward":
+        # what a module with a hook of its own puts around itself; it passes on what it gets
+        passed: Any = message.burst
+    elif callable(node):
+        with torch.no_grad():
+            passed = node(message.burst)
+    else:
         raise BurstpropError(
             f"burst rates cannot pass through {type(node).__name__}: between two rule layers use "
             "PyTorch's own modules (Flatten, MaxPool2d, Dropout ...), or a rule layer"
         )
-    with torch.no_grad():
-        passed = node(message.burst)
     passed = passed if isinstance(passed, tuple) else (passed,)
     shared = message.shared or len(passed) > 1
     for (below, _), burst in zip(node.next_functions, passed, strict=True):
         if burst is not None:
-            deliver(below, Message(message.scale, burst, message.broadcast, shared))
+            deliver(below, Message(message.scale, burst, message.broadcast, shared, message.clash))
+
+
+def _receive(node: Any, message: Message) -> None:
+    """Give a layer's node a message. What is left from a sweep that ended above the layer counts no more."""
+    old = node.message
+    node.message = message if old is None or old.sweep != message.sweep else old.join(message)
 
 
 def _announce(node: Any, message: Message, seen: set[Any]) -> None:
@@ -73,7 +104,7 @@ def _announce(node: Any, message: Message, seen: set[Any]) -> None:
         if below is not None and below not in seen:
             seen.add(below)
             if hasattr(below, "message"):
-                below.message = message
+                _receive(below, message)
             else:
                 _announce(below, message, seen)
 

@@ -54,7 +54,7 @@ def burst_code(
             _NOTHING if change is None else _flat(change),
         )
         return
-    back = -0.5 / scale
+    back = over(-0.5, scale)
     tilt = units.through_apical(rates, arrived)
     if inhibition is not None:
         tilt -= inhibition
@@ -86,7 +86,12 @@ def silent_code(
     drive = units.through_apical(rates, error)
     if ramp and units.name == "relu":
         drive.mul_(rates.clamp(max=1.0))
-    return drive.mul_(-1.0 / (scale * baseline)).tanh_().mul_(rates).mul_(scale * -baseline)
+    return drive.mul_(over(-1.0, scale * baseline)).tanh_().mul_(rates).mul_(scale * -baseline)
+
+
+def over(number: float, scale: Tensor) -> Tensor:
+    """Return ``number / scale``, and 0 where the loss counts for nothing: then nothing is taught."""
+    return torch.where(scale == 0, scale, number / scale)
 
 
 def _flat(tensor: Tensor) -> np.ndarray:

@@ -10,6 +10,7 @@ import probes
 import pytest
 import torch
 
+from burstprop.errors import BurstpropError
 from burstprop.reduced import RULES, build_network, rule_from_name
 from burstprop.reduced.bench import autograd_step, rule_step, step_costs
 from burstprop.reduced.diagnostics import COLUMNS, angle_degrees, diagnose
@@ -58,6 +59,25 @@ def test_every_rule_is_described_and_left_alone(name):
     assert frame.weight_feedback_angle_deg[1:].notna().all() == (
         name not in ("direct_feedback_alignment", "node_perturbation")
     )
+
+
+@pytest.mark.parametrize("frozen", [(0,), (0, 1), (2,)])
+def test_frozen_layers_have_no_update(frozen):
+    made = probes.network(probes.DENSE, "burstprop")
+    images, target = probes.batch(probes.DENSE)
+    free = diagnose(made, images, target)
+    for k in frozen:
+        for parameter in made.layers()[k].parameters():
+            parameter.requires_grad_(False)
+    with torch.no_grad():
+        frame = diagnose(made, images, target)
+    assert np.flatnonzero(frame.update_angle_deg.isna()).tolist() == list(frozen)
+    learning = frame.update_angle_deg.notna()
+    np.testing.assert_allclose(frame.update_angle_deg[learning], free.update_angle_deg[learning])
+    np.testing.assert_allclose(frame.burst_prob[:3][learning[:3]], free.burst_prob[:3][learning[:3]])
+    made.requires_grad_(False)
+    with pytest.raises(BurstpropError, match="no layer's weights need a gradient"):
+        diagnose(made, images, target)
 
 
 def test_weight_angles():

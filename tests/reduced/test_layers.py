@@ -79,6 +79,99 @@ def test_two_branches_add_their_feedback():
     torch.testing.assert_close(low.bias.grad, -change.sum(0) / 4, rtol=1e-7, atol=1e-18)
 
 
+def _two_heads(name):
+    """A trunk, and two output layers that read it."""
+    rule = rule_from_name(name)
+    generator = torch.Generator().manual_seed(0)
+    common = dict(classes=3, generator=generator, feedback_generator=generator, gain=2.0)
+    trunk = Dense(6, 5, rule, lowest=True, **common)
+    return trunk.double(), [Dense(5, 3, rule, output="sigmoid", **common).double() for _ in range(2)]
+
+
+def _two_losses(name, weights, order=(0, 1)):
+    """Gradient of the trunk's weights by a weighted sum of the heads' losses."""
+    trunk, heads = _two_heads(name)
+    images = torch.randn(4, 6, generator=torch.Generator().manual_seed(1)).double()
+    target = torch.tensor([0, 1, 2, 0])
+    hidden = trunk(images)
+    logits = {k: heads[k](hidden) for k in order}
+    losses = [
+        w * teaching_loss(logits[k], target + k & 1, "sigmoid", "squared") for k, w in enumerate(weights)
+    ]
+    sum(losses).backward()
+    return trunk.weight.grad
+
+
+@pytest.mark.parametrize("name", ["burstprop", "burstccn", "backprop", "feedback_alignment"])
+def test_two_losses_of_the_same_weight_meet_in_a_layer(name):
+    forth, back = (_two_losses(name, (1.0, 1.0), order) for order in ((0, 1), (1, 0)))
+    torch.testing.assert_close(forth, back, rtol=1e-9, atol=1e-16)
+    assert not torch.allclose(forth, _two_losses(name, (1.0, 0.0)) if name == "backprop" else 0 * forth)
+
+
+@pytest.mark.parametrize("name", ["burstprop", "burstccn", "direct_feedback_alignment"])
+def test_losses_of_different_weight_have_no_common_teacher(name):
+    with pytest.raises(BurstpropError, match=r"different weight, 0.025 and 0.25 an image, meet here"):
+        _two_losses(name, (1.0, 0.1))
+    if name == "direct_feedback_alignment":
+        with pytest.raises(BurstpropError, match="two losses that broadcast, meet here"):
+            _two_losses(name, (1.0, 1.0))
+
+
+def test_losses_of_different_weight_meet_where_only_gradients_travel():
+    both, one, other = (_two_losses("backprop", weights) for weights in ((1.0, 0.1), (1.0, 0.0), (0.0, 0.1)))
+    torch.testing.assert_close(both, one + other)
+
+
+@pytest.mark.parametrize("name", ["burstprop", "direct_feedback_alignment"])
+def test_a_sweep_that_ended_above_leaves_nothing_behind(name):
+    made = probes.network(probes.DENSE, name)
+    images, target = probes.batch(probes.DENSE)
+    probes.backward(made, images, target)
+    expected = [p.grad.clone() for p in made.parameters()]
+    made.zero_grad()
+    loss = made.loss(made(images), target)
+    torch.autograd.grad(loss, [made.layers()[-1].weight], retain_graph=True)
+    loss.backward()
+    for p, e in zip(made.parameters(), expected, strict=True):
+        assert torch.equal(p.grad, e)
+
+
+def test_bursts_pass_through_a_module_with_a_hook():
+    made = probes.network(probes.DENSE, "burstprop")
+    images, target = probes.batch(probes.DENSE)
+    probes.backward(made, images, target)
+    expected = [p.grad.clone() for p in made.parameters()]
+    heard = []
+    made.layers()[1].register_full_backward_hook(lambda *signals: heard.append(signals))
+    probes.backward(made, images, target)
+    assert len(heard) == 1
+    for p, e in zip(made.parameters(), expected, strict=True):
+        assert torch.equal(p.grad, e)
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("spec", [probes.DENSE, probes.RELU_DENSE], ids=["sigmoid", "relu"])
+def test_a_loss_times_nothing_teaches_nothing_and_one_to_climb_the_opposite(name, dtype, spec):
+    if spec is probes.RELU_DENSE and name == "burstprop_recurrent":
+        pytest.skip("recurrent inhibition is for sigmoid units")
+    teacher = "cross_entropy" if spec.output == "softmax" else "squared"
+    made = probes.network(spec, rule_from_name(name, teacher=teacher), dtype=dtype)
+    images, target = probes.batch(spec, dtype=dtype)
+
+    def grads(weight):
+        torch.manual_seed(1)
+        made.zero_grad()
+        (weight * made.loss(made(images), target)).backward()
+        return [p.grad for layer in made.layers() for p in (layer.weight, layer.bias)]
+
+    up, down = grads(1.0), grads(-1.0)
+    for one, other, none in zip(up, down, grads(0.0), strict=True):
+        torch.testing.assert_close(other, -one, rtol=1e-5, atol=1e-12)
+        assert not none.any()
+
+
 @pytest.mark.parametrize(
     "name", ["burstprop", "burstccn", "direct_feedback_alignment", "backprop", "kolen_pollack"]
 )
@@ -261,6 +354,32 @@ class TestErrors:
             Dense(3, 2, rule_from_name("backprop"), output="softmax")
         with pytest.raises(BurstpropError, match=r"units = 'tanh'.*known"):
             Dense(3, 2, rule_from_name("backprop"), activation="tanh")
+        with pytest.raises(BurstpropError, match="output='softmax'"):
+            Dense(3, 2, rule_from_name("backprop"), activation="softmax")
+
+    def test_inputs_of_other_axes(self):
+        rule = rule_from_name("backprop")
+        with pytest.raises(BurstpropError, match=r"\(4, 7, 6\): give images x inputs, with 6 inputs"):
+            Dense(6, 5, rule)(torch.randn(4, 7, 6))
+        with pytest.raises(BurstpropError, match="give images x channels x height x width, with 3 channels"):
+            Conv2d(3, 5, 3, rule)(torch.randn(3, 7, 6))
+
+    def test_feedback_weights_of_another_shape(self):
+        for name in ("burstprop", "burstprop_fixed"):
+            layer = Dense(6, 5, rule_from_name(name))
+            for value in (torch.zeros(1), torch.zeros(6, 5)):
+                with pytest.raises(BurstpropError, match=r"'Y' have shape \(5, 6\), and the value has"):
+                    layer.set_feedback("Y", value)
+
+    def test_node_perturbation_without_noise_or_a_second_pass(self):
+        made = probes.network(probes.DENSE, "node_perturbation")
+        images, target = probes.batch(probes.DENSE)
+        with pytest.raises(BurstpropError, match="6 logits for 3 images"):
+            teaching_loss(made.body(images), target, "sigmoid", "squared")
+        made.eval()
+        loss = made.loss(made(images), target)
+        with pytest.raises(BurstpropError, match=r"training mode only: call train\(\)"):
+            loss.backward()
 
     def test_target_of_the_wrong_shape(self):
         made = probes.network(probes.DENSE, "burstprop")
@@ -269,6 +388,21 @@ class TestErrors:
             made.loss(made(images), target[:3])
         with pytest.raises(BurstpropError, match=r"classes 5 to 5: .* 5 units, 0 to 4"):
             made.loss(made(images), target + 5 - target)
+        with pytest.raises(
+            BurstpropError, match=r"6 numbers of torch.float32: give class indices as integers"
+        ):
+            made.loss(made(images), target.float())
+
+    @pytest.mark.parametrize("spec", [probes.DENSE, probes.RELU_DENSE], ids=["sigmoid", "softmax"])
+    def test_targets_of_any_integer_kind(self, spec):
+        teacher = "squared" if spec is probes.DENSE else "cross_entropy"
+        made = probes.network(spec, rule_from_name("burstprop", teacher=teacher))
+        images, target = probes.batch(spec)
+        logits = made(images)
+        rates = nn.functional.one_hot(target, 5)
+        expected = made.loss(logits, target)
+        for same in (target.int(), target.to(torch.uint8), rates, rates.bool(), rates.double()):
+            torch.testing.assert_close(made.loss(logits, same), expected)
 
     def test_broadcast_needs_sizes(self):
         rule = rule_from_name("direct_feedback_alignment")

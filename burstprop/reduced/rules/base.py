@@ -124,6 +124,8 @@ class Rule:
     passes: ClassVar[int] = 1
     #: Whether `hidden` needs more from above than an error (``burst`` or ``broadcast``).
     needs_message: ClassVar[bool] = False
+    #: Whether signals are not just proportional to `Activity.scale`: losses of different weight cannot meet.
+    needs_scale: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""

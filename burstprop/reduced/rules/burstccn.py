@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
 from burstprop.parameters import quantity
-from burstprop.reduced.numerics import silent_code
+from burstprop.reduced.numerics import over, silent_code
 from burstprop.reduced.rules.base import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 
@@ -61,6 +61,8 @@ class BurstCCN(Rule):
     silence_rate: float = quantity(
         1e-3, "1", "learning rate of Y by apical silence over the optimizer's", low=0.0
     )
+
+    needs_scale: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
@@ -99,7 +101,7 @@ class BurstCCN(Rule):
         if self.teacher == "squared":
             return Signals(arrival.error * (self.p0 * self.teaching))
         events = activity.rates + self.shift
-        drive = arrival.error * (-2.0 * self.p0 * self.teaching / activity.scale)
+        drive = arrival.error * over(-2.0 * self.p0 * self.teaching, activity.scale)
         return Signals(torch.tanh_(drive.div_(events)).mul_(events).mul_(activity.scale * -self.p0))
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:

@@ -68,6 +68,7 @@ class Burstprop(Rule):
     normalised: bool = quantity(True, "", "learning rates divided by p0 4^-k, the size of the signals")
 
     needs_message: ClassVar[bool] = True
+    needs_scale: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
@@ -99,8 +100,10 @@ class Burstprop(Rule):
         taught = arrival.error * self.p0
         if self.teacher == "cross_entropy":
             # p0 (t - e)/(e + 1e-8) e, at most (1 - p0)/kappa e; the error is -scale (t - e)
-            taught.mul_(rates / (rates + TINY))
-            taught = torch.maximum(taught, rates * (activity.scale * (-(1.0 - self.p0) / self.kappa)))
+            sign = activity.scale.sign()  # minus where the loss is climbed
+            taught.mul_(rates / (rates + TINY)).mul_(sign)
+            most = activity.scale.abs() * ((1.0 - self.p0) / self.kappa)
+            taught = torch.maximum(taught, rates * -most).mul_(sign)
         return Signals(taught, rates * self.p0)
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
