@@ -67,8 +67,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BurstpropError(
-            f"{str(path)!r} is no sound checkpoint ({reason[:200]}); put a sound copy in its place, or remove it "
-            "and train again"
+            f"{str(path)!r} is no sound checkpoint ({reason[:200]}); put a sound copy in its place, or "
+            "remove it and train again"
         ) from None
     if not isinstance(content, dict) or any(key not in content for key in _KEYS):
         raise BurstpropError(f"{str(path)!r} is no checkpoint of `burstprop train`")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from image_folders import imagenet_layout, write_idx
+from PIL import Image
 
 from burstprop.errors import BurstpropError
-from burstprop.reduced.data import ImageFiles, ImagesInMemory, open_dataset
+from burstprop.reduced.data import ImageFiles, ImagesInMemory, Loader, open_dataset
 from burstprop.reduced.data.cifar10 import BATCHES
 from burstprop.reduced.data.dataset import ReadOptions, hold_out
 from burstprop.reduced.data.mnist import FILES, read_idx
@@ -89,6 +91,15 @@ def test_cut_gzip_is_named(tmp_path):
     (tmp_path / "a.gz").write_bytes((tmp_path / "a.gz").read_bytes()[:-9])
     with pytest.raises(BurstpropError, match="cannot be read"):
         read_idx(tmp_path / "a.gz")
+
+
+@pytest.mark.parametrize("part", [0, 2])
+def test_mnist_without_images_is_named(tmp_path, part):
+    small_mnist(tmp_path, "")
+    write_idx(tmp_path / FILES[part], np.zeros((0, 28, 28)))
+    write_idx(tmp_path / FILES[part + 1], np.zeros(0))
+    with pytest.raises(BurstpropError, match=f"{FILES[part]} holds no image"):
+        open_dataset("mnist", tmp_path)
 
 
 def test_mnist_labels_of_other_images(tmp_path):
@@ -203,6 +214,89 @@ def test_broken_image_stops_or_is_skipped(tmp_path):
     assert data.broken == (str(broken),)
     assert len(data.train) + len(data.validation) == 9
     assert (data.train.labels == 1).sum() == 3
+
+
+def test_what_is_left_out_of_image_folders_is_said_once(tmp_path, caplog):
+    imagenet_layout(tmp_path, classes=3, train=4, val=1, size=(32, 32))
+    train = tmp_path / "train"
+    first = sorted((train / "n00000001").iterdir())
+    # read: other formats, and folders within a class's folder
+    for k, name in enumerate(("a.gif", "b.TIFF", "c.pgm")):
+        with Image.open(first[k]) as image:
+            image.convert("L").save(train / "n00000001" / name)
+    (train / "n00000002" / "more" / "still").mkdir(parents=True)
+    first[3].rename(train / "n00000002" / "more" / "still" / "d.JPEG")
+    # left out: an image beside the class folders, a film, a class without test images
+    (tmp_path / "train" / "astray.png").write_bytes(b"")
+    (train / "n00000000" / "film.mov").write_bytes(b"")
+    (train / "n00000000" / "boxes.txt").write_text("")
+    (train / "n00000000" / ".hidden").write_text("")
+    shutil.rmtree(tmp_path / "val" / "n00000002")
+    data = open_dataset("cifar10", tmp_path)
+    assert torch.bincount(torch.cat([data.train.labels, data.validation.labels])).tolist() == [4, 6, 5]
+    of_training, of_testing = (record.getMessage() for record in caplog.records)
+    assert f"images in no class folder, left out: 1 (the first: '{train / 'astray.png'}')" in of_training
+    assert f", left out: 1 (the first: '{train / 'n00000000' / 'film.mov'}')" in of_training
+    assert "boxes" not in of_training
+    assert of_testing == f"{tmp_path / 'val'}: classes without images here: 1 (the first: 'n00000002')"
+
+
+def test_sound_folders_bring_no_warning(tmp_path, caplog):
+    open_dataset("cifar10", imagenet_layout(tmp_path, classes=2, train=2, val=1, size=(32, 32)))
+    assert not caplog.records
+
+
+def test_lines_of_the_annotations(tmp_path):
+    imagenet_layout(tmp_path, classes=1, train=2, val=1, size=(64, 64))
+    (tmp_path / "val" / "n00000000").rename(tmp_path / "val" / "images")
+    line = "n00000000_0.JPEG\tn00000000\t0\t0\t62\t62\n"
+    annotations = tmp_path / "val" / "val_annotations.txt"
+    annotations.write_text(f"{line}\n  \n")
+    assert len(open_dataset("tiny-imagenet", tmp_path).test) == 1
+    annotations.write_text(f"{line}n00000000_1.JPEG n00000000\n")
+    with pytest.raises(BurstpropError, match=r"line 2: 'n00000000_1\.JPEG n00000000' is no file name and"):
+        open_dataset("tiny-imagenet", tmp_path)
+
+
+def grey_values(tmp_path: Path, *images: Image.Image, suffix: str = ".png") -> Path:
+    """Make a folder dataset of one class whose training and test images are these."""
+    for part in ("train", "val"):
+        (tmp_path / part / "a").mkdir(parents=True)
+        for k, image in enumerate(images):
+            image.save(tmp_path / part / "a" / f"{k}{suffix}")
+    return tmp_path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".pgm"])
+def test_grey_values_of_16_bits_become_8_bits(tmp_path, suffix):
+    values = np.linspace(0, 65535, 32 * 32).reshape(32, 32).round().astype(np.uint16)
+    data = open_dataset("cifar10", grey_values(tmp_path, *[Image.fromarray(values)] * 2, suffix=suffix))
+    np.testing.assert_array_equal(data.test.images[0].numpy(), np.stack([np.round(values / 257)] * 3))
+    assert data.test.images.min() == 0
+    assert data.test.images.max() == 255
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_grey_values_of_unknown_range_are_broken(tmp_path, kind):
+    sound = Image.fromarray(np.full((32, 32), 1000, np.uint16))
+    strange = Image.fromarray(np.full((32, 32), 1000, kind))
+    grey_values(tmp_path, sound, sound, strange, suffix=".tif")
+    with pytest.raises(BurstpropError, match=r"2\.tif cannot be decoded .*black and white are not known"):
+        open_dataset("cifar10", tmp_path)
+    data = open_dataset("cifar10", tmp_path, ReadOptions(on_broken="skip"))
+    assert [Path(path).name for path in data.broken] == ["2.tif", "2.tif"]
+
+
+def test_more_pixels_than_pillow_allows_are_broken(tmp_path, monkeypatch):
+    grey_values(tmp_path, *[Image.new("L", (32, 32))] * 2, Image.new("L", (64, 64)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 32 * 32)
+    with pytest.raises(BurstpropError, match=r"2\.png cannot be decoded .*exceeds limit"):
+        open_dataset("cifar10", tmp_path)
+    assert len(open_dataset("cifar10", tmp_path, ReadOptions(on_broken="skip")).test) == 2
+    loader = Loader(
+        open_dataset("imagenet", tmp_path, ReadOptions(image_size=8)), "test", 3, on_broken="skip"
+    )
+    assert [len(batch.labels) for batch in loader.in_order()] == [2]
 
 
 def test_unknown_names_list_near_ones():

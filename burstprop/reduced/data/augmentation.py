@@ -185,8 +185,35 @@ def centre_crop(image: Image, size: int, part: float = CENTRE) -> Image:
 
 
 def _decoded(image: Any, side: float, size: int) -> Image:
-    """Decode to RGB, a JPEG no finer than a crop of ``side`` pixels needs that becomes ``size`` pixels."""
+    """Decode to RGB, a JPEG no finer than a crop of ``side`` pixels needs that becomes ``size`` pixels.
+
+    Grey values of 16 bits are scaled from 0..65535 to 0..255.
+
+    Raises
+    ------
+    ValueError
+        For grey values whose range is not known: floats, and whole numbers of more than 16 bits.
+    """
     if image.format == "JPEG" and side >= 2 * size:
         shrink = size / side
         image.draft("RGB", (math.ceil(image.width * shrink), math.ceil(image.height * shrink)))
+    if image.mode == "F" or image.mode.startswith("I"):  # convert() would cut them off at 255
+        return _grey_8_bit(image).convert("RGB")
     return image.convert("RGB")
+
+
+def _grey_8_bit(image: Any) -> Image:
+    """Return an image of 16-bit grey values (Pillow's modes I;16 and, from PNG and PGM, I) with 8 bits."""
+    from PIL import Image as PillowImage
+
+    known = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    if not known:
+        kind = "floats" if image.mode == "F" else "whole numbers of more than 16 bits"
+        raise ValueError(
+            f"its grey values are {kind} (mode {image.mode}), whose black and white are not known: save it "
+            "with 8 or 16 bits"
+        )
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError(f"its grey values are {values.min()} to {values.max()}, beyond 0 to 65535")
+    return PillowImage.fromarray(np.round(values / 257).astype(np.uint8))

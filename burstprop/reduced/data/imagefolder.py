@@ -1,4 +1,7 @@
-"""Images in folders: one folder for each class, JPEG or PNG, greyscale or colour, decoded with Pillow.
+"""Images in folders: one folder for each class, greyscale or colour, decoded with Pillow.
+
+JPEG, PNG, GIF (its first picture), TIFF, BMP, PPM and the other formats of `EXTENSIONS`. Images in folders
+within a class's folder belong to the class. What looks like data and is left out is named in one warning.
 
 Layouts understood: ``train/<class>/*.JPEG`` with ``test/`` or ``val/<class>/*.JPEG`` beside it (ImageNet
 after sorting its validation images into folders, and most others), and Tiny ImageNet as it is downloaded:
@@ -9,11 +12,15 @@ ImageNet serve as test images here; the validation part is taken from the traini
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,10 +29,17 @@ from burstprop.errors import BurstpropError
 from burstprop.reduced.data.augmentation import centre_crop
 from burstprop.reduced.data.dataset import ImageFiles, ImagesInMemory, ReadOptions
 
-EXTENSIONS = (".jpeg", ".jpg", ".png", ".bmp", ".ppm", ".webp")
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+logger = logging.getLogger("burstprop")
+EXTENSIONS = (
+    ".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".gif", ".tiff", ".tif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".webp", ".jp2", ".tga",
+)  # fmt: skip
 TEST_NAMES = ("test", "val", "validation")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)
-"""What Pillow raises for a file that is no sound image."""
+"""What `open_image`, and Pillow for what it gives, raises for a file that is no sound image."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +68,43 @@ def _has_labels(folder: Path) -> bool:
         return any(entry.is_dir() and entry.name != "images" for entry in entries)
 
 
-def _image_paths(folder: Path) -> list[str]:
-    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(EXTENSIONS))
-    return [os.path.join(folder, name) for name in names]
+def _image_paths(folder: Path, others: list[str]) -> list[str]:
+    """Return the images of a class, folder by folder; add to ``others`` what has no image's name.
+
+    Hidden files and folders, and text (bounding boxes, licences), are no data and pass without a word.
+    """
+    paths = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.lower().endswith(EXTENSIONS):
+                paths.append(os.path.join(place, name))
+            elif not name.startswith(".") and not name.lower().endswith(".txt"):
+                others.append(os.path.join(place, name))
+    return paths
+
+
+def _annotated(path: Path) -> dict[str, list[str]]:
+    """Return the paths of every class that Tiny ImageNet's val_annotations.txt names."""
+    by_class: dict[str, list[str]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        fields = line.split("\t")
+        if len(fields) < 2:
+            raise BurstpropError(
+                f"{path}, line {number}: {line[:80]!r} is no file name and class with a tab between them; "
+                "correct the line or unpack the data again"
+            )
+        by_class.setdefault(fields[1], []).append(os.path.join(path.parent, "images", fields[0]))
+    return by_class
+
+
+def _warn_of(left_out: list[tuple[list[str], str]], folder: Path) -> None:
+    """Say in one warning what is there, or expected, and not used: how many, the first, and what it is."""
+    told = [f"{what}: {len(names):,} (the first: {names[0]!r})" for names, what in left_out if names]
+    if told:
+        logger.warning("%s: %s", folder, "; ".join(told))
 
 
 def list_images(
@@ -74,18 +122,25 @@ def list_images(
     Raises
     ------
     BurstpropError
-        For a folder without images, an empty class, or a test class that has no training images.
+        For a folder without images, an empty class, a test class that has no training images, or a line of
+        val_annotations.txt that cannot be read.
+
+    Warns
+    -----
+    In the log, with number and first name: of images outside class folders, of files of other kinds within
+    them, and of classes that are trained and not tested.
     """
     by_class: dict[str, list[str]] = {}
+    outside: list[str] = []
+    others: list[str] = []
     if (folder / "val_annotations.txt").is_file():
-        for line in (folder / "val_annotations.txt").read_text(encoding="utf-8").splitlines():
-            file, name = line.split("\t")[:2]
-            by_class.setdefault(name, []).append(os.path.join(folder, "images", file))
+        by_class = _annotated(folder / "val_annotations.txt")
     else:
         for place in sorted(folder.iterdir()):
             if place.is_dir():
-                inner = place / "images"
-                by_class[place.name] = _image_paths(inner if inner.is_dir() else place)
+                by_class[place.name] = _image_paths(place, others)
+            elif place.name.lower().endswith(EXTENSIONS):
+                outside.append(str(place))
     names = classes or tuple(sorted(by_class))
     if not by_class:
         raise BurstpropError(
@@ -104,6 +159,14 @@ def list_images(
             f"{folder.resolve()} has the class {strange[0]!r}, which has no training images "
             f"({len(strange)} such of {len(by_class)}); training and test folders do not belong together"
         )
+    _warn_of(
+        [
+            (outside, "images in no class folder, left out"),
+            (others, f"files that are no images by their names ({', '.join(EXTENSIONS)}), left out"),
+            ([name for name in names if name not in by_class], "classes without images here"),
+        ],
+        folder,
+    )
     paths, labels = [], []
     for name in sorted(by_class):
         paths += by_class[name]
@@ -132,11 +195,28 @@ def broken_image(path: str, error: BaseException) -> BurstpropError:
     )
 
 
+@contextmanager
+def open_image(path: str) -> Iterator[Image]:
+    """Open an image file with Pillow.
+
+    Raises
+    ------
+    ValueError
+        For more pixels than Pillow's limit (``PIL.Image.MAX_IMAGE_PIXELS``); Pillow's own error for that is
+        no kind of ValueError or OSError.
+    """
+    from PIL import Image as PillowImage
+
+    try:
+        with PillowImage.open(path) as image:
+            yield image
+    except PillowImage.DecompressionBombError as error:
+        raise ValueError(str(error)) from None
+
+
 def decode(path: str, size: int) -> np.ndarray:
     """Return an image as uint8 (3, size, size): RGB, the largest central square, resized where needed."""
-    from PIL import Image
-
-    with Image.open(path) as image:
+    with open_image(path) as image:
         return np.asarray(centre_crop(image, size, 1.0)).transpose(2, 0, 1)
 
 

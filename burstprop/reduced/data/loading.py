@@ -24,7 +24,7 @@ from burstprop.reduced.data.augmentation import (
     random_resized_crop,
 )
 from burstprop.reduced.data.dataset import ImageDataset, ImageFiles, Images, ImagesInMemory
-from burstprop.reduced.data.imagefolder import BROKEN
+from burstprop.reduced.data.imagefolder import BROKEN, open_image
 from burstprop.reduced.data.streams import order, uniforms
 
 logger = logging.getLogger("burstprop")
@@ -206,11 +206,9 @@ class _Decoder(torch.utils.data.Dataset[Any]):
         return len(self.files)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, int] | tuple[str, str]:
-        from PIL import Image
-
         path = self.files.path(number)
         try:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 if self.epoch is None:
                     square = centre_crop(image, self.files.size)
                 else:

@@ -94,6 +94,10 @@ def _part(images_path: Path, labels_path: Path) -> ImagesInMemory:
             f"{images_path} holds an array of shape {images.shape} and {labels_path} one of {labels.shape}: "
             "images and labels do not belong together; download both again"
         )
+    if images.size == 0:
+        raise BurstpropError(
+            f"{images_path} holds no image (an array of shape {images.shape}); download it again"
+        )
     if labels.max(initial=0) > 9:
         raise BurstpropError(
             f"{labels_path} holds the label {labels.max()}, but digits are 0 to 9; download it again"
