@@ -31,6 +31,7 @@ from burstprop.reduced.journal import Journal
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.options import Options, Stopped, asked_to_stop
 from burstprop.reduced.plan import Plan, differences
+from burstprop.reduced.process import flushed_denormals
 
 logger = logging.getLogger("burstprop")
 NOISE = 3
@@ -180,6 +181,9 @@ class Trainer:
     def run(self) -> dict[str, Any]:
         """Train to the end, test, and return the result.
 
+        The states of PyTorch's random numbers and of its handling of denormal numbers are those of before
+        when it ends, however it ends.
+
         Raises
         ------
         Diverged
@@ -192,21 +196,20 @@ class Trainer:
         label = f"{self.plan.rule} on {self.dataset.name}"
         start = self.epoch * self.loader.steps + self.step
         shown = self.options.progress if self.group.leads else False
-        # momentum that decays to nothing becomes denormal numbers, which a processor handles far more slowly
-        torch.set_flush_denormal(True)
-        try:
+        # the caller's random numbers go on as if there had been no run
+        device = self.group.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             with (
+                flushed_denormals(),
                 Progress(total, label, unit="steps", enabled=shown, start=start) as progress,
                 asked_to_stop(self),
             ):
                 while not self.finished:
                     self._epoch(progress)
-        finally:
-            torch.set_flush_denormal(False)
-        scores = {
-            part: evaluate(self.network, loader, self.group, self.plan.precision)
-            for part, loader in self.test_loaders.items()
-        }
+            scores = {
+                part: evaluate(self.network, loader, self.group, self.plan.precision)
+                for part, loader in self.test_loaders.items()
+            }
         return {
             "rule": self.plan.rule,
             "dataset": self.plan.dataset,

@@ -195,6 +195,37 @@ def test_a_checkpoint_with_feedback_weights_kept_otherwise_is_refused(digits, tm
         evaluate_checkpoint(tmp_path, None, "validation")
 
 
+@pytest.mark.parametrize("flushing", [False, True])
+def test_a_run_leaves_the_process_as_it_was(digits, flushing):
+    """Random numbers of the caller, and how denormal numbers are taken, whether the run ends well or not."""
+
+    def denormals_are_zero() -> bool:
+        return float(torch.tensor([1e-38]) * 0.1) == 0.0
+
+    torch.set_flush_denormal(flushing)
+    try:
+        random, during = torch.get_rng_state(), []
+
+        def look(network, epoch):
+            during.append(denormals_are_zero())
+
+        train(plan("node_perturbation", epochs=1), digits, after_epoch=look)
+        assert torch.equal(torch.get_rng_state(), random)
+        assert denormals_are_zero() is flushing
+
+        def fail(network, epoch):
+            look(network, epoch)
+            raise RuntimeError("the caller's own")
+
+        with pytest.raises(RuntimeError, match="the caller's own"):
+            train(plan("node_perturbation", epochs=1), digits, after_epoch=fail)
+        assert torch.equal(torch.get_rng_state(), random)
+        assert denormals_are_zero() is flushing
+        assert during == [True, True]
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def test_plan_survives_its_record():
     for rule in ("burstprop", "burstccn", "feedback_alignment"):
         for dataset in ("digits", "mnist", "cifar10", "imagenet"):
@@ -344,6 +375,10 @@ def test_eval_of_a_run_agrees_with_its_result(tmp_path, capsys):
         (["--dataset", "mnist", "--data", "nowhere"], "does not exist"),
         (["--set", "learning=3"], "no field 'learning'"),
         (["--set", "lr=-1"], "must be above 0"),
+        (["--set", "rule=burstccn"], "rule = 'burstccn': not changed by NAME=VALUE, use --rule"),
+        (["--set", "network=cifar"], "use --network"),
+        (["--set", "dataset=mnist"], "use --dataset"),
+        (["--set", "name=published"], "use --setting"),
         (["--set-rule", "p0=7"], "p0"),
         (["--resume"], "give --out DIR"),
         (["--setting", "other"], "published"),
@@ -352,6 +387,7 @@ def test_eval_of_a_run_agrees_with_its_result(tmp_path, capsys):
         (["--checkpoint-minutes", "0"], "must be above 0 min"),
         (["--validation-fraction", "1"], "validation_fraction = 1"),
         (["--rule", "nofile.py:MyRule"], "there is no file"),
+        (["--rule", ":MyRule"], "write path/to/file.py:ClassName"),
         (["--network", "imagenets"], "did you mean"),
     ],
 )
@@ -385,6 +421,24 @@ def test_a_rule_of_ones_own_trains_by_its_name(tmp_path, capsys, digits):
     backprop = json.loads(capsys.readouterr().out)
     assert mine["test_error_percent"] == backprop["test_error_percent"]
     assert main(["eval", str(tmp_path / "run"), "--json"]) == 0
+
+
+def test_a_rule_of_ones_own_is_the_same_from_any_folder(tmp_path, monkeypatch):
+    """A plan holds its path in full, and notices when its file is edited."""
+    (tmp_path / "there").mkdir()
+    file = tmp_path / "mine.py"
+    file.write_text(RULE)
+    monkeypatch.chdir(tmp_path)
+    one = plan("mine.py:Mine", epochs=1)
+    assert one.rule == f"{file}:Mine"
+    monkeypatch.chdir(tmp_path / "there")
+    other = plan("../mine.py:Mine", epochs=1)
+    record = json.loads(json.dumps(one.record()))
+    assert differences(record, other.record()) == []
+    assert Plan.from_record(record) == one
+    file.write_text(RULE + "# edited\n")
+    (found,) = differences(record, plan("../mine.py:Mine", epochs=1).record())
+    assert found.startswith("rule_source_sha256: ")
 
 
 def test_tensorboard_log(digits, tmp_path):
