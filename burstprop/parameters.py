@@ -62,6 +62,8 @@ def allowed(metadata: Any) -> str:
         return f"{'above' if metadata['open_low'] else 'at least'} {low:g}{unit}"
     if math.isinf(low):
         return f"at most {high:g}{unit}"
+    if metadata["open_low"]:
+        return f"above {low:g} and at most {high:g}{unit}"
     return f"between {low:g} and {high:g}{unit}"
 
 
@@ -119,7 +121,15 @@ def replace(obj: Any, **changes: Any) -> Any:
 
 
 def parse(obj: Any, settings: list[str]) -> Any:
-    """Return a copy of a description changed by strings ``NAME=VALUE``, as typed on a command line."""
+    """Return a copy of a description changed by strings ``NAME=VALUE``, as typed on a command line.
+
+    A field whose metadata name an ``option`` is not changed here, but by that option of the command line.
+
+    Raises
+    ------
+    BurstpropError
+        For a name that is not known (lists the near ones), or a value that is no such number or switch.
+    """
     fields = {field.name: field for field in dataclasses.fields(obj)}
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -131,6 +141,9 @@ def parse(obj: Any, settings: list[str]) -> Any:
             )
         if name not in fields:
             raise BurstpropError(f"{type(obj).__name__} has no field {name!r}: {near(name, fields)}")
+        if "option" in fields[name].metadata:
+            option = fields[name].metadata["option"]
+            raise BurstpropError(f"{name} = {text.strip()!r}: not changed by NAME=VALUE, use {option}")
         changes[name] = _parse_value(name, text.strip(), fields[name])
     return dataclasses.replace(obj, **changes)
 

@@ -13,7 +13,7 @@ from burstprop.errors import BurstpropError
 from burstprop.reduced.data.augmentation import Augmentation
 from burstprop.reduced.data.dataset import ImageDataset
 from burstprop.reduced.networks import Convolution, NetworkSpec
-from burstprop.reduced.rules import rule_from_name
+from burstprop.reduced.rules import resolved_name, rule_from_name, source_digest
 from burstprop.reduced.settings import Setting
 
 PRECISIONS = ("float32", "bfloat16")
@@ -26,7 +26,7 @@ class Plan:
     Attributes
     ----------
     rule : str
-        Name of the rule as it was given (``path.py:ClassName`` for a rule of one's own).
+        Name of the rule; for one of one's own ``path.py:ClassName``, its path made absolute here.
     setting : Setting
         Rule, network, learning rate, schedule, batch size, epochs.
     seed : int
@@ -50,9 +50,10 @@ class Plan:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        """Check seed and precision; raises BurstpropError."""
-        if self.seed < 0:
-            raise BurstpropError(f"seed = {self.seed}: must be at least 0")
+        """Check seed, precision and epochs, and make the rule's path absolute; raises BurstpropError."""
+        object.__setattr__(self, "rule", resolved_name(self.rule))
+        if not 0 <= self.seed < 2**63:
+            raise BurstpropError(f"seed = {self.seed}: must be at least 0 and below 2**63 ({2**63})")
         if self.precision not in PRECISIONS:
             raise BurstpropError(f"precision = {self.precision!r}: give one of {', '.join(PRECISIONS)}")
         if self.setting.epochs < 1:
@@ -88,12 +89,16 @@ class Plan:
         network["input_shape"] = list(network["input_shape"])
         mine = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "setting"}
         rule = {f.name: getattr(self.setting.rule, f.name) for f in dataclasses.fields(self.setting.rule)}
-        return {**mine, "setting": setting, "rule_settings": rule, "network": network}
+        record = {**mine, "setting": setting, "rule_settings": rule, "network": network}
+        digest = source_digest(self.setting.rule)
+        # so that a run is not resumed after its rule was edited
+        return record if digest is None else {**record, "rule_source_sha256": digest}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Plan:
-        """Return the plan that `record` came from."""
+        """Return the plan that `record` came from; a rule of one's own is that which its file holds now."""
         record = dict(record)
+        record.pop("rule_source_sha256", None)
         network = dict(record.pop("network"))
         network["layers"] = tuple(
             Convolution(**layer) if isinstance(layer, dict) else layer for layer in network["layers"]

@@ -35,10 +35,10 @@ class Setting:
     in a straight line from 0.
     """
 
-    rule: Rule
-    network: NetworkSpec
-    name: str = "default"
-    dataset: str = "digits"
+    rule: Rule = field(metadata={"option": "--rule"})
+    network: NetworkSpec = field(metadata={"option": "--network"})
+    name: str = field(default="default", metadata={"option": "--setting"})
+    dataset: str = field(default="digits", metadata={"option": "--dataset"})
     lr: float = quantity(0.1, "1", "learning rate", low=0.0, open_low=True)
     momentum: float = quantity(0.9, "1", "momentum", low=0.0, high=1.0)
     weight_decay: float = quantity(0.0, "1", "share of the weights lost a step, over lr", low=0.0)
@@ -76,12 +76,12 @@ def setting(rule: str, dataset: str = "digits", name: str = "default") -> Settin
     """Return the setting ``name`` (``default`` or ``published``) of a rule for a dataset.
 
     ``rule`` is a name of `RULES`, or names a class of one's own (``path/to/file.py:ClassName``), which trains
-    with what is the default of backprop unless its class changes the default of a field.
+    with the setting ``name`` of backprop unless its class changes the default of a field.
 
     Raises
     ------
     BurstpropError
-        For an unknown name (known ones are listed), or a rule without a published setting for the dataset.
+        For an unknown name (known ones are listed), or a class that is no rule.
     """
     if dataset not in DATASETS:
         raise BurstpropError(f"dataset = {dataset!r}: {near(dataset, DATASETS)}")
@@ -89,7 +89,8 @@ def setting(rule: str, dataset: str = "digits", name: str = "default") -> Settin
         raise BurstpropError(f"setting = {name!r}: {near(name, NAMES)}")
     if ":" not in rule and rule not in RULES:
         rule_from_name(rule)  # raises, with the names that are near
-    run, fields = _default(rule, dataset) if name == "default" else _published(rule, dataset)
+    known = rule if rule in RULES else "backprop"
+    run, fields = _default(known, dataset) if name == "default" else _published(known, dataset)
     network = run.pop("network")
     return Setting(_rule(rule, fields), network, name, dataset, **run)
 

@@ -24,6 +24,7 @@ from burstprop.reduced import (
     setting,
 )
 from burstprop.reduced.networks import layer_shapes
+from burstprop.reduced.rules import source_digest
 from burstprop.reduced.settings import DATASETS, NAMES, Setting
 
 
@@ -142,8 +143,10 @@ class TestRulesByName:
             rule_from_name("burstprob")
         with pytest.raises(BurstpropError, match=r"has no field 'p1'.*'p0'"):
             rule_from_name("burstprop", p1=0.3)
-        with pytest.raises(BurstpropError, match=r"p0 = 1.5: must be between 0 and 1"):
+        with pytest.raises(BurstpropError, match=r"p0 = 1.5: must be above 0 and at most 1"):
             rule_from_name("burstprop", p0=1.5)
+        with pytest.raises(BurstpropError, match=r"p0 = 0: must be above 0 and at most 1"):
+            rule_from_name("burstprop", p0=0)
         with pytest.raises(
             BurstpropError, match="feedback = 'random': give one of learned, fixed, symmetric"
         ):
@@ -202,6 +205,33 @@ class TestRulesByName:
         assert chosen.lr == setting("backprop", "digits").lr
         assert issubclass(type(chosen.rule), Rule)
 
+    @pytest.mark.parametrize("name", ["Plain", "function", "number"])
+    def test_what_is_no_rule_says_so_everywhere(self, tmp_path, name):
+        file = tmp_path / "no_rule.py"
+        file.write_text("class Plain: ...\ndef function(): ...\nnumber = 3\n")
+        for ask in (rule_from_name, setting):
+            with pytest.raises(BurstpropError, match=f"no_rule.py:{name}' is no subclass of"):
+                ask(f"{file}:{name}")
+
+    @pytest.mark.parametrize("name", [":Mine", ".:Mine", "..rules:Mine"])
+    def test_a_class_without_a_place(self, name):
+        with pytest.raises(BurstpropError, match="write path/to/file"):
+            setting(name)
+
+    def test_a_file_that_was_edited_is_read_again(self, tmp_path):
+        """Within the second, with as many bytes; what was made before stays what it was."""
+        file = tmp_path / "edited.py"
+        text = "from burstprop.reduced import Rule\nclass Mine(Rule):\n    word = 'one'\n"
+        file.write_text(text)
+        first = rule_from_name(f"{file}:Mine")
+        file.write_text(text.replace("one", "two"))
+        second = rule_from_name(f"{file}:Mine")
+        assert (first.word, second.word) == ("one", "two")
+        assert source_digest(first) != source_digest(second)
+        file.write_text(text)
+        assert rule_from_name(f"{file}:Mine") == first
+        assert source_digest(rule_from_name("burstprop")) is None
+
     def test_a_file_with_a_mistake_says_so(self, tmp_path):
         file = tmp_path / "broken_rule.py"
         file.write_text("import no_such_module_at_all\n")
@@ -233,6 +263,17 @@ class TestSettings:
         assert setting("burstprop_fixed", "cifar10", "published").network.layers[-1] == 1480
         imagenet = setting("burstccn", "imagenet", "published")
         assert (imagenet.lr, imagenet.label_smoothing, imagenet.rule.feedback_gain) == (0.008, 0.1, 500.0)
+
+    @pytest.mark.parametrize("stem", ["burstprop_mine", "burstccn_mine", "mine"])
+    def test_a_rule_of_ones_own_gets_backprops_published_setting(self, tmp_path, stem):
+        """Whatever its file is called."""
+        file = tmp_path / f"{stem}.py"
+        file.write_text("from burstprop.reduced import Rule\nclass Mine(Rule): ...\n")
+        for dataset in DATASETS:
+            mine = setting(f"{file}:Mine", dataset, "published")
+            theirs = setting("backprop", dataset, "published")
+            assert dataclasses.replace(mine, rule=theirs.rule) == theirs
+            assert mine.rule.describe() == theirs.rule.describe()
 
     def test_schedules(self):
         base = setting("backprop", "digits")

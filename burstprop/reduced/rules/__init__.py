@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -22,11 +23,14 @@ __all__ = [
     "Rule",
     "Signals",
     "load_class",
+    "resolved_name",
     "rule_from_name",
     "rule_name",
+    "source_digest",
 ]
 
 _HERE = "burstprop.reduced.rules."
+_OWN = "burstprop_user_"
 #: name -> (module, class, settings that make the variant)
 RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "backprop": ("backprop", "Backprop", {}),
@@ -46,34 +50,30 @@ RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def load_class(name: str) -> type:
+def resolved_name(name: str) -> str:
+    """Return the name of a rule with the path of a file made absolute; other names as they are.
+
+    A run keeps this name, so that it is found from any folder, and is the same name however it was typed.
+    """
+    place, _, attribute = name.rpartition(":")
+    return f"{Path(place).expanduser().resolve()}:{attribute}" if place.endswith(".py") else name
+
+
+def load_class(name: str) -> type[Rule]:
     """Return the class ``path/to/file.py:ClassName`` or ``module:ClassName``.
+
+    A file is run again when what it holds has changed since.
 
     Raises
     ------
     BurstpropError
-        Where there is no such file, module or class.
+        Where there is no such file, module or class, or the class is no rule.
     """
     place, _, attribute = name.rpartition(":")
-    module: ModuleType
     if place.endswith(".py"):
-        path = Path(place).expanduser().resolve()
-        if not path.is_file():
-            raise BurstpropError(f"rule {name!r}: there is no file {path}")
-        alias = f"burstprop_user_{path.stem}_{zlib.crc32(str(path).encode()):x}"
-        if alias in sys.modules:
-            module = sys.modules[alias]
-        else:
-            description = importlib.util.spec_from_file_location(alias, path)
-            assert description is not None
-            assert description.loader is not None
-            module = importlib.util.module_from_spec(description)
-            sys.modules[alias] = module
-            try:
-                description.loader.exec_module(module)
-            except BaseException:
-                del sys.modules[alias]
-                raise
+        module = _load_file(name, Path(place).expanduser().resolve())
+    elif not place or place.startswith("."):
+        raise BurstpropError(f"rule {name!r}: write path/to/file.py:ClassName or module:ClassName")
     else:
         try:
             module = importlib.import_module(place)
@@ -82,7 +82,40 @@ def load_class(name: str) -> type:
     if not hasattr(module, attribute):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
         raise BurstpropError(f"rule {name!r}: {place} has no class {attribute!r}; {near(attribute, classes)}")
-    return getattr(module, attribute)
+    cls = getattr(module, attribute)
+    if not (isinstance(cls, type) and issubclass(cls, Rule)):
+        raise BurstpropError(
+            f"rule {name!r} is no subclass of burstprop.reduced.Rule: derive the class from it"
+        )
+    return cls
+
+
+def source_digest(rule: Rule) -> str | None:
+    """Return the SHA-256 of the file that a rule of one's own came from; None for other rules."""
+    module = type(rule).__module__
+    return module.rpartition("_")[2] if module.startswith(_OWN) else None
+
+
+def _load_file(name: str, path: Path) -> ModuleType:
+    """Return the module of a file: the one made before while path and content are the same."""
+    if not path.is_file():
+        raise BurstpropError(f"rule {name!r}: there is no file {path}")
+    source = path.read_bytes()
+    place = zlib.crc32(str(path).encode())
+    alias = f"{_OWN}{path.stem}_{place:x}_{hashlib.sha256(source).hexdigest()}"
+    if alias in sys.modules:
+        return sys.modules[alias]
+    description = importlib.util.spec_from_file_location(alias, path)
+    assert description is not None
+    module = importlib.util.module_from_spec(description)
+    sys.modules[alias] = module
+    try:
+        # not by the loader: its cache of compiled files takes two edits within a second for one
+        exec(compile(source, str(path), "exec"), vars(module))
+    except BaseException:
+        del sys.modules[alias]
+        raise
+    return module
 
 
 def rule_from_name(name: str, **settings: Any) -> Rule:
@@ -99,8 +132,6 @@ def rule_from_name(name: str, **settings: Any) -> Rule:
     if ":" in name:
         cls: type = load_class(name)
         variant: dict[str, Any] = {}
-        if not (isinstance(cls, type) and issubclass(cls, Rule)):
-            raise BurstpropError(f"rule {name!r} is no subclass of burstprop.reduced.Rule")
     elif name in RULES:
         module, attribute, variant = RULES[name]
         cls = getattr(importlib.import_module(_HERE + module), attribute)
