@@ -3,13 +3,14 @@
 For a circuit: nanoseconds of wall time per neuron and step, everything included (neurons, background,
 synapses, recording), median and minimum over several repeats. A circuit that learns is timed as in its
 protocol, with plasticity on for a tenth of the time, and beside it with plasticity off and always on. For the
-reduced model: the time and memory of a training step of each rule against backprop on the same network.
+reduced model: the processor time and memory of a training step of each rule against backpropagation by
+autograd on the same network; --threads are PyTorch's, --repeats are rounds in which every rule makes a step.
 
 examples:
   burstprop bench propagation
   burstprop bench propagation --threads 2 --json
   burstprop bench xor --json
-  burstprop bench reduced --json
+  burstprop bench reduced --threads 1 --repeats 60 --json
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "burstprop bench NAME [options]"
     add_name(parser, "what to time")
     add_seed(parser)
-    parser.add_argument("--threads", type=whole(1), default=1, metavar="K", help="threads (1)")
-    parser.add_argument("--repeats", type=whole(1), default=7, metavar="N", help="timed pieces (7)")
     parser.add_argument(
-        "--duration-ms", type=number, default=1000.0, metavar="T", help="simulated time of one (1000)"
+        "--threads", type=whole(1), metavar="K", help="threads (1; reduced: PyTorch's own choice)"
+    )
+    parser.add_argument("--repeats", type=whole(1), metavar="N", help="timed pieces (7; reduced: rounds, 40)")
+    parser.add_argument(
+        "--duration-ms", type=number, metavar="T", help="simulated time of one (1000); of a circuit only"
     )
     parser.add_argument(
-        "--dtype", choices=("float32", "float64"), default="float32", help="precision (float32)"
+        "--dtype", choices=("float32", "float64"), help="precision (float32); of a circuit only"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress display")
@@ -55,20 +58,36 @@ def _circuit(args: argparse.Namespace) -> dict[str, Any]:
     result = bench_circuit(
         module.build(params),
         seed=args.seed,
-        threads=args.threads,
-        repeats=args.repeats,
-        duration_ms=args.duration_ms,
-        dtype=args.dtype,
+        threads=args.threads or 1,
+        repeats=args.repeats or 7,
+        duration_ms=args.duration_ms or 1000.0,
+        dtype=args.dtype or "float32",
         progress=False if args.quiet else None,
     )
     return {"circuit": entry.name, **result}
 
 
 def _reduced(args: argparse.Namespace) -> dict[str, Any]:
+    circuit_only = {
+        "--variant": args.variant,
+        "--set": args.settings,
+        "--duration-ms": args.duration_ms,
+        "--dtype": args.dtype,
+    }
+    given = [option for option, value in circuit_only.items() if value]
+    if given:
+        raise BurstpropError(
+            f"{', '.join(given)}: of a circuit only; leave out for the reduced model, whose named networks "
+            "are timed as they are, in float32 (`python benchmarks/reduced_steps.py --help` for others)"
+        )
     require("torch", "the reduced model")
+    import torch
+
     from burstprop.reduced.bench import bench_reduced
 
-    return dict(bench_reduced())
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    return bench_reduced(rounds=args.repeats or 40, seed=args.seed)
 
 
 def _lines(result: dict[str, Any], indent: str = "") -> list[str]:

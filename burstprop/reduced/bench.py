@@ -22,6 +22,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from burstprop.errors import BurstpropError
 from burstprop.reduced.layers import Conv2d, RuleLayer
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.rules import rule_from_name
@@ -148,13 +149,33 @@ def step_costs(
 ) -> dict[str, Any]:
     """Return time and memory of a step of every rule on a named network, and their ratios to autograd's.
 
+    Parameters
+    ----------
+    network : str
+        A name of `NETWORKS`.
+    batch_size : int
+        Images a step.
+    rules : sequence of str
+        Names of rules.
+    rounds : int
+        Timed steps of every rule, at least 2.
+    seed : int
+        Of weights and images.
+
     Returns
     -------
     dict
-        ``network``, ``batch_size``, ``autograd_ms`` (median), and ``rules``: for every rule ``step_ms``
-        (median), ``step_ratio`` (median over the rounds of its step over autograd's in the same round),
-        ``step_ratio_range`` (quartiles), ``memory_ratio``.
+        ``network``, ``batch_size``, ``rounds``, ``autograd_ms`` (median), and ``rules``: for every rule
+        ``step_ms`` (median), ``step_ratio`` (median over the rounds of its step over autograd's in the same
+        round), ``step_ratio_range`` (quartiles), ``memory_ratio``.
+
+    Raises
+    ------
+    BurstpropError
+        For an unknown network or rule, or fewer than 2 rounds.
     """
+    if rounds < 2:
+        raise BurstpropError(f"rounds = {rounds}: must be at least 2 (quartiles are taken over them)")
     teacher = (
         {"teacher": "cross_entropy"} if build_network(network, "backprop").spec.output == "softmax" else {}
     )
@@ -184,17 +205,19 @@ def step_costs(
             "memory_ratio": round(bytes_[name] / bytes_["autograd"], 3),
         }
     autograd_ms = round(1e3 * statistics.median(seconds["autograd"]), 3)
-    return {"network": network, "batch_size": batch_size, "autograd_ms": autograd_ms, "rules": result}
+    head = {"network": network, "batch_size": batch_size, "rounds": rounds}
+    return {**head, "autograd_ms": autograd_ms, "rules": result}
 
 
-def bench_reduced(*, rounds: int = 40, rules: Sequence[str] = RULES) -> dict[str, Any]:
+def bench_reduced(*, rounds: int = 40, rules: Sequence[str] = RULES, seed: int = 0) -> dict[str, Any]:
     """Return what ``burstprop bench reduced --json`` prints: ``mlp`` (784-3x500-10, batch 128) and ``cifar``.
 
-    ``cifar`` is the published convolutional network at batch 128. The number of threads is PyTorch's.
+    ``cifar`` is the published convolutional network at batch 128, which gets a quarter of the rounds but not
+    fewer than 5. The number of threads is PyTorch's. See `step_costs` for what is in them.
     """
     return {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "mlp": step_costs("mnist-3x500", 128, rules=rules, rounds=rounds),
-        "cifar": step_costs("cifar", 128, rules=rules, rounds=max(5, rounds // 4)),
+        "mlp": step_costs("mnist-3x500", 128, rules=rules, rounds=rounds, seed=seed),
+        "cifar": step_costs("cifar", 128, rules=rules, rounds=max(5, rounds // 4), seed=seed),
     }

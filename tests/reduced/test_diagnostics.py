@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -160,6 +161,35 @@ def test_step_costs_are_measured_for_equal_work():
     assert 1.1 < memory["feedback_alignment"] < 1.3
     assert memory["kolen_pollack"] < memory["feedback_alignment"] + 0.05
     assert memory["burstccn_apical_silence"] > 1.4
+
+
+def test_step_costs_need_quartiles():
+    with pytest.raises(BurstpropError, match="rounds = 1: must be at least 2"):
+        step_costs("digits", 16, rules=("backprop",), rounds=1)
+
+
+def test_bench_passes_its_options_on_and_refuses_those_of_a_circuit(monkeypatch, capsys):
+    from burstprop.cli import main
+    from burstprop.reduced import bench
+
+    def costs(network, batch_size, *, rules, rounds, seed):
+        return {"network": network, "rounds": rounds, "seed": seed, "threads": torch.get_num_threads()}
+
+    monkeypatch.setattr(bench, "step_costs", costs)
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: asked.append(number))
+    asked: list[int] = []
+    assert main(["bench", "reduced", "--threads", "2", "--repeats", "48", "--seed", "9", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert asked == [2]
+    assert [(found[name]["rounds"], found[name]["seed"]) for name in ("mlp", "cifar")] == [(48, 9), (12, 9)]
+    assert main(["bench", "reduced", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mlp"]["rounds"] == 40
+    assert asked == [2]
+    for words in (
+        ["--set", "nonsense=3"], ["--variant", "nothere"], ["--dtype", "float64"], ["--duration-ms", "5"],
+    ):  # fmt: skip
+        assert main(["bench", "reduced", *words]) == 2
+        assert f"{words[0]}: of a circuit only" in capsys.readouterr().err
 
 
 def test_peak_bytes_counts_what_is_alive_together():
