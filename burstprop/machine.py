@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import re
 from pathlib import Path
@@ -23,6 +24,13 @@ def cpu_model() -> str:
     known = flags.group(1).split() if flags else []
     vector = next((label for flag, label in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in known), "")
     return (name.group(1) if name else platform.machine()) + (f" ({vector})" if vector else "")
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use; of all cores where the system does not tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:

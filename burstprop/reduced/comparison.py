@@ -31,11 +31,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from burstprop.errors import BurstpropError, Diverged
+from burstprop.machine import cores
 from burstprop.parameters import quantity, validate
 from burstprop.reduced.comparison_claims import check
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from burstprop.reduced.plan import Plan
 
 DENSE_RULES = (
     "backprop",
@@ -55,7 +58,20 @@ DENSE_RULES = (
 )
 CONVOLUTIONAL_RULES = ("backprop", "burstprop", "burstprop_fixed", "burstccn", "feedback_alignment")
 QUICK_RULES = ("backprop", "burstprop", "burstprop_fixed", "burstccn", "feedback_alignment")
-__all__ = ["Job", "Params", "carry_out", "check", "figure", "found_below", "plan_jobs", "run", "summarise"]
+__all__ = [
+    "Job",
+    "Params",
+    "carry_out",
+    "check",
+    "check_data",
+    "figure",
+    "finished",
+    "found_below",
+    "plan_jobs",
+    "planned",
+    "run",
+    "summarise",
+]
 
 RULES_OF = {
     "digits": DENSE_RULES,
@@ -151,9 +167,11 @@ def run(
     Raises
     ------
     BurstpropError
-        For a rule or dataset that is not known, or data that are missing.
+        Before any run begins, for a rule or dataset that is not known or named twice, or data that are
+        missing or broken.
     """
     work = plan_jobs(params, seed, realizations or (QUICK_SEEDS if quick else SEEDS), out, quick)
+    check_data(work, progress)
     results, curves = [], []
     for job, (result, history) in zip(work, _carry_out(work, jobs, progress), strict=True):
         results.append(result)
@@ -163,7 +181,15 @@ def run(
 
 
 def plan_jobs(params: Params, seed: int, seeds: int, out: str | Path | None, quick: bool) -> list[Job]:
-    """Return the runs: dataset by dataset, seed by seed, so that an unfinished comparison has whole seeds."""
+    """Return the runs: dataset by dataset, seed by seed, so that an unfinished comparison has whole seeds.
+
+    Raises
+    ------
+    BurstpropError
+        For a rule or dataset that is not known, or two that would be one run; where nothing is left to run.
+    """
+    from burstprop.reduced.rules import resolved_name
+
     folder = params.data or os.environ.get("BURSTPROP_DATA") or ""
     if params.datasets == "available":
         datasets = ["digits"] if quick else ["digits", *found_below(folder)]
@@ -171,24 +197,58 @@ def plan_jobs(params: Params, seed: int, seeds: int, out: str | Path | None, qui
         datasets = [name.strip() for name in params.datasets.split(",") if name.strip()]
     work = []
     for dataset in datasets:
+        data = None if dataset == "digits" else folder or None  # the digits are shipped
         if params.rules != "default":
             rules = tuple(name.strip() for name in params.rules.split(",") if name.strip())
         else:
             rules = QUICK_RULES if quick else RULES_OF.get(dataset, CONVOLUTIONAL_RULES)
         for number in range(seeds):
             for rule in rules:
-                job = Job(rule, dataset, seed + number, params.epochs, folder or None, None)
+                job = Job(resolved_name(rule), dataset, seed + number, params.epochs, data, None)
                 place = None if out is None else str(Path(out) / "runs" / job.name)
                 work.append(dataclasses.replace(job, folder=place))
     if not work:
         raise BurstpropError(
             f"Params: datasets = {params.datasets!r} and rules = {params.rules!r} leave nothing to run"
         )
+    names = [job.name for job in work]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BurstpropError(
+            f"Params: datasets = {params.datasets!r} and rules = {params.rules!r} hold the run {twice!r} "
+            "more than once: name each dataset and rule once, and give rules of your own different file names"
+        )
+    for job in work:
+        planned(job)
     return work
 
 
+def check_data(work: list[Job], progress: bool | None = False) -> None:
+    """Read each dataset that a run needs which is not finished, so that none ends after hours for its lack.
+
+    Raises
+    ------
+    BurstpropError
+        For data that are missing or broken: what was looked for, where, and how to get it or do without.
+    """
+    from burstprop.reduced.data import open_dataset
+    from burstprop.reduced.data.dataset import ReadOptions
+
+    waiting = [job for job in work if job.folder is None or not (Path(job.folder) / "result.json").is_file()]
+    for dataset, data in dict.fromkeys((job.dataset, job.data) for job in waiting):
+        try:
+            open_dataset(dataset, data, ReadOptions(progress=progress))
+        except BurstpropError as error:
+            others = ",".join(dict.fromkeys(job.dataset for job in work if job.dataset != dataset))
+            without = f"\nHow to do without: datasets={others}" if others else ""
+            raise BurstpropError(f"{error}{without}") from None
+
+
 def found_below(folder: str) -> list[str]:
-    """Return the datasets whose folders are below ``folder``; nothing for an empty name."""
+    """Return the datasets that have a folder below ``folder`` in which `open_dataset` looks.
+
+    Nothing for an empty name. Whether a folder holds what it should is for `open_dataset` to say.
+    """
     if not folder:
         return []
     places = {
@@ -205,7 +265,7 @@ def _carry_out(
     """Run all, side by side or one after the other, in the order of ``work``."""
     from burstprop.progress import Progress
 
-    side_by_side = min(jobs or len(os.sched_getaffinity(0)), len(work))
+    side_by_side = min(jobs or cores(), len(work))
     done = []
     with Progress(len(work), "runs", unit="runs", enabled=progress) as shown:
         if side_by_side == 1:
@@ -226,6 +286,31 @@ def _carry_out(
     return done
 
 
+def planned(job: Job) -> Plan:
+    """Return the plan of a run; raises BurstpropError for a rule or dataset that is not known."""
+    from burstprop.reduced.plan import Plan
+    from burstprop.reduced.settings import setting
+
+    chosen = setting(job.rule, job.dataset)
+    if job.epochs:
+        chosen = dataclasses.replace(chosen, epochs=job.epochs)
+    return Plan(job.rule, chosen, seed=job.seed)
+
+
+def finished(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """Return result and epochs of a run that is finished as it is planned now; None of any other."""
+    from burstprop.reduced.checkpoint import load_checkpoint
+    from burstprop.reduced.plan import differences
+
+    if job.folder is None or not (Path(job.folder) / "result.json").is_file():
+        return None
+    content = load_checkpoint(Path(job.folder))
+    if differences(content["plan"], planned(job).record()):
+        return None
+    result = json.loads((Path(job.folder) / "result.json").read_text(encoding="utf-8"))
+    return _row(job, result, content["history"]), content["history"]
+
+
 def carry_out(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Carry out one run, or read what it left when it is finished; return its result and its epochs.
 
@@ -233,42 +318,27 @@ def carry_out(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """
     import torch
 
-    from burstprop.reduced.checkpoint import load_checkpoint
     from burstprop.reduced.data import open_dataset
     from burstprop.reduced.data.dataset import ReadOptions
-    from burstprop.reduced.plan import Plan, differences
-    from burstprop.reduced.settings import setting
     from burstprop.reduced.training import Options, train
 
-    chosen = setting(job.rule, job.dataset)
-    if job.epochs:
-        chosen = dataclasses.replace(chosen, epochs=job.epochs)
-    plan = Plan(job.rule, chosen, seed=job.seed)
-    folder = None if job.folder is None else Path(job.folder)
-    if folder is not None and (folder / "result.json").is_file():
-        content = load_checkpoint(folder)
-        if not differences(content["plan"], plan.record()):
-            return _read(folder, job, content["history"])
+    done = finished(job)
+    if done is not None:
+        return done
+    plan = planned(job)
     threads = torch.get_num_threads()
     torch.set_num_threads(job.threads)
     try:
-        data = None if job.dataset == "digits" else job.data
-        dataset = open_dataset(job.dataset, data, ReadOptions(progress=job.progress))
+        dataset = open_dataset(job.dataset, job.data, ReadOptions(progress=job.progress))
         history: list[dict[str, Any]] = []
         try:
             options = Options(progress=job.progress, command="burstprop reproduce reduced")
-            result = train(plan, dataset, folder, resume=True, options=options, history=history)
+            result = train(plan, dataset, job.folder, resume=True, options=options, history=history)
         except Diverged as error:
-            result = {**dict.fromkeys(_KEPT, math.nan), "epochs": chosen.epochs, "trouble": str(error)}
+            result = {**dict.fromkeys(_KEPT, math.nan), "epochs": plan.setting.epochs, "trouble": str(error)}
     finally:
         torch.set_num_threads(threads)
     return _row(job, result, history), history
-
-
-def _read(
-    folder: Path, job: Job, history: list[dict[str, Any]]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    return _row(job, json.loads((folder / "result.json").read_text(encoding="utf-8")), history), history
 
 
 def _row(job: Job, result: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
