@@ -9,9 +9,9 @@ The pieces, and how they are used::
     optimizer.step()
 
 `Network` is an ordinary ``nn.Module``; mixed precision, DistributedDataParallel (call ``ddp.module.loss``),
-gradient accumulation and any optimizer work (for learned feedback weights with decay, one whose steps are
-linear in the gradient, or AdamW: see `burstprop.reduced.feedback`). ``network(images)`` returns logits; rates are
-``output_rates(logits, spec.output)``.
+gradient accumulation and any optimizer work (with weight decay and feedback weights that learn: one whose
+steps are linear in the gradient, or AdamW, see `burstprop.reduced.feedback`). ``network(images)`` returns
+logits; rates are ``output_rates(logits, spec.output)``.
 
 Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone does not import it.
 """
