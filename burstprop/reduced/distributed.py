@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +22,7 @@ import torch.distributed as dist
 from burstprop.errors import BurstpropError
 
 BACKENDS = ("auto", "gloo", "nccl")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,13 @@ class Group:
             return flag
         return bool(self.total(torch.tensor(float(flag), device=self.device)) > 0)
 
-    def wait(self) -> None:
-        """Wait for the other processes."""
-        if self.world > 1:
-            dist.barrier()
+    def gather(self, value: Value) -> list[Value]:
+        """Return what every process gives, in the order of their ranks; all wait for one another."""
+        if self.world == 1:
+            return [value]
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
 
 
 @contextmanager
@@ -68,14 +73,20 @@ def join(device: str = "auto", backend: str = "auto") -> Iterator[Group]:
     Raises
     ------
     BurstpropError
-        For a device that is not there, or nccl without a GPU.
+        For a device that is not there, an unknown backend, nccl without a GPU, or a backend without
+        ``torchrun``.
     """
-    chosen = _device(device)
-    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
-        yield Group(device=chosen)
-        return
     if backend not in BACKENDS:
         raise BurstpropError(f"backend {backend!r}: give one of {', '.join(BACKENDS)}")
+    chosen = _device(device)
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        if backend != "auto":
+            raise BurstpropError(
+                f"backend {backend!r} is what several processes talk through, and this one is alone: start "
+                "them with torchrun (torchrun --nproc-per-node N -m burstprop ...), or leave out --backend"
+            )
+        yield Group(device=chosen)
+        return
     if backend == "auto":
         backend = "nccl" if chosen.type == "cuda" else "gloo"
     if backend == "nccl" and chosen.type != "cuda":

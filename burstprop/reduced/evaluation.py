@@ -110,7 +110,7 @@ def evaluate_checkpoint(
     Returns
     -------
     dict
-        rule, dataset, part, images, loss, error_percent, epochs, checkpoint.
+        rule, dataset, part, images, loss, error_percent, epochs, broken_images (left out), checkpoint.
     frame
         The same by class; see `class_frame`.
 
@@ -149,7 +149,8 @@ def evaluate_checkpoint(
     summary = dataclasses.asdict(score)
     del summary["confusion"]
     head = {"rule": plan.rule, "dataset": plan.dataset, "part": part, "epochs": content["epoch"]}
-    broken = len(dataset.broken) + len(loader.skipped)
+    skipped = {path for paths in group.gather(list(loader.skipped)) for path in paths}
+    broken = len(dataset.broken) + len(skipped)
     return {**head, **summary, "broken_images": broken, "checkpoint": str(path)}, class_frame(
         score, dataset.classes
     )

@@ -2,7 +2,11 @@
 
 Each line has an ``event``: ``start``, ``resume``, ``epoch``, ``layer`` (one line for each layer and epoch),
 ``broken_image``, ``warning``, ``diverged``, ``end``. A resumed run cuts the log to where its checkpoint
-was, so that no epoch stands twice. `read_log` gives the lines of one kind as a frame.
+was, so that no epoch stands twice. An ``epoch`` line holds, over the epoch, train_loss and
+train_error_percent (as the weights were when each image came, augmented), validation_loss and
+validation_error_percent after it, learning_rate (that with which the epoch began; a schedule may change it
+within the epoch), seconds (of training alone) and images_per_second. `read_log` gives the lines of one kind
+as a frame.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import re
@@ -21,7 +22,7 @@ from burstprop.errors import BurstpropError, Diverged
 from burstprop.progress import Progress
 from burstprop.reduced import health
 from burstprop.reduced.checkpoint import NAME, load_checkpoint, save_checkpoint
-from burstprop.reduced.data import ImageDataset, Loader
+from burstprop.reduced.data import ImageDataset, ImagesInMemory, Loader
 from burstprop.reduced.data.loading import Batch
 from burstprop.reduced.data.streams import words
 from burstprop.reduced.diagnostics import diagnose
@@ -77,7 +78,11 @@ class Trainer:
         )
         self.model: torch.nn.Module = self.network
         if self.group.world > 1:
-            self.model = torch.nn.parallel.DistributedDataParallel(self.network, broadcast_buffers=False)
+            ddp = torch.nn.parallel.DistributedDataParallel
+            # its old name up to PyTorch 2.12, of which 2.13 warns
+            new = "forward_sync_buffers" in inspect.signature(ddp).parameters
+            without: dict[str, Any] = {"forward_sync_buffers" if new else "broadcast_buffers": False}
+            self.model = ddp(self.network, **without)
         groups = self.network.parameter_groups(setting.lr, setting.weight_decay)
         self.optimizer = torch.optim.SGD(groups, lr=setting.lr, momentum=setting.momentum, fused=True)
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -95,6 +100,8 @@ class Trainer:
         self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.first_loss = math.nan
         self.history: list[dict[str, Any]] = []
+        self.broken: dict[str, str] = {}
+        """Images left out so far, by all processes and before a resume too, and why they are broken."""
         self.sums = _Sums.zero(device)
         self.journal = Journal(None)
         self.after_epoch: Callable[[Network, int], None] | None = None
@@ -150,6 +157,7 @@ class Trainer:
             ) from None
         self.epoch, self.step, self.seconds = content["epoch"], content["step"], content["seconds"]
         self.first_loss, self.history = content["first_loss"], list(content["history"])
+        self.broken = dict(content.get("broken", {}))  # the first checkpoints of this format did not keep it
         sums, device = content["sums"], self.group.device
         if self.group.leads:  # the others' shares are in these sums already
             self.sums = _Sums(
@@ -161,6 +169,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint."""
+        self._share_broken()
         sums = dict(
             loss=self.group.total(self.sums.loss.clone()).cpu(),
             wrong=self.group.total(self.sums.wrong.clone()).cpu(),
@@ -172,6 +181,7 @@ class Trainer:
                 plan=self.plan.record(), network=self.network.state_dict(),
                 optimizer=self.optimizer.state_dict(), epoch=self.epoch, step=self.step,
                 seconds=self.seconds, first_loss=self.first_loss, history=self.history, sums=sums,
+                broken=self.broken,
                 log_bytes=self.journal.bytes_written(), threads=torch.get_num_threads(),
                 classes=list(self.dataset.classes), images=len(self.loader.images),
             )  # fmt: skip
@@ -196,6 +206,8 @@ class Trainer:
         label = f"{self.plan.rule} on {self.dataset.name}"
         start = self.epoch * self.loader.steps + self.step
         shown = self.options.progress if self.group.leads else False
+        for path in self.dataset.broken:
+            self._skipped(path, "cannot be decoded")
         # the caller's random numbers go on as if there had been no run
         device = self.group.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -210,6 +222,7 @@ class Trainer:
                 part: evaluate(self.network, loader, self.group, self.plan.precision)
                 for part, loader in self.test_loaders.items()
             }
+        self._share_broken()
         return {
             "rule": self.plan.rule,
             "dataset": self.plan.dataset,
@@ -219,7 +232,7 @@ class Trainer:
             "validation_error_percent": scores["validation"].error_percent,
             "train_error_percent": self.history[-1]["train_error_percent"],
             "seconds": self.seconds,
-            "broken_images": len(self._broken()),
+            "broken_images": len(self.broken),
             "checkpoint": None if self.out is None else str(self.out / NAME),
         }
 
@@ -271,9 +284,9 @@ class Trainer:
             target = hot * (1 - setting.label_smoothing) + setting.label_smoothing / logits.shape[1]
         loss = self.network.loss(logits, target)
         self.optimizer.zero_grad()
-        # DistributedDataParallel averages over the processes; their shares of the last batch may differ by
-        # one image
-        share = len(batch.labels) * self.group.world / batch.total if self.group.world > 1 else 1.0
+        # DistributedDataParallel averages over the processes; their shares of the last batch, and of one with
+        # broken images, may differ
+        share = len(batch.labels) * self.group.world / self._images(batch) if self.group.world > 1 else 1.0
         (loss * share if share != 1.0 else loss).backward()
         self.optimizer.step()
         with torch.no_grad():
@@ -286,6 +299,12 @@ class Trainer:
                 self.first_loss = value
             if not math.isfinite(value):
                 self._diverged(value)
+
+    def _images(self, batch: Batch) -> int:
+        """Return the images of a batch over all processes, without broken ones."""
+        if self.options.on_broken == "stop" or isinstance(self.loader.images, ImagesInMemory):
+            return batch.total  # none was left out, so there is no need to ask the others
+        return int(self.group.total(torch.tensor(len(batch.labels), device=self.group.device)))
 
     def _seed_noise(self) -> None:
         """Make what a rule draws in this step a function of (seed, epoch, step, process)."""
@@ -316,7 +335,7 @@ class Trainer:
             train_error_percent=100.0 * float(sums[1]) / images,
             validation_loss=score.loss,
             validation_error_percent=score.error_percent,
-            learning_rate=self.plan.setting.lr * self.plan.setting.factor(float(self.epoch)),
+            learning_rate=self.plan.setting.lr * self.plan.setting.factor(float(self.epoch - 1)),
             seconds=self.sums.seconds,
             images_per_second=images / max(self.sums.seconds, 1e-9),
         )
@@ -353,8 +372,13 @@ class Trainer:
         self.journal.write("warning", epoch=self.epoch, message=message)
 
     def _skipped(self, path: str, reason: str) -> None:
-        self.journal.write("broken_image", path=path, reason=reason)
+        """Count a broken image, and log it, the first time that it is met."""
+        if path not in self.broken:
+            self.broken[path] = reason
+            self.journal.write("broken_image", path=path, reason=reason)
 
-    def _broken(self) -> set[str]:
-        loaders = (self.loader, *self.test_loaders.values())
-        return {*self.dataset.broken, *(path for loader in loaders for path in loader.skipped)}
+    def _share_broken(self) -> None:
+        """Count, and log, the broken images that other processes met."""
+        for broken in self.group.gather(self.broken):
+            for path, reason in broken.items():
+                self._skipped(path, reason)

@@ -62,6 +62,8 @@ def train(
     history : list, optional
         Takes one dictionary for each epoch (train_loss, validation_error_percent ...), also of a run that
         fails.
+    after_epoch : callable, optional
+        Called with the network and the number of finished epochs after every epoch, in every process.
 
     Returns
     -------
@@ -72,25 +74,21 @@ def train(
     Raises
     ------
     BurstpropError
-        For a folder that holds another run, or that cannot be written.
+        For a folder that holds another run, or that cannot be written; in every process, when they would not
+        resume at the same place; for a log for TensorBoard without a folder.
     Diverged
         When the loss is no longer a finite number.
     Stopped
         When Ctrl-C or a termination signal asked for it; the state is saved.
     """
     options, group = options or Options(), group or Group()
-    folder = None
-    if out is not None:
-        folder = writable_folder(out)
-        if (folder / NAME).exists() and not resume:
-            raise BurstpropError(
-                f"{str(folder)!r} already holds a run; go on with it (--resume), or give another folder "
-                "(--out DIR)"
-            )
-    group.wait()
+    if options.tensorboard and out is None:
+        raise BurstpropError("the log for TensorBoard (--tensorboard) needs the folder of the run: --out DIR")
+    folder = None if out is None else writable_folder(out)
+    resumed = _to_resume(folder, resume, group)
     trainer = Trainer(plan, dataset, folder, options, group)
-    resumed = resume and folder is not None and (folder / NAME).exists()
     kept = trainer.restore() if resumed else 0
+    _same_in_all(group, f"after epoch {trainer.epoch}, step {trainer.step}", folder)
     trainer.journal = Journal(folder if group.leads else None, kept, options.tensorboard, trainer.epoch)
     trainer.after_epoch = after_epoch
     try:
@@ -109,13 +107,38 @@ def train(
             history += trainer.history
 
 
+def _to_resume(folder: Path | None, resume: bool, group: Group) -> bool:
+    """Return whether there is a checkpoint to go on from, for all processes; raises BurstpropError.
+
+    No process gets on before all have looked, since the leading one then writes a checkpoint.
+    """
+    there = folder is not None and (folder / NAME).exists()
+    if any(group.gather(there)) and not resume:
+        holder = f"{str(folder)!r}" if there else "the folder of another process"
+        raise BurstpropError(
+            f"{holder} already holds a run; go on with it (--resume), or give another folder (--out DIR)"
+        )
+    _same_in_all(group, "from a checkpoint" if there else "at the start", folder)
+    return there
+
+
+def _same_in_all(group: Group, place: str, folder: Path | None) -> None:
+    """Raise BurstpropError in every process where they would not begin at one place."""
+    places = group.gather(place)
+    if len(set(places)) > 1:
+        told = ", ".join(f"process {rank} {there}" for rank, there in enumerate(places))
+        raise BurstpropError(
+            f"the processes would not go on from the same place ({told}); this one, process {group.rank}, "
+            f"looked in {str(folder)!r}: give all of them one shared folder (--out DIR), or copy the "
+            f"{NAME} of process 0 into the folder of each machine"
+        )
+
+
 def _begin(trainer: Trainer) -> None:
     """Write the record of a run and the first line of its log; leave a checkpoint to resume from at once."""
     from burstprop.report import provenance
 
     plan = trainer.plan
-    for path in trainer.dataset.broken:
-        trainer._skipped(path, "cannot be decoded")
     trainer.journal.write("start", plan=plan.record(), images=len(trainer.loader.images))
     if trainer.out is not None and trainer.group.leads:
         command = trainer.options.command or "burstprop.reduced.training.train"

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import two_ranks
+from image_folders import imagenet_layout
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced.checkpoint import load_checkpoint
 from burstprop.reduced.distributed import Group, join
+from burstprop.reduced.journal import read_log
 
 
 def launch(processes: int, out: Path, *more: str) -> dict:
@@ -31,15 +34,18 @@ def launch(processes: int, out: Path, *more: str) -> dict:
         str(out),
         *more,
     ]
-    if processes == 1:
-        command = [sys.executable, *words]
-    else:
-        run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        command = [sys.executable, *run, *words]
+    return json.loads(run_python(words, processes).strip().splitlines()[-1])
+
+
+def run_python(words: list[str], processes: int) -> str:
+    """Run Python in one or more processes, which must end well and warn of nothing; return what they print."""
+    run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(run if processes > 1 else []), *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    assert "FutureWarning" not in done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("rule", ["burstprop", "burstccn"])
@@ -71,6 +77,36 @@ def load_checkpoint_start(content: dict) -> dict[str, torch.Tensor]:
     return dict(network.state_dict())
 
 
+def test_broken_images_and_folders_that_are_not_shared(tmp_path):
+    """One training image is broken, so that the two shares of its batch differ, and one test image.
+
+    Both processes count both, whichever met them; the updates are those of one process. Then only the first
+    finds a checkpoint in its folder, and both say so instead of training on from two places.
+    """
+    data = imagenet_layout(tmp_path / "data", classes=2, train=7, val=2, size=(32, 32))
+    broken = [data / part / "n00000001" / "n00000001_1.JPEG" for part in ("train", "val")]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:200])
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one = two_ranks.work(data, tmp_path / "one", Group())
+    program = str(Path(two_ranks.__file__))
+    run_python([program, str(data), str(tmp_path / "two")], processes=2)
+    first, second = (json.loads((tmp_path / "two" / f"{rank}.json").read_text()) for rank in range(2))
+    for said in (one, first, second):
+        assert said["trained"]["broken_images"] == 2
+        assert said["tested"]["broken_images"] == 1
+        assert said["tested"]["images"] == 3
+    assert sorted(read_log(tmp_path / "two" / "0", "broken_image")["path"]) == sorted(map(str, broken))
+    a, b = load_checkpoint(tmp_path / "one" / "0"), load_checkpoint(tmp_path / "two" / "0")
+    for name, value in a["network"].items():
+        torch.testing.assert_close(b["network"][name], value, rtol=1e-4, atol=1e-6)
+    for rank, said in enumerate((first, second)):
+        assert "process 0 from a checkpoint, process 1 at the start" in said["resumed"]
+        assert f"looked in {str(tmp_path / 'two' / str(rank))!r}" in said["resumed"]
+        assert "copy the checkpoint.pt of process 0" in said["resumed"]
+
+
 def test_alone_without_torchrun(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     with join("cpu") as group:
@@ -87,3 +123,11 @@ def test_nccl_needs_a_gpu(monkeypatch):
     with pytest.raises(BurstpropError, match="backend 'mpi'"), join("cpu", "mpi"):
         pass
     assert Group().leads
+
+
+def test_a_backend_needs_several_processes(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(BurstpropError, match="start them with torchrun"), join("cpu", "gloo"):
+        pass
+    with pytest.raises(BurstpropError, match="backend 'foo': give one of auto"), join("cpu", "foo"):
+        pass
