@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     require("torch", "testing a network")
     import torch
 
-    from burstprop.cli.train import default_workers
+    from burstprop.cli.train import check_data, default_workers
     from burstprop.reduced.checkpoint import load_checkpoint
     from burstprop.reduced.distributed import join
     from burstprop.reduced.evaluation import evaluate_checkpoint
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     path = Path(args.run_folder)
     name = load_checkpoint(path)["plan"]["setting"]["dataset"]
+    check_data(name, args.data)
     with join(args.device, args.backend) as group:
         result, classes = evaluate_checkpoint(
             path,

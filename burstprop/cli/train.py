@@ -128,11 +128,14 @@ def run(args: argparse.Namespace) -> int:
 
     if args.resume and not args.out:
         raise BurstpropError("--resume needs the folder of the run: give --out DIR")
+    if args.tensorboard and not args.out:
+        raise BurstpropError("--tensorboard needs the folder of the run, for its log: give --out DIR")
     if not args.checkpoint_minutes > 0:
         raise BurstpropError(f"--checkpoint-minutes {args.checkpoint_minutes:g}: must be above 0 min")
     if args.threads:
         torch.set_num_threads(args.threads)
     plan = make_plan(args)
+    check_data(plan.dataset, args.data)
     workers = default_workers(args.workers, plan.dataset)
     progress = False if args.quiet else None
     fraction, size = plan.validation_fraction, plan.image_size
@@ -193,13 +196,24 @@ def make_plan(args: argparse.Namespace) -> Plan:
     )
 
 
+def check_data(dataset: str, data: str | None) -> None:
+    """Raise BurstpropError for a folder (``--data``) that would not be looked at."""
+    if dataset == "digits" and data is not None:
+        raise BurstpropError(
+            f"--data {data}: the digits are shipped with burstprop and are read from nowhere else; leave out "
+            "--data, or name the dataset that is there (--dataset NAME)"
+        )
+
+
 def default_workers(given: int | None, dataset: str) -> int:
     """Return the number of decoding processes: as given, or one for each core where images are files."""
-    import os
+    from burstprop.machine import cores
 
     if given is not None:
         return given
-    return len(os.sched_getaffinity(0)) if dataset not in ("digits", "mnist") else 0
+    if dataset in ("digits", "mnist"):
+        return 0
+    return cores()
 
 
 def report(result: dict[str, Any]) -> str:

@@ -16,13 +16,15 @@ import torch
 from image_folders import imagenet_layout
 
 from burstprop.cli import main
+from burstprop.cli.train import default_workers
 from burstprop.errors import BurstpropError, Diverged
 from burstprop.reduced import health
 from burstprop.reduced.checkpoint import load_checkpoint, save_checkpoint
 from burstprop.reduced.data import Augmentation, open_dataset
+from burstprop.reduced.data.dataset import ReadOptions
 from burstprop.reduced.evaluation import class_frame, evaluate, evaluate_checkpoint
 from burstprop.reduced.journal import read_log
-from burstprop.reduced.networks import build_network
+from burstprop.reduced.networks import build_network, network_spec
 from burstprop.reduced.plan import Plan, differences
 from burstprop.reduced.settings import setting
 from burstprop.reduced.training import Options, Stopped, Trainer, train
@@ -92,6 +94,41 @@ def test_stopped_anywhere_and_resumed_gives_the_same_bits(digits, tmp_path, rule
             k: v for k, v in b.items() if k not in timing
         }
     assert resumed["test_error_percent"] == whole["test_error_percent"]
+
+
+def test_broken_images_are_counted_and_named_once_however_a_run_is_cut(tmp_path, monkeypatch):
+    """Stopped after the last step of the last epoch, and in the first after the broken image was met."""
+    data = imagenet_layout(tmp_path / "data", classes=2, train=6, val=1, size=(32, 32))
+    broken = data / "train" / "n00000000" / "n00000000_1.JPEG"
+    broken.write_bytes(broken.read_bytes()[:200])
+    dataset = open_dataset("imagenet", data, ReadOptions(image_size=8))
+    chosen = dataclasses.replace(
+        setting("backprop", "imagenet"), network=network_spec("digits"), batch_size=2, epochs=2
+    )
+    run = Plan("backprop", chosen, image_size=8)
+    options = Options(on_broken="skip", layers=False)
+    whole = train(run, dataset, tmp_path / "whole", options=options)
+    assert whole["broken_images"] == 1
+    step = Trainer._step
+    for stop_at in ((0, 5), (1, 5)):
+
+        def asked_to_stop(trainer, batch, stop_at=stop_at):
+            step(trainer, batch)
+            trainer.stop = (trainer.epoch, trainer.step + 1) == stop_at
+
+        monkeypatch.setattr(Trainer, "_step", asked_to_stop)
+        with pytest.raises(Stopped):
+            train(run, dataset, tmp_path / "cut", resume=True, options=options)
+    monkeypatch.undo()
+    assert train(run, dataset, tmp_path / "cut", resume=True, options=options)["broken_images"] == 1
+    for name in ("whole", "cut"):
+        assert read_log(tmp_path / name, "broken_image")["path"].tolist() == [str(broken)]
+
+
+def test_the_logged_learning_rate_is_that_with_which_the_epoch_began(digits):
+    history: list[dict] = []
+    train(plan("backprop", epochs=3, schedule="linear", lr=1.5), digits, history=history)
+    assert [line["learning_rate"] for line in history] == pytest.approx([1.5, 1.0, 0.5])
 
 
 COMMAND = [
@@ -352,6 +389,12 @@ def test_evaluation_counts_by_hand(digits):
         assert score.confusion[row].tolist() == torch.bincount(taken, minlength=10).tolist()
 
 
+def test_eval_refuses_a_folder_for_the_digits(digits, tmp_path, capsys):
+    train(plan(epochs=1), digits, tmp_path)
+    assert main(["eval", str(tmp_path), "--data", "nowhere"]) == 2
+    assert "leave out --data" in capsys.readouterr().err
+
+
 def test_eval_of_a_run_agrees_with_its_result(tmp_path, capsys):
     assert main(["train", "--epochs", "2", "--out", str(tmp_path / "run"), "--json", "--quiet"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -389,6 +432,13 @@ def test_eval_of_a_run_agrees_with_its_result(tmp_path, capsys):
         (["--rule", "nofile.py:MyRule"], "there is no file"),
         (["--rule", ":MyRule"], "write path/to/file.py:ClassName"),
         (["--network", "imagenets"], "did you mean"),
+        (["--seed", "18446744073709551615"], "below 2**63"),
+        (["--tensorboard"], "--tensorboard needs the folder of the run"),
+        (["--backend", "gloo"], "start them with torchrun"),
+        (["--backend", "foo"], "give one of auto, gloo, nccl"),
+        (["--data", "nowhere"], "leave out --data"),
+        (["--image-size", "64"], "images of 'digits' have one size; leave out --image-size"),
+        (["--dataset", "cifar10", "--data", ".", "--image-size", "64"], "images of 'cifar10' have one size"),
     ],
 )
 def test_bad_use_says_what_and_exits_2(words, says, capsys):
@@ -439,6 +489,19 @@ def test_a_rule_of_ones_own_is_the_same_from_any_folder(tmp_path, monkeypatch):
     file.write_text(RULE + "# edited\n")
     (found,) = differences(record, plan("../mine.py:Mine", epochs=1).record())
     assert found.startswith("rule_source_sha256: ")
+
+
+def test_tensorboard_needs_a_folder(digits):
+    with pytest.raises(BurstpropError, match="needs the folder of the run"):
+        train(plan(epochs=1), digits, options=Options(tensorboard=True))
+
+
+def test_one_decoding_process_for_each_core_where_the_system_tells_no_affinity(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert default_workers(None, "imagenet") == 3
+    assert default_workers(None, "digits") == 0
+    assert default_workers(1, "imagenet") == 1
 
 
 def test_tensorboard_log(digits, tmp_path):

@@ -141,6 +141,8 @@ DATASETS: dict[str, tuple[str, str]] = {
     "imagenet": ("burstprop.reduced.data.imagenet", "photographs in folders, cropped to 224 x 224"),
 }
 """Name of every dataset -> the module whose ``read(folder, options)`` reads it, and what it is."""
+ANY_SIZE = ("tiny-imagenet", "imagenet")
+"""Datasets whose images are brought to the size that is asked for."""
 
 
 def open_dataset(
@@ -160,10 +162,17 @@ def open_dataset(
     Raises
     ------
     BurstpropError
-        For an unknown name; for missing or broken data, saying what was looked for, where, and how to get it.
+        For an unknown name, or an image size that the dataset does not take; for missing or broken data,
+        saying what was looked for, where, and how to get it.
     """
+    options = options or ReadOptions()
     if name not in DATASETS:
         raise BurstpropError(f"dataset {name!r} is not known: {near(name, DATASETS)}")
+    if options.image_size is not None and name not in ANY_SIZE:
+        raise BurstpropError(
+            f"image_size = {options.image_size} pixels: images of {name!r} have one size; leave out "
+            f"--image-size, or name a dataset of images of any size (--dataset {' or '.join(ANY_SIZE)})"
+        )
     path = None if folder is None else Path(folder).expanduser()
     if path is not None and name != "digits" and not path.is_dir():
         raise BurstpropError(
@@ -171,7 +180,7 @@ def open_dataset(
             f"{'is no folder' if path.exists() else 'does not exist'}; "
             "give the folder that holds the data (--data DIR)"
         )
-    return importlib.import_module(DATASETS[name][0]).read(path, options or ReadOptions())
+    return importlib.import_module(DATASETS[name][0]).read(path, options)
 
 
 def hold_out(labels: torch.Tensor, fraction: float) -> tuple[np.ndarray, np.ndarray]:
