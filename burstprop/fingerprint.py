@@ -54,7 +54,7 @@ def _hash_into(digest: Any, obj: Any, where: str) -> None:
     elif isinstance(obj, set | frozenset):
         # their order depends on the process
         _hash_items(digest, sorted(obj, key=repr), where)
-    elif callable(obj) and _is_importable(obj):
+    elif callable(obj) and is_importable(obj):
         digest.update(f"{obj.__module__}.{obj.__qualname__}".encode())
     elif type(obj).__repr__ is object.__repr__:
         digest.update(type(obj).__qualname__.encode())
@@ -79,7 +79,7 @@ def _hash_items(digest: Any, items: Iterable[Any], where: str) -> None:
             digest.update(b")")
 
 
-def _is_importable(obj: Any) -> bool:
+def is_importable(obj: Any) -> bool:
     """Return whether an object is what its module holds under its name: a function or a class."""
     found: Any = sys.modules.get(getattr(obj, "__module__", None) or "")
     for name in getattr(obj, "__qualname__", "").split("."):

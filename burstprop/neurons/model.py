@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 from numba.core.errors import TypingError
 from numba.extending import overload
 
-from burstprop.engine.kernel import OPTIONS, kernel, model_sources
+from burstprop.engine.kernel import FUNCTIONS, OPTIONS, kernel
 from burstprop.errors import BurstpropError, near
 
 FLOOR = 1e-30
@@ -46,7 +46,6 @@ Without it a conductance that receives nothing becomes a denormal number after 4
 to 80 times; with it, it ends near 1e-28, far below the resolution of a voltage.
 """
 
-FUNCTIONS = ("step", "margin", "spike")
 PARTS = ("State", "Constants", "Drive", "receptors", "voltages", "constants", "initial", *FUNCTIONS)
 
 _model_of_state: dict[type, Any] = {}
@@ -77,7 +76,6 @@ class NeuronModel:
         """
         super().__init_subclass__(**kwargs)
         _check_parts(cls)
-        model_sources(cls)  # read now, while the file says what the class does
         known = _model_of_state.setdefault(cls.State, cls)
         if any(getattr(cls, part) is not getattr(known, part) for part in FUNCTIONS):
             raise BurstpropError(

@@ -1,22 +1,25 @@
-"""The name under which compiled code is stored: that of the sources as they were imported, not as they are now."""
+"""The name under which compiled code is stored: that of the code as it was imported, not as it is now."""
 
 import importlib
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import burstprop
 from burstprop.engine import kernel
 from burstprop.neurons import AdEx
+from burstprop.neurons.model import step
 
 
 def test_a_process_that_outlives_a_change_of_the_engine_keeps_its_name(tmp_path):
     """In a copy of the package; the next process has another name."""
     shutil.copytree(Path(burstprop.__file__).parent / "engine", tmp_path / "burstprop" / "engine")
-    shutil.copy(Path(burstprop.__file__).parent / "vector_width.py", tmp_path / "burstprop")
+    for name in ("vector_width.py", "fingerprint.py", "errors.py"):
+        shutil.copy(Path(burstprop.__file__).parent / name, tmp_path / "burstprop")
     (tmp_path / "burstprop" / "neurons").mkdir()
     (tmp_path / "burstprop" / "__init__.py").touch()
     code = (
@@ -36,35 +39,138 @@ def test_a_process_that_outlives_a_change_of_the_engine_keeps_its_name(tmp_path)
     assert names[0] != names[1]
 
 
+HELPERS = """
+import numba
+LIMIT = 0.0
+@numba.njit
+def inner(x): return x
+@numba.njit
+def plain(x): return inner(x)
+def overloaded(x): return x
+"""
+BASE = """
+from burstprop.neurons import AdEx
+class Base(AdEx):
+    pass
+"""
+MODEL = """
+from typing import NamedTuple
+import cached_helpers
+from cached_base import Base
+from cached_helpers import plain, LIMIT, overloaded
+class ModelState(NamedTuple):
+    v: float
+def scaled(by):
+    def margin(s, c): return -by * s.v
+    return margin
+class Model(Base):
+    State = ModelState
+    receptors = {}
+    def initial(self, n, rng, dt): return ModelState(0.0)
+    @staticmethod
+    def step(s, i, c): return Model.State(plain(s.v))
+    margin = staticmethod(scaled(2.0))
+    @staticmethod
+    def spike(s, i, c, u1, u2): return ModelState(cached_helpers.LIMIT)
+"""
+FILES = {"cached_helpers": HELPERS, "cached_base": BASE, "cached_model": MODEL}
+
+
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """Return two modules: a model's base, and the model; both are files that can be changed."""
+    """Return three modules: what a model calls, its base, and the model; all are files that can be changed."""
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "cached_base.py").write_text("from burstprop.neurons import AdEx\nclass Base(AdEx): pass\n")
-    (tmp_path / "cached_model.py").write_text("from cached_base import Base\nclass Model(Base): pass\n")
-    modules = [importlib.import_module(name) for name in ("cached_base", "cached_model")]
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # nor would it be read: two edits within a second
+    for name, text in FILES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    modules = {name: importlib.import_module(name) for name in FILES}
     yield modules
-    for module in modules:
-        del sys.modules[module.__name__]
+    for name in modules:
+        del sys.modules[name]
 
 
-@pytest.mark.parametrize("changed", [0, 1], ids=["base", "model"])
-def test_a_model_is_named_by_its_file_when_it_was_defined(written, changed):
-    """Also where the file of a class that it inherits from changes; a module that is loaded again counts anew."""
-    old = written[1].Model
-    path = Path(written[changed].__file__)
-    path.write_text(path.read_text() + "# another text\n")
-    before = kernel.source_fingerprint([old])
-    path.write_text(path.read_text() + "# and another\n")
-    assert kernel.source_fingerprint([old]) == before
-    for module in written:
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("cached_model", "plain(s.v)", "s.v"),
+        ("cached_model", "scaled(2.0)", "scaled(3.0)"),
+        ("cached_helpers", "return x\n@", "return x + x\n@"),
+        ("cached_helpers", "LIMIT = 0.0", "LIMIT = 1.0"),
+        ("cached_helpers", "@numba.njit\ndef plain", "@numba.njit(fastmath=True)\ndef plain"),
+        ("cached_model", "    v: float", "    v: float\n    w: float"),
+    ],
+)
+def test_a_model_is_named_by_all_the_code_that_it_reaches(written, file, old, new):
+    """As it was when it was defined: a module that is loaded again counts anew."""
+    model = written["cached_model"].Model
+    assert kernel.model_code(model) is not None
+    before = kernel.source_fingerprint([model])
+    path = Path(written[file].__file__)
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert kernel.source_fingerprint([model]) == before
+    for module in written.values():
         importlib.reload(module)
-    assert kernel.source_fingerprint([written[1].Model]) != before
-    assert kernel.source_fingerprint([old]) == before
+    assert kernel.source_fingerprint([written["cached_model"].Model]) != before
+    assert kernel.source_fingerprint([model]) == before
+
+
+def test_a_model_loaded_again_without_a_change_has_its_old_name(written):
+    names = set()
+    for _ in range(2):
+        for module in written.values():
+            importlib.reload(module)
+        names.add(kernel.source_fingerprint([written["cached_model"].Model]))
+    assert len(names) == 1
+
+
+def test_what_cannot_be_followed_is_not_stored(written):
+    """A plain function is run by an overload, whose code may be anywhere."""
+    path = Path(written["cached_model"].__file__)
+    path.write_text(path.read_text().replace("plain(s.v)", "overloaded(s.v)"))
+    model = importlib.reload(written["cached_model"]).Model
+    assert kernel.model_code(model) is None
+
+
+def make(factor):
+    """Return a model that a function defines; all of them have the same names."""
+
+    class ModelState(NamedTuple):
+        v: float
+
+    class Model(AdEx):
+        State = ModelState
+        receptors = {}  # noqa: RUF012
+
+        @staticmethod
+        def step(s, i, c):
+            return ModelState(factor * s.v)
+
+        @staticmethod
+        def margin(s, c):
+            return s.v
+
+        @staticmethod
+        def spike(s, i, c, u1, u2):
+            return s
+
+    return Model
+
+
+def take_a_step(state):
+    return step(state, 0.0, 0.0)
+
+
+def test_models_of_one_name_run_each_its_own_step():
+    """As when a cell of a notebook is run again with another step."""
+    for factor in (2.0, 3.0):
+        model = make(factor)
+        assert kernel.model_code(model) is None
+        assert kernel.entry_point(take_a_step, [model])(model.State(1.0)).v == factor
 
 
 def test_a_model_without_a_file_is_not_stored_under_the_name_of_others():
     typed = type("Typed", (AdEx,), {"__module__": "__main__"})
-    assert kernel.model_sources(typed) is None
+    assert kernel.model_code(typed) is None
     names = [kernel.source_fingerprint(models) for models in ([], [AdEx], [typed], [AdEx, typed])]
     assert len(set(names)) == len(names)
