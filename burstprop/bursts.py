@@ -162,7 +162,7 @@ def event_rates(
     spikes, definition, window_ms, time_unit
         See `find_bursts`.
     n_neurons : int or mapping
-        Size of the population, or of each by name; populations that never spike appear too.
+        Size of the population, or of each by name; populations named here that never spike appear too.
     bin_ms : float
         Length of the bins, the first of which begins at 0.
     stop_ms : float, optional
@@ -224,7 +224,11 @@ def event_rates(
 
 
 def _sizes(table: pd.DataFrame, n_neurons: int | Mapping[str, int]) -> dict[str, int]:
-    present = [str(name) for name in table["population"].cat.categories]
+    population = table["population"]
+    # a part of a table still knows the names of the rest, which are not asked for; without any spike nothing
+    # tells them apart
+    population = population.cat.remove_unused_categories() if len(table) else population
+    present = [str(name) for name in population.cat.categories]
     if isinstance(n_neurons, Mapping):
         sizes = {str(name): int(size) for name, size in n_neurons.items()}
     else:

@@ -224,6 +224,19 @@ def test_unusable_options_are_explained():
         event_rates(spikes, 8, -1)
 
 
+def test_rates_of_a_part_of_a_table_need_no_size_of_the_rest():
+    spikes = pd.DataFrame(
+        {"time_ms": [5.0, 8.0], "neuron_id": [0, 0], "population": pd.Categorical(["a", "b"])}
+    )
+    part = spikes[spikes["population"] == "a"]
+    for sizes in (5, {"a": 5}):
+        rates = event_rates(part, sizes)
+        assert rates["population"].tolist() == ["a"]
+        assert rates["rate_hz"].tolist() == [4.0]
+    assert event_rates(part, {"a": 5, "b": 5})["population"].tolist() == ["a", "b"]
+    assert event_rates(part[:0], 5, stop_ms=50.0)["rate_hz"].tolist() == [0.0, 0.0]
+
+
 def test_rates_by_hand():
     spikes = pd.DataFrame(
         {
