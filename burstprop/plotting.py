@@ -181,7 +181,7 @@ def over_time(
     """
     frame = _checked(frame, "time_ms", value, by)
     scale, label = _time(frame["time_ms"])
-    names = _known(frame.dropna(subset=[value]), by, only)
+    names = _known(frame if only else frame.dropna(subset=[value]), by, only)
     for k, name in enumerate(names):
         own = frame[frame[by] == name]
         band(own.assign(time_ms=own["time_ms"] * scale), axes, "time_ms", value, colour(name, k), name)
@@ -337,15 +337,21 @@ def _checked(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 
 def _known(frame: pd.DataFrame, column: str, only: Sequence[str] | None) -> list[str]:
+    """Return what to draw: ``only``, of which nothing may be there but its name, or all that is there."""
     values = frame[column]
-    names = (
-        values.cat.remove_unused_categories().cat.categories if hasattr(values, "cat") else values.unique()
-    )
-    present = [str(name) for name in names]
-    for name in only or ():
-        if name not in present:
-            raise BurstpropError(f"the frame has no {column} {name!r}: {near(name, present)}")
-    return list(only) if only else present
+    if not only:
+        present = values.cat.remove_unused_categories().cat.categories if _named(values) else values.unique()
+        return [str(name) for name in present]
+    known = [str(name) for name in (values.cat.categories if _named(values) else values.unique())]
+    for name in only:
+        if name not in known:
+            raise BurstpropError(f"the frame has no {column} {name!r}: {near(name, known)}")
+    return list(only)
+
+
+def _named(values: pd.Series) -> bool:
+    """Whether a column knows names of which it has no row: a population without a spike."""
+    return isinstance(values.dtype, pd.CategoricalDtype)
 
 
 def _one_realization(frame: pd.DataFrame, realization: int | None) -> pd.DataFrame:

@@ -121,6 +121,22 @@ def test_wrong_columns_and_names_are_named():
         raster(RATES, axes)
 
 
+def test_a_silent_population_that_the_frame_knows_is_drawn_empty():
+    names = pd.Categorical(SPIKES["population"], categories=["pyr1", "PV", "som"])
+    _, axes = figure()
+    raster(SPIKES.assign(population=names), axes, populations=["som", "pyr1"], neurons=10)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["som", "pyr1"]
+    assert ticks(axes) == [(1.0, 10.0), (2.0, 11.0)]
+    _, axes = figure()
+    over_time(RATES, axes, "burst_prob", only=["PV", "pyr1"])
+    np.testing.assert_allclose(lines(axes)["pyr1"], [[0, 30], [50, 30]])
+    _, axes = figure()
+    raster(SPIKES.assign(population=names), axes)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["pyr1", "PV"]
+    with pytest.raises(BurstpropError, match="no population 'somm': did you mean 'som'"):
+        raster(SPIKES.assign(population=names), axes, populations=["somm"])
+
+
 def test_overview_and_letters_are_drawn_without_warning(tmp_path):
     fig = overview(SPIKES, RATES)
     assert len(fig.axes) == 3
