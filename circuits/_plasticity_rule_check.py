@@ -11,6 +11,8 @@ from scipy.special import stdtrit
 
 from burstprop.report import Claim
 
+ROUNDING_MS = 1e-6
+"""Times that differ by less are the same."""
 SKIPPED_MS = 5000.0
 """Rates are means over a segment without its first 5 s, in which they still change."""
 LEFT_MS = 2500.0
@@ -39,7 +41,8 @@ def by_segment(frame: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
             segments[["segment", "start_ms", "stop_ms"]].iloc[1:].itertuples(index=False)
         ):
             last = stop - LEFT_MS
-            inside = own[(own["time_ms"] > start + SKIPPED_MS) & (own["time_ms"] <= last)]
+            since, until = start + SKIPPED_MS + ROUNDING_MS, last + ROUNDING_MS
+            inside = own[(own["time_ms"] > since) & (own["time_ms"] <= until)]
             change = _at(weight, last) - _at(weight, start)
             means = {name: float(inside[name].mean()) for name in RATES}
             rows.append({"realization": realization, "segment": segment, "weight_change": change, **means})
@@ -125,4 +128,4 @@ def _published(table: pd.DataFrame) -> list[Claim]:
 
 
 def _at(weight: pd.Series, time_ms: float) -> float:
-    return float(weight.loc[time_ms])
+    return float(weight[abs(weight.index - time_ms) <= ROUNDING_MS].item())

@@ -28,6 +28,7 @@ learning in hierarchical circuits, Nature Neuroscience 24, https://doi.org/10.10
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from burstprop.circuits._plasticity_rule_check import check
+from burstprop.circuits._plasticity_rule_check import LEFT_MS, SKIPPED_MS, check
 from burstprop.circuits._plasticity_rule_figure import figure
 
 from burstprop.circuit import (
@@ -47,6 +48,7 @@ from burstprop.circuit import (
     WeightChange,
 )
 from burstprop.connectivity import Probability
+from burstprop.errors import BurstpropError
 from burstprop.neurons import PyramidalNeuron
 from burstprop.parameters import quantity, validate
 from burstprop.plasticity import BurstDependentRule
@@ -60,7 +62,6 @@ __all__ = ["Params", "build", "check", "figure", "run", "segments"]
 
 REALIZATIONS = 20
 QUICK_REALIZATIONS = 2
-PLASTIC = "input->post.soma_exc"
 DENDRITIC = "dendritic->post.dendrite_exc"
 
 
@@ -93,13 +94,29 @@ class Params:
     inh_dendrite: float = quantity(0.065, "1", "weight of the inhibitory ones on the dendrite", low=0)
     post_dendrite_pa: float = quantity(50.0, "pA", "constant current into postsynaptic dendrites")
     input_dendrite_pa: float = quantity(40.0, "pA", "current into input dendrites in the last segment")
-    settle_averages: float = quantity(4.0, "1", "settling time in units of tau_avg", low=0)
+    settle_averages: float = quantity(4.0, "1", "settling time in units of tau_avg", low=0, open_low=True)
     segment_ms: float = quantity(25_000.0, "ms", "length of a segment", low=0, open_low=True)
     bin_ms: float = quantity(2500.0, "ms", "bin of all rates and weights", low=0, open_low=True)
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the numbers, and that bins end where the check reads the weights."""
         validate(self)
+        unjudged = SKIPPED_MS + LEFT_MS
+        if self.segment_ms <= unjudged:
+            raise BurstpropError(
+                f"Params.segment_ms = {self.segment_ms:g} ms: must be above {unjudged:g} ms, since its "
+                f"first {SKIPPED_MS:g} ms and its last {LEFT_MS:g} ms are not judged"
+            )
+        settle = self.settle_averages * self.tau_avg_ms
+        if any(
+            abs(t / self.bin_ms - round(t / self.bin_ms)) > 1e-6 for t in (settle, self.segment_ms, LEFT_MS)
+        ):
+            common = math.gcd(*(round(10 * t) for t in (settle, self.segment_ms, LEFT_MS))) / 10
+            raise BurstpropError(
+                f"Params.bin_ms = {self.bin_ms:g} ms: must divide the settling time (settle_averages * "
+                f"tau_avg_ms = {settle:g} ms), segment_ms = {self.segment_ms:g} ms, and {LEFT_MS:g} ms; "
+                f"give {common:g} ms or a part of it, or other times"
+            )
 
 
 def segments(params: Params) -> pd.DataFrame:

@@ -118,7 +118,35 @@ def test_parameters_are_checked():
     with pytest.raises(BurstpropError, match=r"probability = 1\.2"):
         plasticity_rule.Params(probability=1.2)
     with pytest.raises(BurstpropError, match="no multiple of dt_ms"):
-        plasticity_rule.run(plasticity_rule.Params(segment_ms=1000.03))
+        plasticity_rule.run(plasticity_rule.Params(segment_ms=25_000.05, bin_ms=0.05))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"segment_ms": 6000.0}, "segment_ms = 6000 ms: must be above 7500 ms"),
+        ({"tau_avg_ms": 4000.0}, r"bin_ms = 2500 ms: must divide .* = 16000 ms.* give 500 ms"),
+        ({"bin_ms": 1000.0}, "bin_ms = 1000 ms: must divide .* and 2500 ms; give 2500 ms"),
+        ({"segment_ms": 24_000.0}, "segment_ms = 24000 ms.* give 500 ms"),
+        ({"settle_averages": 0.0}, "settle_averages = 0: must be above 0"),
+    ],
+)
+def test_times_at_which_no_bin_ends_are_refused_before_the_run(changes, message):
+    with pytest.raises(BurstpropError, match=message):
+        plasticity_rule.Params(**changes)
+
+
+def test_check_finds_the_bins_of_other_times():
+    params = plasticity_rule.Params(tau_avg_ms=400.0, segment_ms=8000.0, bin_ms=100.0)
+    segments = plasticity_rule.segments(params)
+    time = np.cumsum(np.full(round(segments["stop_ms"].iloc[-1] / 100.0), 100.0 / 3)) * 3  # with rounding
+    columns = ("event_rate_hz", "burst_rate_hz", "input_event_rate_hz", "input_burst_rate_hz")
+    frame = pd.DataFrame({"time_ms": time, "mean_weight": 1e-3 * time, **dict.fromkeys(columns, 1.0)})
+    frame["event_rate_hz"] = (frame["time_ms"] % 8000.0).round(3)
+    table = by_segment(frame.assign(realization=1), segments)
+    assert table["weight_change"].to_numpy() == pytest.approx(5.5)
+    # the bins that end after 5 s and until 5.5 s of the segment, which begins at 1600 ms
+    assert table["event_rate_hz"].to_numpy() == pytest.approx(1600.0 + 5300.0)
 
 
 def test_two_realizations_keep_the_claims():
