@@ -39,7 +39,7 @@ LAYERS = [
         "pairing_theory",
     ],
     ["populations", "projections", "protocol", "circuit", "circuit_checks", "circuit_text"],
-    ["microcircuit", "ensemble"],
+    ["microcircuit"],
     ["engine", "recording", "recorder"],
     ["simulation", "handover", "checkpoint"],
     ["long_run", "bench"],

@@ -104,7 +104,7 @@ def test_constants_are_the_only_door_and_take_one_value_per_neuron(name):
     for field in fields(model):
         if isinstance(field.default, str) or not field.metadata["per_neuron"]:
             continue
-        values = np.full(4, field.default) * np.array([1.0, 1.0, 0.98, 1.0]) - (field.default == 0) * 0.0
+        values = np.full(4, field.default) * np.array([1.0, 1.0, 0.98, 1.0])
         if field.default == 0.0:
             values = np.array([0.0, 0.0, 1.0, 0.0])
         changed = replace(model, **{field.name: values})
