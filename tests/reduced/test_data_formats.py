@@ -44,7 +44,7 @@ def test_digits_are_real_and_disjoint():
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-@pytest.mark.parametrize("place", [".", "mnist", "MNIST/raw"])
+@pytest.mark.parametrize("place", [".", "mnist", "MNIST/raw", "mnist/MNIST/raw"])
 def test_mnist_reads_what_was_written(tmp_path, suffix, place):
     pixels, labels = small_mnist(tmp_path / place, suffix)
     data = open_dataset("mnist", tmp_path)
@@ -119,8 +119,9 @@ def small_cifar(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-def test_cifar10_binary_reads_what_was_written(tmp_path):
-    images, labels = small_cifar(tmp_path / "cifar-10-batches-bin")
+@pytest.mark.parametrize("place", [".", "cifar10", "cifar-10-batches-bin", "cifar10/cifar-10-batches-bin"])
+def test_cifar10_binary_reads_what_was_written(tmp_path, place):
+    images, labels = small_cifar(tmp_path / place)
     data = open_dataset("cifar10", tmp_path)
     assert (len(data.train), len(data.validation), len(data.test)) == (90, 10, 20)
     np.testing.assert_array_equal(data.test.images.reshape(20, -1).numpy(), images[5])

@@ -76,7 +76,8 @@ def _read_binary(folder: Path) -> tuple[ImagesInMemory, ImagesInMemory]:
 def read(folder: Path | None, options: ReadOptions) -> ImageDataset:
     """Read CIFAR-10 from a folder; a tenth of the training images is for validation unless told otherwise."""
     folder = need_folder("cifar10", folder, HOW)
-    places = [folder, folder / "cifar-10-batches-bin", folder / "cifar10"]
+    below = (".", "cifar-10-batches-bin", "cifar10", "cifar10/cifar-10-batches-bin")
+    places = [folder / place for place in below]
     broken: tuple[str, ...] = ()
     classes: tuple[str, ...] = CLASSES
     for place in places:

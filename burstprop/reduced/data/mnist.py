@@ -32,7 +32,7 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-PLACES = (".", "mnist", "MNIST/raw", "raw")
+PLACES = (".", "mnist", "MNIST/raw", "raw", "mnist/MNIST/raw")
 HOW = (
     "download the four files "
     + ", ".join(f"{name}.gz" for name in FILES)
