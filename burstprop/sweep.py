@@ -29,6 +29,7 @@ from burstprop.run_folder import RunFolder, identity, stored_form
 from burstprop.workers import stream
 
 LONGEST_NAME = 120
+LONGEST_VALUE = 40
 
 
 def combinations(**choices: Sequence[Any]) -> list[dict[str, Any]]:
@@ -97,7 +98,7 @@ def run_many(
     """
     if jobs is not None and jobs < 1:
         raise BurstpropError(f"jobs = {jobs}: give the number of processes side by side, at least 1")
-    names = _unique_names(tasks) if names is None else names
+    names = folder_names(tasks) if names is None else names
     folders = _folders(tasks, names, out)
     results: dict[int, Any] = {k: folder.load() for k, folder in enumerate(folders) if folder.finished}
     todo = [k for k in range(len(tasks)) if k not in results]
@@ -124,6 +125,28 @@ def run_many(
     return [results[k] for k in range(len(tasks))]
 
 
+def folder_names(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a folder name for each task, made of its numbers and words, safe as one part of a path.
+
+    What a folder cannot be called becomes an underscore. A name that is too long, leaves out a long text, or
+    would be that of two tasks is shortened and ends in eight digits that stand for the whole task.
+    """
+    names, partial = [], set()
+    for k, task in enumerate(tasks):
+        plain_values = {name: value for name, value in task.items() if isinstance(value, str | int | float)}
+        short = {name: value for name, value in plain_values.items() if len(str(value)) < LONGEST_VALUE}
+        if len(short) < len(plain_values):
+            partial.add(k)
+        words = ",".join(f"{name}={value}" for name, value in short.items())
+        names.append(re.sub(r"[^\w.=,+-]", "_", words))
+    written = Counter(names)
+    for k, name in enumerate(list(names)):
+        if not name or k in partial or len(name) > LONGEST_NAME or written[name] > 1:
+            text = json.dumps(identity(tasks[k]), sort_keys=True)
+            names[k] = f"{name[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
+    return names
+
+
 def gather(
     results: Sequence[Mapping[str, pd.DataFrame]], labels: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
@@ -143,19 +166,6 @@ def gather(
             front = pd.DataFrame({column: [value] * len(frame) for column, value in label.items()})
             parts.setdefault(name, []).append(pd.concat([front, rest], axis=1))
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
-
-
-def _unique_names(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = []
-    for task in tasks:
-        words = [f"{k}={v}" for k, v in task.items() if isinstance(v, str | int | float) and len(str(v)) < 40]
-        names.append(re.sub(r"[^\w.=,+-]", "_", ",".join(words)))
-    written = Counter(names)
-    for k, name in enumerate(list(names)):
-        if not name or len(name) > LONGEST_NAME or written[name] > 1:
-            text = json.dumps(identity(tasks[k]), sort_keys=True)
-            names[k] = f"{name[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
-    return names
 
 
 def _folders(

@@ -14,7 +14,7 @@ import sweep_runs
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity, validate
 from burstprop.run_folder import RunFolder, identity
-from burstprop.sweep import combinations, gather, run_many
+from burstprop.sweep import combinations, folder_names, gather, run_many
 
 HERE = Path(__file__).parent
 
@@ -109,6 +109,19 @@ def test_finished_runs_are_skipped_and_read_back_bit_for_bit(tmp_path):
 def test_default_names_say_what_the_run_is(tmp_path):
     run_many(sweep_runs.walk, combinations(steps=[5], seed=[1, 2]), jobs=1, out=tmp_path, progress=False)
     assert sorted(os.listdir(tmp_path)) == ["steps=5,seed=1", "steps=5,seed=2"]
+
+
+def test_folder_names_are_short_and_different_and_say_what_the_run_is():
+    long = {f"setting_{k:02d}": 1.25 for k in range(11)}
+    names = folder_names([long | {"seed": 1}, long | {"seed": 2}])
+    assert len(set(names)) == 2
+    assert all(name.startswith("setting_00=1.25,setting_01") and len(name) < 140 for name in names)
+    assert folder_names([{"kind": "a/b"}, {"kind": "../c"}, {"x": 0.5}]) == ["kind=a_b", "kind=.._c", "x=0.5"]
+    assert len(set(folder_names([{"kind": "a/b"}, {"kind": "a_b"}]))) == 2
+    # a text left out still tells two runs apart, also of two sweeps
+    first, second = (folder_names([{"text": letter * 50, "seed": 1}]) for letter in "ab")
+    assert first != second
+    assert first[0].startswith("seed=1-")
 
 
 def test_a_folder_with_another_run_is_an_error_that_says_the_difference(tmp_path):
