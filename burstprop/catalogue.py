@@ -1,14 +1,31 @@
 """What can be reproduced: the modules of `burstprop.circuits`, and the comparison of the reduced models.
 
 Names, claims and variants are read from the source text, without running it, so that a list of them costs no
-import of a compiler. A user's own module takes part by its path: ``burstprop info my_circuit.py``.
+import of a compiler.
+
+A user's own module takes part by its path: ``burstprop info my_circuit.py``. Each verb asks only for what it
+uses (`NEEDED`), and calls it like this::
+
+    Params()                 a dataclass with a default for every field, for all verbs
+    build(params)            -> Circuit, for simulate and bench; info and the report show it
+    run(params, *, seed, realizations=1, jobs=None, progress=None, out=None, quick=False)
+                             -> dict of DataFrames by name, for reproduce and sweep; out is a folder for
+                             checkpoints; progress is None (show it), False, or takes the share done
+    check(frames)            -> list of burstprop.report.Claim, for reproduce and sweep
+    figure(frames)           -> matplotlib Figure, for reproduce
+
+It may also have ``VARIANTS``, a dict of Params by name; ``duration_ms(params)``, how long simulate runs where
+nothing else is said; and ``quick_version(params)``, the Params that ``--quick`` runs (``--set`` then changes
+those; without it the parameters stay, and ``quick`` tells ``run`` to do less of them).
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import importlib.util
+import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +35,22 @@ from typing import Any
 import burstprop
 from burstprop.errors import BurstpropError, near
 
-NEEDED = ("Params", "run", "check", "figure")
+#: What a verb uses of a module.
+NEEDED = {
+    "info": ("Params",),
+    "simulate": ("Params", "build"),
+    "reproduce": ("Params", "run", "check", "figure"),
+    "sweep": ("Params", "run", "check"),
+}
+#: How it is called: positional arguments, and those given by name.
+CALLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "Params": ((), ()),
+    "build": (("params",), ()),
+    "run": (("params",), ("seed", "jobs", "progress", "out", "quick")),
+    "check": (("frames",), ()),
+    "figure": (("frames",), ()),
+}
+RUN = "run(params, *, seed, realizations=1, jobs=None, progress=None, out=None, quick=False)"
 
 
 @dataclass(frozen=True)
@@ -35,15 +67,20 @@ class Entry:
         The whole docstring.
     variants : tuple of str
         Names of its published or added variants.
-    builds : bool
-        Whether it has a circuit (``build``) that `burstprop simulate` can run.
+    defines : frozenset of str
+        Names that its source defines.
     """
 
     name: str
     module: str
     text: str
     variants: tuple[str, ...] = ()
-    builds: bool = False
+    defines: frozenset[str] = frozenset()
+
+    @property
+    def builds(self) -> bool:
+        """Whether it has a circuit (``build``) that `burstprop simulate` can run."""
+        return "build" in self.defines
 
     @property
     def title(self) -> str:
@@ -66,7 +103,7 @@ def entries() -> dict[str, Entry]:
     comparison = Path(burstprop.__file__).with_name("reduced") / "comparison.py"
     if comparison.exists():
         found.append(_read("reduced", "burstprop.reduced.comparison", comparison))
-    return {entry.name: entry for entry in found if entry is not None}
+    return {entry.name: entry for entry in found if entry.defines.issuperset(NEEDED["reproduce"])}
 
 
 def find(name: str) -> Entry:
@@ -75,18 +112,20 @@ def find(name: str) -> Entry:
     Raises
     ------
     BurstpropError
-        There is none; lists the near names, or what the file lacks.
+        There is none (lists the near names), or the file cannot be read as Python or imported by its name.
     """
     if name.endswith(".py"):
         path = Path(name)
         if not path.is_file():
-            raise BurstpropError(f"no file {name!r}: give the path of a module with {', '.join(NEEDED)}")
-        entry = _read(str(path), path.stem, path)
-        if entry is None:
             raise BurstpropError(
-                f"{name!r} defines not all of {', '.join(NEEDED)}: see 'burstprop list' for models"
+                f"no file {name!r}: give the path of a module with {', '.join(NEEDED['info'])} ..."
             )
-        return entry
+        if "." in path.stem:
+            better = path.with_stem(path.stem.replace(".", "_")).name
+            raise BurstpropError(
+                f"{name!r}: Python cannot import a file with a dot in its name: call it {better}"
+            )
+        return _read(str(path), path.stem, path)
     known = entries()
     if name not in known:
         raise BurstpropError(
@@ -121,20 +160,69 @@ def missing(library: str, what: str) -> BurstpropError:
     return BurstpropError(f"{what} needs {library}, which is not installed: {command}")
 
 
-def parameters(entry: Entry, module: ModuleType, variant: str | None) -> Any:
-    """Return the parameters of a module, or of one of its variants.
+def require(entry: Entry, module: ModuleType, verb: str) -> None:
+    """Raise where a module lacks what a verb uses, or has it in a form that cannot be called.
 
     Raises
     ------
     BurstpropError
-        There is no such variant; lists those there are.
+        Names what is missing or wrong, and how to write it.
     """
+    missing = [name for name in NEEDED[verb] if not hasattr(module, name)]
+    if missing:
+        hint = f"; 'burstprop reproduce {entry.name}' runs it" if _has(module, "reproduce") else ""
+        raise BurstpropError(
+            f"{entry.name!r} has no {' and no '.join(missing)}: 'burstprop {verb}' needs "
+            f"{', '.join(map(_form, NEEDED[verb]))}{hint}"
+        )
+    if not dataclasses.is_dataclass(module.Params):
+        raise BurstpropError(
+            f"Params of {entry.name!r} is no dataclass: write @dataclass(frozen=True) before it"
+        )
+    for name in NEEDED[verb]:
+        positional, named = CALLS[name]
+        try:
+            signature = inspect.signature(getattr(module, name))
+            signature.bind(*positional, **dict.fromkeys(named))
+            if name == "run":  # it is told how many only where somebody has said so
+                signature.bind(*positional, **dict.fromkeys((*named, "realizations")))
+        except TypeError as error:
+            raise BurstpropError(
+                f"{name} of {entry.name!r} cannot be called as 'burstprop {verb}' calls it ({error}): "
+                f"write {_form(name)}"
+            ) from None
+
+
+def parameters(entry: Entry, module: ModuleType, variant: str | None, quick: bool = False) -> Any:
+    """Return the parameters of a module, or of one of its variants; ``quick`` those of its quick version.
+
+    Raises
+    ------
+    BurstpropError
+        There is no such variant; lists those there are. Or the module has no usable Params.
+    """
+    require(entry, module, "info")
     if variant is None:
-        return module.Params()
-    variants = getattr(module, "VARIANTS", {})
-    if variant not in variants:
-        raise BurstpropError(f"'{entry.name}' has no variant {variant!r}: {near(variant, variants)}")
-    return variants[variant]
+        chosen = module.Params()
+    else:
+        variants = getattr(module, "VARIANTS", {})
+        if variant not in variants:
+            raise BurstpropError(f"'{entry.name}' has no variant {variant!r}: {near(variant, variants)}")
+        chosen = variants[variant]
+    return module.quick_version(chosen) if quick and hasattr(module, "quick_version") else chosen
+
+
+def results_folder(entry: Entry, *words: str | None) -> Path:
+    """Return where results go that nobody has named a folder for: ``results/NAME-WORD-WORD``."""
+    return Path("results") / "-".join(filter(None, (Path(entry.name).stem, *words)))
+
+
+def _has(module: ModuleType, verb: str) -> bool:
+    return all(hasattr(module, name) for name in NEEDED[verb])
+
+
+def _form(name: str) -> str:
+    return RUN if name == "run" else f"{name}({', '.join(CALLS[name][0])})"
 
 
 def _circuit_files() -> list[Path]:
@@ -143,12 +231,13 @@ def _circuit_files() -> list[Path]:
     return sorted(path for folder in folders for path in Path(folder).glob("*.py") if path.stem[0] != "_")
 
 
-def _read(name: str, module: str, path: Path) -> Entry | None:
-    """Read name, docstring and variants of a module from its source; None where it is no such module."""
+def _read(name: str, module: str, path: Path) -> Entry:
+    """Read docstring, variants and what else it defines of a module from its source."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_bytes())  # bytes: the source says its own encoding, or it is UTF-8
     except SyntaxError as error:
-        raise BurstpropError(f"{str(path)!r} is no Python: {error.msg}, line {error.lineno}") from None
+        where = f", line {error.lineno}" if error.lineno else ""
+        raise BurstpropError(f"{str(path)!r} is no Python: {error.msg}{where}") from None
     defined: set[str] = set()
     variants: tuple[str, ...] = ()
     for node in tree.body:
@@ -162,9 +251,7 @@ def _read(name: str, module: str, path: Path) -> Entry | None:
             if "VARIANTS" in defined and not variants and isinstance(node.value, ast.Dict):
                 keys = [key.value for key in node.value.keys if isinstance(key, ast.Constant)]
                 variants = tuple(str(key) for key in keys)
-    if not defined.issuperset(NEEDED):
-        return None
-    return Entry(name, module, ast.get_docstring(tree) or "", variants, builds="build" in defined)
+    return Entry(name, module, ast.get_docstring(tree) or "", variants, frozenset(defined))
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -17,7 +17,6 @@ is the same, bit for bit.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -27,34 +26,15 @@ from burstprop.errors import BurstpropError
 from burstprop.files import plain, writable_folder, write_json, writing
 from burstprop.progress import Progress, Shown
 from burstprop.recording import Recording
+from burstprop.run_folder import RUN, read_run
 from burstprop.simulation import Simulation
 
 CHECKPOINT = "checkpoint.npz"
-RUN = "run.json"
 
 
 def _part(bar: Progress, begin_ms: float, piece_ms: float) -> Callable[[float], None]:
     """Return what tells the bar of the whole run how much of one piece of it is done."""
     return lambda share: bar.update(begin_ms + share * piece_ms)
-
-
-def read_run(folder: str | Path) -> dict[str, Any]:
-    """Return what ``run.json`` of a folder says.
-
-    Raises
-    ------
-    BurstpropError
-        There is none, or it cannot be read.
-    """
-    path = Path(folder) / RUN
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise BurstpropError(
-            f"{str(folder)!r} holds no run (no {RUN} in it): give the folder of 'burstprop simulate --out'"
-        ) from None
-    except (OSError, ValueError, TypeError) as error:
-        raise BurstpropError(f"{str(path)!r} cannot be read: it is truncated or altered ({error})") from None
 
 
 class LongRun:
@@ -107,9 +87,11 @@ class LongRun:
         if resume:
             self._restore()
         elif (self.folder / RUN).exists():
+            unfinished = read_run(self.folder).get("status") in ("running", "interrupted")
             raise BurstpropError(
-                f"{str(self.folder)!r} holds a run already: go on with it (--resume {self.folder}), "
-                "or give another folder"
+                f"{str(self.folder)!r} holds a run already: "
+                + (f"go on with it (--resume {self.folder}), or " if unfinished else "")
+                + "give another folder"
             )
         self._status("running")
 

@@ -22,6 +22,7 @@ from burstprop.errors import BurstpropError
 from burstprop.files import plain, writable_folder, write_json, writing
 
 UNFINISHED = ".unfinished"
+RUN = "run.json"
 
 
 def identity(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +65,25 @@ def read_csv(path: Path) -> pd.DataFrame:
     version = tuple(int(part) for part in pd.__version__.split(".")[:2])
     exact: Any = {} if version >= (3, 1) else {"float_precision": "round_trip"}
     return pd.read_csv(path, **exact)
+
+
+def read_run(folder: str | Path) -> dict[str, Any]:
+    """Return what ``run.json`` of a folder says.
+
+    Raises
+    ------
+    BurstpropError
+        There is none, or it cannot be read.
+    """
+    path = Path(folder) / RUN
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise BurstpropError(
+            f"{str(folder)!r} holds no run (no {RUN} in it): give the folder of 'burstprop simulate --out'"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise BurstpropError(f"{str(path)!r} cannot be read: it is truncated or altered ({error})") from None
 
 
 class RunFolder:
@@ -122,7 +142,7 @@ class RunFolder:
         for name, frame in stored.items():
             with writing(self.work / f"{name}.csv") as temporary:
                 frame.to_csv(temporary, index=False)
-        write_json(self.work / "run.json", {**notes, "frames": list(stored)})
+        write_json(self.work / RUN, {**notes, "frames": list(stored)})
         os.rename(self.work, self.path)
         return stored
 
@@ -135,7 +155,7 @@ class RunFolder:
             A file is missing or cannot be read.
         """
         try:
-            names = json.loads((self.path / "run.json").read_text(encoding="utf-8"))["frames"]
+            names = json.loads((self.path / RUN).read_text(encoding="utf-8"))["frames"]
             return {name: read_csv(self.path / f"{name}.csv") for name in names}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._unreadable(self.path, error) from None

@@ -34,9 +34,10 @@ hidden1 gets, and no current). Extended data: ``symmetric_feedback`` (fed alike,
 variants by a sweep; both can be resumed::
 
     burstprop reproduce xor --controls
-    burstprop sweep xor --variant published,symmetric_feedback,example_4s --seeds 1:6 --out extended
+    burstprop sweep xor --variant published,symmetric_feedback,example_4s --realizations 1 --seeds 1:6 --out x
 
-``--quick`` runs a smaller circuit that learns faster (`quick_version`).
+``--quick`` runs a smaller circuit that learns faster (`quick_version`), one realization of it; what ``--set``
+changes are then the numbers of that circuit.
 
 The dendritic synapses feel the somatic voltage in their driving force, as in the published program.
 
@@ -74,6 +75,7 @@ __all__ = [
     "controls",
     "controls_figure",
     "figure",
+    "quick_version",
     "run",
     "solved",
 ]
@@ -144,7 +146,7 @@ def run(
     Parameters
     ----------
     params : Params, optional
-        The published numbers where not given.
+        Run as they are. Where not given the published numbers, and where quick `quick_version` of these.
     seed : int
         Decides synapses, initial states and noise.
     realizations : int, optional
@@ -156,14 +158,15 @@ def run(
     out : path, optional
         Where checkpoints and finished realizations are kept; the same call goes on from there.
     quick : bool
-        The smaller version, see `quick_version`.
+        What is run where ``params`` or ``realizations`` are not given.
 
     Raises
     ------
     BurstpropError
         The parameters do not fit together, or ``out`` holds another run.
     """
-    params = Params() if params is None else params
+    if params is None:
+        params = quick_version(Params()) if quick else Params()
     alone = {"realization": params}
     return _run_all(alone, seed, realizations, jobs, progress, out, quick, "xor")["realization"]
 
@@ -180,10 +183,11 @@ def controls(
 ) -> dict[str, pd.DataFrame]:
     """Run all `CONTROLS`, and return them beside the published circuit, whose ``frames`` `run` has returned.
 
-    Parameters and errors are those of `run`. Returns ``controls`` (variant, and the columns of ``xor``) and
-    ``controls_solved`` (variant, and the columns of `solved`).
+    Parameters and errors are those of `run`; where quick, `quick_version` of each is run. Returns
+    ``controls`` (variant, and the columns of ``xor``) and ``controls_solved`` (variant, and the columns of
+    `solved`).
     """
-    variants = {name: VARIANTS[name] for name in CONTROLS}
+    variants = {name: quick_version(VARIANTS[name]) if quick else VARIANTS[name] for name in CONTROLS}
     others = _run_all(variants, seed, realizations, jobs, progress, out, quick, "xor controls")
     together = {"published": frames} | others
     labels = [{"variant": name} for name in together]
@@ -208,12 +212,11 @@ def _run_all(
     label: str,
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """Run all realizations of all variants side by side, in folders NAME-K; return the frames by name."""
-    settled = {name: quick_version(params) if quick else params for name, params in variants.items()}
     count = realizations or (1 if quick else REALIZATIONS)
-    runs = [(name, k) for name in settled for k in range(1, count + 1)]
+    runs = [(name, k) for name in variants for k in range(1, count + 1)]
     results = run_many(
         one,
-        [{"params": settled[name], "seed": seed, "realization": k} for name, k in runs],
+        [{"params": variants[name], "seed": seed, "realization": k} for name, k in runs],
         jobs=jobs,
         out=None if out is None else Path(out) / "realizations",
         names=[f"{name}-{k}" for name, k in runs],
@@ -221,7 +224,7 @@ def _run_all(
         progress=progress,
     )
     found = {}
-    for name, params in settled.items():
+    for name, params in variants.items():
         mine = [(k, result) for (variant, k), result in zip(runs, results, strict=True) if variant == name]
         frames = gather([result for _, result in mine], [{"realization": k} for k, _ in mine])
         protocol = {

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import re
@@ -66,6 +67,7 @@ def test_help_version_and_no_verb(capsys):
         (["sweep", DEMO, "--out", "x", "--set", "offset_hz=1,"], "write NAME=VALUE,VALUE"),
         (["sweep", DEMO, "--out", "x", "--set", "a=1", "a=2"], "'a' is given twice"),
         (["sweep", DEMO, "--out", "x", "--set", "ofset_hz=1"], "Params has no field 'ofset_hz'"),
+        (["sweep", DEMO, "--out", "x", "--set", "variant=slow"], "is no parameter; write --variant slow"),
     ],
 )
 def test_bad_use_is_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch, words, message):
@@ -184,6 +186,7 @@ def test_without_matplotlib_nothing_is_run(capsys, tmp_path, monkeypatch):
 def test_sweep_makes_every_combination_once(capsys, tmp_path):
     out = str(tmp_path)
     words = ["sweep", DEMO, "--set", "offset_hz=5,7", "noise_hz=0,1e-1", "--out", out, "--quick", "--quiet"]
+    words += ["--realizations", "1"]
     code, printed, err = call(capsys, *words, "--seeds", "1:3", "--jobs", "2")
     assert code == 0
     assert "8 runs: offset_hz = 5, 7; noise_hz = 0, 1e-1; seeds 1, 2, into" in err
@@ -223,7 +226,7 @@ def test_sweep_over_variants_and_a_run_that_diverges(capsys, tmp_path):
     assert results["variant"].tolist() == ["slow", "slow", "loud", "loud"]
     code, _, err = call(capsys, *words, "--realizations", "2", "--variant", "slow", "--set", "offset_hz=5")
     assert code == 2
-    assert "realizations is 1 there and 2 here" in err
+    assert "realizations is None there and 2 here" in err
 
 
 def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
@@ -268,9 +271,178 @@ def test_a_users_file_with_the_name_of_another_module_is_an_error(tmp_path):
     with pytest.raises(BurstpropError, match="another module has the name 'json'"):
         catalogue.load(catalogue.find(str(path)))
     assert str(tmp_path) not in sys.path
-    (tmp_path / "half.py").write_text("def run(): pass\n")
-    with pytest.raises(BurstpropError, match="defines not all of Params, run, check, figure"):
-        catalogue.find(str(tmp_path / "half.py"))
     (tmp_path / "wrong.py").write_text("def run(:\n")
     with pytest.raises(BurstpropError, match="is no Python"):
         catalogue.find(str(tmp_path / "wrong.py"))
+    (tmp_path / "latin.py").write_bytes(b'"""Caf\xe9."""\n')
+    with pytest.raises(BurstpropError, match=r"latin\.py' is no Python: .*utf-8"):
+        catalogue.find(str(tmp_path / "latin.py"))
+    (tmp_path / "my.circuit.py").write_text(Path(DEMO).read_text())
+    with pytest.raises(BurstpropError, match=r"a dot in its name: call it my_circuit\.py"):
+        catalogue.find(str(tmp_path / "my.circuit.py"))
+
+
+PARAMS = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass Params:\n    n: int = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "text", "message"),
+    [
+        ("info", "def build(params): pass\n", "has no Params: 'burstprop info' needs Params()"),
+        ("info", "class Params:\n    n = 1\n", "Params of 'FILE' is no dataclass"),
+        ("info", PARAMS.replace(" = 1", ""), r"Params of 'FILE' cannot be called .*: write Params\(\)"),
+        ("simulate", PARAMS, "has no build: 'burstprop simulate' needs"),
+        (
+            "simulate",
+            PARAMS + "def build(): pass\n",
+            r"build of 'FILE' cannot be called .*: write build\(params",
+        ),
+        ("reproduce", PARAMS, "has no run and no check and no figure: 'burstprop reproduce' needs"),
+        ("sweep", PARAMS + "def run(params): pass\n", r"has no check: .* Params\(\), run\(params, \*, seed"),
+        (
+            "reproduce",
+            PARAMS + "def run(params): pass\ndef check(frames): pass\ndef figure(frames): pass\n",
+            r"run of 'FILE' cannot .* keyword argument 'seed'\): write run\(params, \*, seed, realizations=1",
+        ),
+        (
+            "sweep",
+            PARAMS
+            + "def run(params, *, seed, realizations, jobs, progress, out, quick): pass\n"
+            + "def check(frames): pass\n",
+            "missing a required argument: 'realizations'",
+        ),
+    ],
+)
+def test_a_users_file_needs_what_the_verb_uses(capsys, tmp_path, monkeypatch, verb, text, message):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / f"{tmp_path.name}.py"  # no other test may have imported the name
+    path.write_text(text)
+    words = ["--out", str(tmp_path / "x")] if verb != "info" else []
+    code, _, err = call(capsys, verb, str(path), *words)
+    assert code == 2
+    assert re.search(message.replace("FILE", str(path)), err), err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_users_file_without_run_check_and_figure_is_simulated_and_shown(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    text = (HERE / "spiking_circuit.py").read_text().partition("def duration_ms")[0]
+    path = tmp_path / "only_built.py"
+    path.write_text(text)
+    assert call(capsys, "info", str(path))[0] == 0
+    words = ["simulate", str(path), "--duration-ms", "50", "--out", str(tmp_path / "x"), "--quiet"]
+    assert call(capsys, *words)[0] == 0
+
+
+def test_what_the_verbs_ask_of_a_users_file_is_in_their_help(capsys):
+    assert catalogue.RUN in call(capsys, "reproduce", "--help")[1]
+    assert "build(params) -> Circuit" in call(capsys, "simulate", "--help")[1]
+    assert catalogue.RUN in catalogue.__doc__
+    assert catalogue.RUN in (HERE.parent / "README.md").read_text(encoding="utf-8")
+
+
+def quick_demo(params):
+    return dataclasses.replace(params, offset_hz=params.offset_hz + 0.05, noise_hz=0.0)
+
+
+def test_quick_reports_the_parameters_that_it_ran_and_keeps_those_set_by_hand(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_circuit, "quick_version", quick_demo, raising=False)
+    words = ["reproduce", DEMO, "--jobs", "1", "--quick", "--quiet", "--out"]
+
+    def ran(folder):
+        run = json.loads((tmp_path / folder / "run.json").read_text())
+        return run["parameters"] | {"mean": run["claims"][0]["measured"]}
+
+    call(capsys, *words, str(tmp_path / "a"))
+    expected = {"offset_hz": 5.05, "period_ms": 500.0, "noise_hz": 0.0}
+    assert ran("a") == expected | {"mean": pytest.approx(5.05, abs=1e-12)}
+    assert "5.05" in (tmp_path / "a" / "report.html").read_text()
+    call(capsys, *words, str(tmp_path / "b"), "--set", "offset_hz=4.95")
+    assert ran("b") == expected | {"offset_hz": 4.95, "mean": pytest.approx(4.95, abs=1e-12)}
+    call(capsys, *words, str(tmp_path / "c"), "--variant", "slow")
+    assert ran("c")["period_ms"] == 1000.0
+    assert ran("c")["offset_hz"] == 5.05
+    sweep = ["sweep", DEMO, "--set", "offset_hz=4.95", "--jobs", "1", "--quick", "--quiet", "--out"]
+    call(capsys, *sweep, str(tmp_path / "s"))
+    run = json.loads((tmp_path / "s" / "offset_hz=4.95,seed=1" / "run.json").read_text())
+    assert run["parameters"] == expected | {"offset_hz": 4.95}
+    assert run["run_again"] == f"burstprop reproduce {DEMO} --set offset_hz=4.95 --seed 1 --quick"
+    call(capsys, *run["run_again"].split()[1:], "--quiet", "--out", str(tmp_path / "alone"))
+    alone = (tmp_path / "alone" / "rates.csv").read_bytes()
+    assert alone == (tmp_path / "s" / "offset_hz=4.95,seed=1" / "rates.csv").read_bytes()
+
+
+def test_quick_and_full_results_have_folders_of_their_own(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for more in ([], ["--quick"], ["--variant", "slow", "--quick"]):
+        call(capsys, "reproduce", DEMO, "--jobs", "1", "--quiet", *more)
+    folders = ["demo_circuit", "demo_circuit-quick", "demo_circuit-slow-quick"]
+    assert sorted(os.listdir("results")) == folders
+    # again into the same folder is the same work again, another circuit there is an error
+    assert call(capsys, "reproduce", DEMO, "--jobs", "1", "--quiet")[0] == 0
+    code, _, err = call(capsys, "reproduce", "propagation", "--out", "results/demo_circuit")
+    assert code == 2
+    assert f"holds another run (burstprop reproduce {DEMO} --seed 1)" in err
+    Path("results/demo_circuit/run.json").write_text('{"name": "demo_circuit", "status": "interrupted"}')
+    code, _, err = call(capsys, "reproduce", DEMO)
+    assert code == 2
+    assert "holds another run (its run.json says not which)" in err
+
+
+def test_a_figure_that_fails_loses_nothing(capsys, tmp_path, monkeypatch):
+    def broken(frames):
+        raise BurstpropError("no population 'pv'")
+
+    monkeypatch.setattr(demo_circuit, "figure", broken)
+    code, out, err = call(capsys, "reproduce", DEMO, "--jobs", "1", "--quiet", "--out", str(tmp_path / "x"))
+    assert code == 2
+    assert "no population 'pv'" in err
+    assert "2 of 2 claims hold" in out
+    assert sorted(os.listdir(tmp_path / "x")) == ["rates.csv", "run.json"]
+    assert len(json.loads((tmp_path / "x" / "run.json").read_text())["claims"]) == 2
+
+
+def test_a_run_that_returns_no_frames_is_an_error(capsys, tmp_path, monkeypatch):
+    def other(params, *, seed, realizations=1, jobs=None, progress=None, out=None, quick=False):
+        return pd.DataFrame({"x": [1]})
+
+    monkeypatch.setattr(demo_circuit, "run", other)
+    code, _, err = call(capsys, "reproduce", DEMO, "--out", str(tmp_path / "x"))
+    assert code == 2
+    assert "run returned DataFrame: it must return a dict of pandas DataFrames" in err
+
+
+def test_sweep_runs_pairing_with_its_own_number_of_realizations(capsys, tmp_path, monkeypatch):
+    from burstprop.circuits import pairing
+
+    asked = []
+
+    def told(params, **how):
+        asked.append(how)
+        return {"pairing": pd.DataFrame({"x": [1.0]})}
+
+    monkeypatch.setattr(pairing, "run", told)
+    monkeypatch.setattr(pairing, "check", lambda frames: [])
+    out = str(tmp_path)
+    assert call(capsys, "sweep", "pairing", "--out", out, "--jobs", "1", "--quiet")[0] == 0
+    assert "realizations" not in asked[0]
+
+
+def test_sweep_names_are_one_part_of_a_path_and_settings_may_have_spaces(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        demo_circuit,
+        "VARIANTS",
+        demo_circuit.VARIANTS | {"../../esc": demo_circuit.Params(), "a/b": demo_circuit.Params()},
+    )
+    words = ["sweep", DEMO, "--quick", "--quiet", "--jobs", "1", "--out", str(tmp_path / "in" / "out")]
+    more = ["--variant", "../../esc, a/b", "--set", "offset_hz = 5, 7"]
+    assert call(capsys, *words, *more)[0] == 0
+    folders = sorted(path.name for path in (tmp_path / "in" / "out").iterdir() if path.is_dir())
+    assert folders == [
+        f"variant={name},offset_hz={offset},seed=1"
+        for name in (".._.._esc", "a_b")
+        for offset in ("5.0", "7.0")
+    ]
+    assert os.listdir(tmp_path) == ["in"]
+    results = pd.read_csv(tmp_path / "in" / "out" / "results.csv")
+    assert set(results["variant"]) == {"../../esc", "a/b"}

@@ -107,7 +107,10 @@ def test_what_cannot_be_resumed_says_so(tmp_path, capsys):
     out = interrupted(tmp_path)
     assert "not of 'propagation'" in says("propagation", "--resume", str(out))
     assert "leave out --set" in says(CIRCUIT, "--set", "n=10", "--resume", str(out))
-    assert "holds a run already" in says(CIRCUIT, "--out", str(out))
+    other = ["--seed", "9", "--dtype", "float64", "--bin-ms", "10", "--no-spikes", "--out", "x"]
+    message = says("--resume", str(out), *other, "--duration-ms", "5")
+    assert "leave out --duration-ms, --seed, --dtype, --bin-ms, --no-spikes, --out" in message
+    assert f"go on with it (--resume {out})" in says(CIRCUIT, "--out", str(out))
     asked = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(
         json.dumps(asked | {"asked": asked["asked"] | {"settings": ["weight=0.06"]}})
@@ -122,8 +125,34 @@ def test_what_cannot_be_resumed_says_so(tmp_path, capsys):
     assert "truncated or altered" in says("--resume", str(out))
     assert checkpoint.read_bytes() == content[: len(content) // 2]
     checkpoint.write_bytes(content)
-    assert main(["simulate", "--resume", str(out), "--quiet"]) == 0
+    assert main(["simulate", "--resume", str(out), "--checkpoint-every-ms", "20000", "--quiet"]) == 0
+    asked = json.loads((out / "run.json").read_text())
+    assert asked["asked"]["checkpoint_every_ms"] == 20000.0
+    assert "--checkpoint-every-ms 20000" in asked["run_again"]
     assert "is complete" in says("--resume", str(out))
+    message = says(CIRCUIT, "--out", str(out))
+    assert "holds a run already: give another folder" in message
+    (out / "run.json").write_text('{"name": "pyr", "claims": []}')
+    assert "holds a run already: give another folder" in says(CIRCUIT, "--out", str(out))
+
+
+def test_the_folder_that_nobody_named_is_beside_that_of_reproduce(tmp_path, monkeypatch, capsys):
+    (tmp_path / "here").mkdir()
+    text = Path(CIRCUIT).read_text(encoding="utf-8")
+    (tmp_path / "named_folder.py").write_text(text + "\n\nVARIANTS = {'weak': Params(weight=0.01)}\n")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    words = ["simulate", "../named_folder.py", "--duration-ms", "50", "--quiet"]
+    assert main(words) == 0
+    assert main([*words, "--variant", "weak"]) == 0
+    folders = sorted(path.name for path in (tmp_path / "here" / "results").iterdir())
+    assert folders == ["named_folder-simulate", "named_folder-weak-simulate"]
+    # and reproduce, sent there, does not overwrite it
+    text = (tmp_path / "here" / "results" / folders[0] / "run.json").read_bytes()
+    out = ["--out", f"results/{folders[0]}"]
+    assert main(["reproduce", str(Path(CIRCUIT).with_name("demo_circuit.py")), *out]) == 2
+    assert "holds another run (burstprop simulate ../named_folder.py" in capsys.readouterr().err
+    assert (tmp_path / "here" / "results" / folders[0] / "run.json").read_bytes() == text
 
 
 def test_bad_use(tmp_path, capsys):
@@ -133,9 +162,15 @@ def test_bad_use(tmp_path, capsys):
 
     assert "did you mean 'soma_pa'" in says(CIRCUIT, "--set", "soma_p=3", "--out", str(tmp_path / "a"))
     assert "give the NAME" in says()
-    assert "no multiple of dt_ms" in says(CIRCUIT, "--duration-ms", "10.05", "--out", str(tmp_path / "b"))
+    assert "no multiple of dt_ms" in says(CIRCUIT, "--duration-ms", "100.05", "--out", str(tmp_path / "b"))
     assert "positive number" in says(CIRCUIT, "--duration-ms", "nan")
     assert "n = 0" in says(CIRCUIT, "--set", "n=0", "--out", str(tmp_path / "c"))
+    short = says(CIRCUIT, "--duration-ms", "10", "--out", str(tmp_path / "d"))
+    assert "--duration-ms 10 is less than one bin of the rates, 50 ms" in short
+    assert "--bin-ms 10 or less" in short
+    pairing = says("pairing")
+    assert "'pairing' has no build: 'burstprop simulate' needs Params(), build(params)" in pairing
+    assert "'burstprop reproduce pairing' runs it" in pairing
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
     assert "cannot be written" in says(CIRCUIT, "--out", str(tmp_path / "file" / "x"))

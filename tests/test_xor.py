@@ -306,6 +306,23 @@ def test_figures_draw_what_was_measured(quick):
     ]
 
 
+def test_parameters_that_are_given_are_run_as_they_are(monkeypatch):
+    told = []
+
+    def run_many(function, tasks, **how):
+        told.extend(tasks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(xor, "run_many", run_many)
+    for params in (None, TINY):
+        for quick in (False, True):
+            with pytest.raises(KeyboardInterrupt):
+                xor.run(params, quick=quick)
+    asked = [task["params"] for task in told if task["realization"] == 1]
+    assert asked == [xor.Params(), xor.quick_version(xor.Params()), TINY, TINY]
+    assert len(told) == 5 + 1 + 5 + 1
+
+
 def test_controlled_current_of_the_output_is_per_neuron():
     simulation = Simulation(xor.build(TINY))
     simulation.set_current("output", "dendrite", np.arange(64.0))

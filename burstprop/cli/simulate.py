@@ -12,7 +12,8 @@ examples:
   burstprop simulate propagation --set w_pyr1_pyr2=0.06 n_pyr1=2000 --duration-ms 2000 --seed 7 --out trial
   burstprop simulate propagation --duration-ms 600000 --checkpoint-every-ms 10000 --threads 2 --out long
   burstprop simulate --resume long
-  burstprop simulate my_circuit.py --out mine          your own module with Params and build(params)
+  burstprop simulate my_circuit.py --out mine          your own module, with
+      Params (a dataclass), build(params) -> Circuit and, if you like, duration_ms(params)
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ import dataclasses
 import shlex
 from typing import Any
 
+from burstprop import catalogue
 from burstprop.cli.arguments import add_name, add_seed, chosen, number, whole
 from burstprop.errors import BurstpropError
+
+#: What a new run takes where nothing is said; a resumed one goes on with its own.
+DEFAULTS = {"seed": 1, "dtype": "float32", "bin_ms": 50.0, "no_spikes": False}
+FIXED = ("variant", "settings", "duration_ms", *DEFAULTS, "out")
+"""What cannot be changed when a run is resumed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,22 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "burstprop simulate NAME --out DIR [options]\n       burstprop simulate --resume DIR"
     add_name(parser, "which circuit", optional=True)
     add_seed(parser)
+    parser.set_defaults(seed=None)
     parser.add_argument(
         "--duration-ms", type=number, metavar="T", help="how long (the circuit's own protocol)"
     )
     parser.add_argument(
         "--threads", type=whole(1), default=1, metavar="K", help="threads; no change in the result (1)"
     )
-    parser.add_argument(
-        "--dtype", choices=("float32", "float64"), default="float32", help="precision (float32)"
-    )
-    parser.add_argument("--bin-ms", type=number, default=50.0, metavar="T", help="bin of the rates (50)")
-    parser.add_argument("--no-spikes", action="store_true", help="keep rates only")
-    parser.add_argument("--out", metavar="DIR", help="where to write (results/NAME)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), help="precision (float32)")
+    parser.add_argument("--bin-ms", type=number, metavar="T", help="bin of the rates (50)")
+    parser.add_argument("--no-spikes", action="store_true", default=None, help="keep rates only")
+    parser.add_argument("--out", metavar="DIR", help="where to write (results/NAME, -VARIANT, -simulate)")
     parser.add_argument(
         "--checkpoint-every-ms", type=number, metavar="T", help="write a checkpoint that often"
     )
-    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    parser.add_argument(
+        "--resume",
+        metavar="DIR",
+        help="go on with the run in this folder; takes --threads, --checkpoint-every-ms and --quiet",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress display")
 
 
@@ -56,21 +66,25 @@ def run(args: argparse.Namespace) -> int:
 
     if args.resume is not None:
         args = _resumed(args)
+    else:
+        given = {name: value for name, value in vars(args).items() if value is not None}
+        args = argparse.Namespace(**{**vars(args), **DEFAULTS, **given})
     if args.name is None:
         raise BurstpropError("give the NAME of a circuit (see 'burstprop list'), or --resume DIR")
     entry, module, params = chosen(args)
-    if not entry.builds:
-        raise BurstpropError(
-            f"{entry.name!r} has no circuit to simulate (no build): "
-            f"'burstprop reproduce {entry.name}' runs it"
-        )
+    catalogue.require(entry, module, "simulate")
     circuit = module.build(params)
     duration = args.duration_ms
     if duration is None:
         if not hasattr(module, "duration_ms"):
             raise BurstpropError(f"{entry.name!r} has no protocol of its own: give --duration-ms")
         duration = module.duration_ms(params)
-    out = args.resume or args.out or f"results/{entry.name.removesuffix('.py')}"
+    if duration < args.bin_ms:
+        raise BurstpropError(
+            f"--duration-ms {duration:g} is less than one bin of the rates, {args.bin_ms:g} ms: "
+            f"give a longer duration, or --bin-ms {duration:g} or less"
+        )
+    out = args.resume or args.out or catalogue.results_folder(entry, args.variant, "simulate")
     notes = _notes(args, entry.name, params, duration)
     long_run = LongRun(
         _simulation(args, circuit),
@@ -142,8 +156,12 @@ def _resumed(args: argparse.Namespace) -> argparse.Namespace:
             f"{args.resume!r} holds a run of {asked['name']!r}, not of {args.name!r}: leave out NAME, "
             "or give another folder"
         )
-    if args.settings or args.variant or args.duration_ms is not None:
+    given = [name for name in FIXED if getattr(args, name) not in (None, [])]
+    if given:
+        options = ["--set" if name == "settings" else f"--{name.replace('_', '-')}" for name in given]
         raise BurstpropError(
-            "--resume goes on with the settings of the run; leave out --set, --variant and --duration-ms"
+            f"--resume goes on in its own folder with the settings of the run; leave out {', '.join(options)}"
         )
+    if args.checkpoint_every_ms is not None:
+        asked = {**asked, "checkpoint_every_ms": args.checkpoint_every_ms}
     return argparse.Namespace(**{**vars(args), **asked})

@@ -9,13 +9,14 @@ with more values: what is finished is not run again.
 Seeds are written as in Python: 1:6 are the seeds 1, 2, 3, 4, 5; also 1:10:2, or a list 1,2,7.
 
 examples:
-  burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --out sweep
+  burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --realizations 1 --out sweep
   burstprop sweep propagation --set w_pyr1_pyr2=0.04,0.05 w_pv_pyr2=0.06,0.07 --seeds 1:3 --out grid --jobs 2
+  burstprop sweep my_circuit.py --set rate_hz=2,4 --out mine    your own module, as for 'burstprop reproduce'
 
 on a cluster, with the same burstprop installed on every machine:
   dask scheduler                                   prints its address
   dask worker tcp://10.0.0.1:8786 --nthreads 1     once for every core
-  burstprop sweep xor --seeds 1:101 --out sweep --dask tcp://10.0.0.1:8786
+  burstprop sweep xor --seeds 1:101 --realizations 1 --out sweep --dask tcp://10.0.0.1:8786
 """
 
 from __future__ import annotations
@@ -41,8 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "burstprop sweep NAME --seeds A:B --out DIR [options]"
     add_name(parser, "what to run")
     parser.add_argument("--seeds", metavar="A:B", default="1", help="seeds A to B - 1, or a list (1)")
-    parser.add_argument("--realizations", type=whole(1), default=1, metavar="N", help="in each run (1)")
-    parser.add_argument("--quick", action="store_true", help="the smaller version of each run")
+    parser.add_argument("--realizations", type=whole(1), metavar="N", help="in each run (as published)")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="the smaller version of each run; --set changes the parameters of that version",
+    )
     parser.add_argument("--out", metavar="DIR", required=True, help="where to write")
     parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes side by side (one per core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a dask cluster that does the work")
@@ -52,18 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the runs that are missing, then put all results together; return 1 when a run failed."""
     from burstprop.report import provenance
-    from burstprop.sweep import run_many
+    from burstprop.sweep import folder_names, run_many
 
     entry = catalogue.find(args.name)
     module = catalogue.load(entry)
+    catalogue.require(entry, module, "sweep")
     chosen = choices(args.settings, args.variant)
     seeds = seed_list(args.seeds)
-    labels, tasks, names, notes = [], [], [], []
+    labels, tasks, notes = [], [], []
     for picked in itertools.product(*chosen.values()):
-        params, values = settled(entry, module, dict(zip(chosen, picked, strict=True)))
+        params, values = settled(entry, module, dict(zip(chosen, picked, strict=True)), args.quick)
         for seed in seeds:
             label = values | {"seed": seed}
-            names.append(",".join(f"{name}={value}" for name, value in label.items()))
             labels.append(label)
             tasks.append(
                 {
@@ -76,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
             )
             command = single(args, dict(zip(chosen, picked, strict=True)), seed)
             notes.append(provenance(command=command, seed=seed, parameters=dataclasses.asdict(params)))
+    names = folder_names(labels)
     print(f"{len(tasks)} runs: {summary(chosen, seeds)}, into {args.out}", file=sys.stderr)
     results = run_many(
         one_run,
@@ -102,7 +108,7 @@ def one_run(
     name: str,
     params: Any,
     seed: int,
-    realizations: int,
+    realizations: int | None,
     quick: bool,
     progress: Callable[[float], None],
     folder: Path | None,
@@ -111,9 +117,8 @@ def one_run(
     from burstprop.report import claims_frame
 
     module = catalogue.load(catalogue.find(name))
-    frames = module.run(
-        params, seed=seed, realizations=realizations, jobs=1, progress=progress, out=folder, quick=quick
-    )
+    how = {"realizations": realizations} if realizations else {}
+    frames = module.run(params, seed=seed, jobs=1, progress=progress, out=folder, quick=quick, **how)
     return {**frames, "claims": claims_frame(module.check(frames))}
 
 
@@ -142,26 +147,35 @@ def choices(settings: list[str], variant: str | None) -> dict[str, list[str]]:
     Raises
     ------
     BurstpropError
-        A setting without values, or the same name twice.
+        A setting without values, the same name twice, or a variant that is set.
     """
-    chosen: dict[str, list[str]] = {"variant": variant.split(",")} if variant else {}
+    chosen: dict[str, list[str]] = {}
+    if variant:
+        chosen["variant"] = [name.strip() for name in variant.split(",")]
     for setting in settings:
         name, equals, text = setting.partition("=")
+        name = name.strip()
         values = [value.strip() for value in text.split(",")]
         if not equals or not all(values):
             raise BurstpropError(f"--set {setting!r}: write NAME=VALUE,VALUE, for example eta=4e-3,8e-3")
+        if name == "variant":
+            raise BurstpropError(
+                f"--set {setting!r}: a variant is no parameter; write --variant {text.strip()}"
+            )
         if name in chosen:
             raise BurstpropError(f"--set {name!r} is given twice: write all its values in one, {name}=V1,V2")
         chosen[name] = values
     return chosen
 
 
-def settled(entry: catalogue.Entry, module: Any, picked: dict[str, str]) -> tuple[Any, dict[str, Any]]:
+def settled(
+    entry: catalogue.Entry, module: Any, picked: dict[str, str], quick: bool
+) -> tuple[Any, dict[str, Any]]:
     """Return the parameters of one combination, and its values as numbers for the columns of the results."""
     from burstprop.parameters import parse
 
     settings = {name: text for name, text in picked.items() if name != "variant"}
-    base = catalogue.parameters(entry, module, picked.get("variant"))
+    base = catalogue.parameters(entry, module, picked.get("variant"), quick)
     params = parse(base, [f"{name}={text}" for name, text in settings.items()])
     values = {"variant": picked["variant"]} if "variant" in picked else {}
     return params, values | {name: getattr(params, name) for name in settings}
@@ -195,7 +209,8 @@ def single(args: argparse.Namespace, picked: dict[str, str], seed: int) -> list[
     settings = [f"{name}={text}" for name, text in picked.items() if name != "variant"]
     if settings:
         words += ["--set", *settings]
-    words += ["--seed", str(seed), "--realizations", str(args.realizations)]
+    words += ["--seed", str(seed)]
+    words += ["--realizations", str(args.realizations)] if args.realizations else []
     return [*words, "--quick"] if args.quick else words
 
 
