@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import inspect
 import json
+import textwrap
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
+from burstprop.circuit import Circuit, Population
+from burstprop.engine.kernel import codes, reached
 from burstprop.errors import BurstpropError
 from burstprop.files import plain
 from burstprop.npz import read_arrays, write_arrays
@@ -46,6 +54,51 @@ def read_checkpoint(
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise no_checkpoint(path, error) from None
     return arrays, meta
+
+
+def code_of(circuit: Circuit) -> dict[str, str]:
+    """Return a name for the code of every neuron model and waveform, by what it is the code of.
+
+    The circuit's fingerprint knows a class by its name and what it holds; this one tells a model from itself
+    with another step, and a waveform from itself with another ``current``.
+    """
+    found = {}
+    for population in circuit.populations:
+        if isinstance(population, Population):
+            model = type(population.neuron)
+            inside = reached(model)
+            functions = [model.constants, *inside.functions.values()]
+            named = _name_of_code(functions, inside.values.values())
+            found[f"model of population {population.name!r}"] = f"{model.__name__} {named}"
+    for current in circuit.currents:
+        what = f"waveform of the current into {current.population}.{current.compartment}"
+        kind = type(current.waveform)
+        named = _name_of_code([function] if (function := getattr(kind, "current", None)) else [])
+        found[what] = " + ".join([*([found[what]] if what in found else []), f"{kind.__name__} {named}"])
+    return found
+
+
+def _name_of_code(functions: Iterable[Callable], values: Iterable[str] = ()) -> str:
+    digest = hashlib.sha256("".join(_text(function) for function in functions).encode())
+    digest.update("".join(values).encode())
+    return digest.hexdigest()[:8]
+
+
+def _text(function: Callable) -> str:
+    """Return a function as text without its comments; the same in every version of Python.
+
+    Where there is no file to read, as in a prompt, that is what it was compiled to.
+    """
+    try:
+        return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    except (OSError, TypeError, SyntaxError):
+        compiled = codes(function.__code__) if isinstance(function, FunctionType) else ()
+        return repr([(code.co_code, code.co_names, _plain_constants(code)) for code in compiled])
+
+
+def _plain_constants(code: CodeType) -> list[Any]:
+    """Return the constants of a function without the functions inside it, whose text holds an address."""
+    return [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
 
 
 def no_checkpoint(path: str | Path, error: Exception) -> BurstpropError:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import burstprop
-from burstprop.checkpoint import no_checkpoint, read_checkpoint, write_checkpoint
+from burstprop.checkpoint import code_of, no_checkpoint, read_checkpoint, write_checkpoint
 from burstprop.circuit import Circuit, PlasticityChange, RateChange, WeightChange
 from burstprop.engine import controls, inspection, snapshot
 from burstprop.engine.build import compile_circuit
@@ -99,6 +99,7 @@ class Simulation:
         self.circuit = circuit
         # now, and not when the run is over: what cannot be described is refused here
         self._fingerprint = circuit.fingerprint()
+        self._code = code_of(circuit)
         self.seed = int(seed)
         self.realization = int(realization)
         self.record = Record() if record is None else record
@@ -234,10 +235,13 @@ class Simulation:
     def restore(self, path: str | Path) -> None:
         """Continue from a file that `save` wrote, with the same circuit and seed and any number of threads.
 
+        What was recorded so far is forgotten: the recording goes on from the time of the file.
+
         Raises
         ------
         BurstpropError
-            The file is missing, truncated or altered, or belongs to another circuit, seed or precision.
+            The file is missing, truncated or altered, or belongs to another circuit, seed, precision or bin
+            of the rates, or to another text of a neuron model or a waveform; nothing has changed then.
         """
         info = self.info()
         same = {what: info[what] for what in ("circuit", "seed", "realization", "dtype")}
@@ -250,17 +254,20 @@ class Simulation:
             snapshot.put(self._compiled.arrays, arrays)
         except (KeyError, TypeError, ValueError) as error:
             raise no_checkpoint(path, error) from None
+        self.forget_recording()
         self._handover.open_bin = open_bin
         self._currents.put(meta["set_currents"], arrays)
         self.step, self._changes_done = step, changes_done
 
-    def _layout(self) -> dict[str, int]:
-        """Return what a file must agree in beside circuit and seed, because numbers in it are counted by it.
+    def _layout(self) -> dict[str, Any]:
+        """Return what a file must agree in beside circuit and seed.
 
-        The ring follows from the circuit, but another version of burstprop may have another rule for it.
+        Numbers in it are counted by bins and by the ring of steps, which follows from the circuit, but another
+        version of burstprop may have another rule for it; and the circuit does not know the code of its models.
         """
-        ring = int(self._compiled.arrays["sizes"][RING])
-        return {"bin_steps": self._handover.bin_steps, "ring_steps": ring}
+        steps, ring = self._handover.bin_steps, int(self._compiled.arrays["sizes"][RING])
+        bins = None if steps == FAR else f"{steps * self.circuit.dt_ms:.12g} ms"
+        return {"Record.rates_bin_ms": bins, "ring_steps": ring, **self._code}
 
     def _apply_changes(self) -> None:
         """Apply the changes of the protocol that are due."""

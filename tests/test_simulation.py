@@ -16,7 +16,7 @@ import pytest
 from engine import probes, without_jit, zoo
 
 from burstprop import handover
-from burstprop.circuit import PoissonPopulation, Population, Projection, RateChange, WeightChange
+from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection, RateChange, WeightChange
 from burstprop.connectivity import FixedInDegree, OneToOne, Probability
 from burstprop.engine import network as nw
 from burstprop.engine.layout import LANES, WINDOW
@@ -301,7 +301,8 @@ def saved(tmp_path_factory):
         ("seed", dict(seed=2)),
         ("realization", dict(realization=2)),
         ("dtype", dict(dtype="float64")),
-        ("bin_steps", dict(record=Record(rates_bin_ms=10.0))),
+        (r"Record.rates_bin_ms \(50 ms, not 10 ms\)", dict(record=Record(rates_bin_ms=10.0))),
+        (r"Record.rates_bin_ms \(50 ms, not None\)", dict(record=Record(rates_bin_ms=None))),
     ],
 )
 def test_another_run_is_not_resumed(saved, word, options):
@@ -312,6 +313,88 @@ def test_another_run_is_not_resumed(saved, word, options):
     assert simulation.step == 0
     for key, values in outcome(simulation)[1].items():
         assert np.array_equal(values, before[key])
+
+
+CODE = """
+from dataclasses import dataclass
+from typing import NamedTuple
+import numba
+from burstprop.neurons import AdEx
+BOUND = 1.0
+@numba.njit
+def bounded(v): return min(v, BOUND)
+class LIFState(NamedTuple):
+    v: float
+@dataclass(frozen=True)
+class LIF(AdEx):
+    State, receptors = LIFState, {}
+    def constants(self, dt): return AdEx.constants(self, dt)._replace(leak=0.1)
+    def initial(self, n, rng, dt): return LIFState(0.0)
+    @staticmethod
+    def step(s, i, c): return LIFState(bounded(s.v))
+    @staticmethod
+    def margin(s, c): return c.zero - s.v
+    @staticmethod
+    def spike(s, i, c, u1, u2): return s
+class Ramp:
+    def current(self, t_ms): return 1.0 * t_ms
+"""
+EDITS = {
+    "the step": ("(bounded(s.v))", "(s.v)", "model of population 'lif'"),
+    "the constants": ("leak=0.1", "leak=0.2", "model of population 'lif'"),
+    "what it calls": ("min(v, BOUND)", "max(v, BOUND)", "model of population 'lif'"),
+    "a number": ("BOUND = 1.0", "BOUND = 2.0", "model of population 'lif'"),
+    "the waveform": ("1.0 * t_ms", "2.0 * t_ms", "waveform of the current into lif.soma"),
+}
+
+
+def written_circuit(name, text, in_a_file, folder):
+    """Return a circuit of the model and the waveform of a text, typed in or from a file."""
+    made = {"__name__": name}
+    path = folder / f"{name}.py"
+    if in_a_file:
+        path.write_text(text)
+    exec(compile(text, str(path) if in_a_file else "<typed>", "exec"), made)
+    return Circuit(
+        populations=(Population("lif", 3, made["LIF"]()),), currents=(Current("lif", "soma", made["Ramp"]()),)
+    )
+
+
+@pytest.mark.parametrize("in_a_file", [True, False])
+@pytest.mark.parametrize("what", EDITS)
+def test_a_run_does_not_go_on_with_another_text_of_a_model_or_a_waveform(tmp_path, what, in_a_file):
+    old, new, word = EDITS[what]
+    circuit = written_circuit("first", CODE, in_a_file, tmp_path)
+    path = Simulation(circuit).save(tmp_path / "run.npz")
+    edited = written_circuit("second", CODE.replace(old, new), in_a_file, tmp_path)
+    assert edited.fingerprint() == circuit.fingerprint()
+    with pytest.raises(BurstpropError, match=f"saved with another {word}.*started with"):
+        Simulation(edited).restore(path)
+    Simulation(written_circuit("third", CODE, in_a_file, tmp_path)).restore(path)
+
+
+def test_a_run_goes_on_when_a_comment_or_a_line_above_has_changed(tmp_path):
+    path = Simulation(written_circuit("first", CODE, True, tmp_path)).save(tmp_path / "run.npz")
+    commented = "\n" + CODE.replace("return s\n", "return s  # nothing\n")
+    assert commented.count("# nothing") == 1
+    Simulation(written_circuit("second", commented, True, tmp_path)).restore(path)
+
+
+def test_restore_forgets_what_was_recorded(tmp_path):
+    record = Record(rates_bin_ms=10.0)
+    simulation = Simulation(zoo.circuit(), record=record)
+    simulation.advance(20.0)
+    simulation.save(tmp_path / "run.npz")
+    simulation.advance(20.0)
+    simulation.restore(tmp_path / "run.npz")
+    simulation.advance(20.0)
+    found = simulation.recording()
+    expected = simulate(zoo.circuit(), 40.0, record=record)
+    for name in ("spikes", "rates"):
+        frame = getattr(expected, name)
+        later = frame[frame["time_ms"] > (19.95 if name == "spikes" else 20.0)].reset_index(drop=True)
+        assert len(later) > 5
+        pd.testing.assert_frame_equal(getattr(found, name), later)
 
 
 def unharmed(simulation, before):

@@ -168,14 +168,16 @@ def reached(model: type) -> Reached:
         elif _is_covered(obj):
             values[name] = f"{obj.__module__}.{getattr(obj, '__qualname__', obj)}"
         elif hasattr(obj, "targetoptions"):
-            values[name] = repr(sorted(obj.targetoptions.items()))
+            options = obj.targetoptions.items()
+            # the order of a set differs from process to process
+            values[name] = repr(sorted((k, sorted(v) if isinstance(v, set) else v) for k, v in options))
             follow_function(name, obj.py_func)
         elif isinstance(obj, FunctionType):
             # numba runs it by an overload, which may be of other code
             unknown.append(name)
             follow_function(name, obj)
         elif isinstance(obj, type) and hasattr(obj, "_fields"):
-            values[name] = repr((obj.__module__, obj.__qualname__, obj._fields))
+            values[name] = repr((obj.__qualname__, obj._fields))
         elif obj not in model.__mro__:  # a model names itself to get at its State
             unknown.append(name)
 
@@ -199,13 +201,13 @@ def _is_covered(obj: Any) -> bool:
 
 def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield what a function takes from outside: globals, attributes of modules, closure, default values."""
-    codes = list(_codes(function.__code__))
-    names = {i.argval for code in codes for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    inside = list(codes(function.__code__))
+    names = {i.argval for code in inside for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
     for name in sorted(names & function.__globals__.keys()):
         value = function.__globals__[name]
         if isinstance(value, ModuleType):
             if value.__name__.split(".")[0] not in COVERED:
-                for attribute in sorted({a for code in codes for a in code.co_names if hasattr(value, a)}):
+                for attribute in sorted({a for code in inside for a in code.co_names if hasattr(value, a)}):
                     yield f"{name}.{attribute}", getattr(value, attribute)
         else:
             yield name, value
@@ -214,12 +216,12 @@ def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
     yield "defaults", function.__defaults__
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
+def codes(code: CodeType) -> Iterator[CodeType]:
     """Yield the code of a function and of the functions inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _codes(constant)
+            yield from codes(constant)
 
 
 def _hash_files(files: Iterable[Path]) -> bytes:
