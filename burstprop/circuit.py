@@ -21,6 +21,7 @@ Populations (dt = 0.1 ms)
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from burstprop.circuit_checks import check_circuit
@@ -78,7 +79,12 @@ class Circuit:
     def __post_init__(self) -> None:
         """Check that all names, receptors, sizes and delays fit together."""
         for name in ("populations", "projections", "backgrounds", "currents", "protocol"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            parts = getattr(self, name)
+            if isinstance(parts, str) or not isinstance(parts, Iterable):
+                raise BurstpropError(
+                    f"Circuit.{name} = {parts!r}: give a tuple; a tuple of one is written with a comma, (a,)"
+                )
+            object.__setattr__(self, name, tuple(parts))
         check_circuit(self)
 
     def population(self, name: str) -> Population | PoissonPopulation:

@@ -6,17 +6,25 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from burstprop.connectivity import FixedInDegree, Matrix, OneToOne
 from burstprop.errors import BurstpropError, near
-from burstprop.populations import PoissonPopulation
+from burstprop.parameters import check_value, quantity
+from burstprop.populations import PoissonPopulation, Population
 from burstprop.projections import Projection
-from burstprop.protocol import Change, RateChange, WeightChange
-from burstprop.stimuli import Background, Current
+from burstprop.protocol import Change, PlasticityChange, RateChange, WeightChange
+from burstprop.stimuli import Background, Current, check_source_rate
 
 if TYPE_CHECKING:
     from burstprop.circuit import Circuit
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "populations": (Population, PoissonPopulation),
+    "projections": (Projection,),
+    "backgrounds": (Background,),
+    "currents": (Current,),
+    "protocol": (WeightChange, RateChange, PlasticityChange),
+}
+"""What the parts of a circuit are made of."""
 
 
 def check_circuit(circuit: Circuit) -> None:
@@ -27,15 +35,21 @@ def check_circuit(circuit: Circuit) -> None:
     BurstpropError
         Naming the first part that does not fit, and what is known.
     """
-    if not (np.isfinite(circuit.dt_ms) and circuit.dt_ms > 0):
-        raise BurstpropError(
-            f"Circuit.dt_ms = {circuit.dt_ms!r} ms: give a positive time step; "
-            "the circuits of the paper use 0.1"
-        )
+    step = quantity(0.1, "ms", "time step, 0.1 in the paper", low=0, open_low=True)
+    check_value("Circuit.dt_ms", circuit.dt_ms, step.metadata)
     if not circuit.populations:
         raise BurstpropError("Circuit.populations is empty: a circuit needs at least one Population")
+    for name, kinds in KINDS.items():
+        for part in getattr(circuit, name):
+            if not isinstance(part, kinds):
+                raise BurstpropError(
+                    f"Circuit.{name} holds {part!r}: give {' or '.join(kind.__name__ for kind in kinds)}"
+                )
     _check_unique("population", (p.name for p in circuit.populations))
     _check_unique("projection", (p.name for p in circuit.projections))
+    for population in circuit.populations:
+        if isinstance(population, PoissonPopulation):
+            check_source_rate(f"population {population.name!r}: ", population.rate_hz, circuit.dt_ms)
     for projection in circuit.projections:
         _check_projection(circuit, projection)
     for background in circuit.backgrounds:
@@ -66,7 +80,8 @@ def _check_projection(circuit: Circuit, projection: Projection) -> None:
     _check_receptor(circuit, where, projection.target, projection.receptor)
     assert projection.delay_ms is not None, "a Projection fills in the delay that is left out"
     circuit.steps(where + "delay_ms", projection.delay_ms)
-    circuit.steps(where + "trace_lag_ms", projection.trace_lag_ms)
+    if projection.transmits != "spikes":
+        circuit.steps(where + "trace_lag_ms", projection.trace_lag_ms)
     connectivity = projection.connectivity
     if isinstance(connectivity, OneToOne) and source.n != target.n:
         raise BurstpropError(
@@ -120,3 +135,4 @@ def _check_change(circuit: Circuit, change: Change) -> None:
                 raise BurstpropError(
                     f"RateChange of {change.population}: only a PoissonPopulation has a rate to set"
                 )
+            check_source_rate(f"RateChange of {change.population}: ", change.rate_hz, circuit.dt_ms)

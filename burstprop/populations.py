@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 
 import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.neurons.model import NeuronModel
+from burstprop.parameters import check_value, quantity
 from burstprop.stimuli import check_counts, check_rate
 
 BURST_DEFINITIONS = ("trace", "interval")
@@ -36,12 +37,21 @@ class Population:
                 f"population {self.name!r}: neuron = {self.neuron!r} is no neuron model; give for example "
                 "PyramidalNeuron() (an instance, with brackets)"
             )
-        # a NeuronModel that is a dataclass
-        for f in fields(self.neuron):  # type: ignore[arg-type]
+        model = type(self.neuron).__name__
+        if not is_dataclass(self.neuron):
+            raise BurstpropError(
+                f"population {self.name!r}: {model} is no dataclass; write @dataclass(frozen=True) above it"
+            )
+        for f in fields(self.neuron):
             value = getattr(self.neuron, f.name)
+            if isinstance(value, list | tuple):
+                raise BurstpropError(
+                    f"population {self.name!r}: {model}.{f.name} = {value!r}: give one number, or an array "
+                    "(np.array) of one per neuron"
+                )
             if np.ndim(value) and np.shape(value) != (self.n,):
                 raise BurstpropError(
-                    f"population {self.name!r}: {type(self.neuron).__name__}.{f.name} has "
+                    f"population {self.name!r}: {model}.{f.name} has "
                     f"{np.shape(value)[0]} values for {self.n} neurons; give one number, or {self.n}"
                 )
 
@@ -80,8 +90,5 @@ def _check_population(population: Population | PoissonPopulation) -> None:
             f"{where}: burst_definition = {population.burst_definition!r}; give 'trace' (the circuits of the "
             "paper) or 'interval' (its single-synapse protocols)"
         )
-    window = population.burst_window_ms
-    if not (np.isfinite(window) and window > 0):
-        raise BurstpropError(
-            f"{where}: burst_window_ms = {window!r} ms; give a positive number, 16 in the paper"
-        )
+    window = quantity(16.0, "ms", "what ends an event, 16 in the paper", low=0, open_low=True)
+    check_value(f"{where}: burst_window_ms", population.burst_window_ms, window.metadata)

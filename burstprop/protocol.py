@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from burstprop.errors import BurstpropError
+from burstprop.parameters import check_value, quantity
 from burstprop.stimuli import check_rate, check_weight
 
 
@@ -54,7 +52,5 @@ Change = WeightChange | RateChange | PlasticityChange
 
 
 def _check_time(change: Change) -> None:
-    if not (np.isfinite(change.at_ms) and change.at_ms >= 0):
-        raise BurstpropError(
-            f"{type(change).__name__}.at_ms = {change.at_ms!r} ms: give a time from the start of the run on"
-        )
+    time = quantity(0.0, "ms", "counted from the start of the run", low=0)
+    check_value(f"{type(change).__name__}.at_ms", change.at_ms, time.metadata)

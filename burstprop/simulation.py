@@ -262,8 +262,9 @@ class Simulation:
     def _layout(self) -> dict[str, Any]:
         """Return what a file must agree in beside circuit and seed.
 
-        Numbers in it are counted by bins and by the ring of steps, which follows from the circuit, but another
-        version of burstprop may have another rule for it; and the circuit does not know the code of its models.
+        Numbers in it are counted by bins and by the ring of steps. This follows from the circuit, but
+        another version of burstprop may have another rule for it; and a circuit does not know the code of its
+        models.
         """
         steps, ring = self._handover.bin_steps, int(self._compiled.arrays["sizes"][RING])
         bins = None if steps == FAR else f"{steps * self.circuit.dt_ms:.12g} ms"
@@ -285,11 +286,14 @@ class Simulation:
             self._changes_done += 1
 
     def _next_stop(self, end: int) -> int:
-        """Return the step of the next change, end of the tabulated currents, or summary of the weights."""
+        """Return the step of the next change, of the tabulated or set currents, or summary of the weights."""
         change = FAR
         if self._changes_done < len(self._changes):
             change = self.circuit.steps("at_ms", self._changes[self._changes_done].at_ms)
-        return min(end, change, (self.step // WINDOW + 1) * WINDOW, self._handover.next_stop(self.step))
+        window = (self.step // WINDOW + 1) * WINDOW
+        return min(
+            end, change, window, self._currents.next_stop(self.step), self._handover.next_stop(self.step)
+        )
 
     def _run_until(self, stop: int) -> None:
         """Run compiled code up to ``stop``, or until the spike record is full, and hand over what it gave."""

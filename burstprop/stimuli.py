@@ -113,6 +113,16 @@ def check_rate(where: str, rate_hz: float) -> None:
     check_value(f"{where}rate_hz", rate_hz, quantity(0.0, "Hz", "mean rate of one source", low=0).metadata)
 
 
+def check_source_rate(where: str, rate_hz: float, dt_ms: float) -> None:
+    """Refuse a rate of a shared source, at most a spike per step, that is a spike in every step."""
+    check_rate(where, rate_hz)
+    if rate_hz * dt_ms / 1000.0 >= 1:
+        raise BurstpropError(
+            f"{where}rate_hz = {rate_hz:g} Hz is a spike in every step of {dt_ms:g} ms; "
+            f"give less than {1000.0 / dt_ms:g} Hz"
+        )
+
+
 def check_weight(where: str, weight: float) -> None:
     """Refuse a weight that is negative or no number."""
     if np.ndim(weight) == 0 and np.isfinite(weight) and weight < 0:

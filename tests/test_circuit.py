@@ -15,7 +15,6 @@ from engine import zoo
 from scipy.interpolate import CubicSpline
 
 from burstprop.circuit import (
-    Circuit,
     PlasticityChange,
     PoissonPopulation,
     Population,
@@ -52,7 +51,8 @@ PARTS = {
     "a definition": (
         lambda: Population("p", 3, AdEx(), burst_definition="isi"), "burst_definition = 'isi'.*'trace'.*'interval'"
     ),
-    "a window": (lambda: Population("p", 3, AdEx(), burst_window_ms=0.0), "burst_window_ms = 0.0 ms.*positive"),
+    "a window": (lambda: Population("p", 3, AdEx(), burst_window_ms=0.0), "burst_window_ms = 0 ms: must be above 0 ms"),
+    "a window in words": (lambda: Population("p", 3, AdEx(), burst_window_ms="16"), "'p': burst_window_ms = '16': give a number"),
     "wrong length": (
         lambda: Population("p", 3, AdEx(v_t=np.full(4, -50.0))), r"AdEx.v_t has 4 values for 3 neurons.*one number, or 3"
     ),
@@ -69,6 +69,22 @@ PARTS = {
     "sign of the adaptation": (lambda: PyramidalNeuron(b_ws=200.0), "b_ws = 200 pA.*at most 0 pA"),
     "driving force": (lambda: PyramidalNeuron(dendritic_driving_force="soma"), "'soma'.*'own'.*'somatic'"),
     "hold": (lambda: pv_interneuron(refractory_hold="no"), "'no'.*'rest'.*'reset'"),
+    "values in a list": (
+        lambda: Population("p", 2, BurstPoissonNeuron(tau_s=[5.0, 4.0])),
+        r"'p': BurstPoissonNeuron.tau_s = \[5.0, 4.0\]: give one number, or an array",
+    ),
+    "times of different lengths": (
+        lambda: BurstPoissonNeuron(burst_first_ms=np.full(2, 5.0), burst_span_ms=np.full(3, 1.0)),
+        "burst_first_ms has 2, burst_span_ms has 3 values: give one number, or an array of one per neuron",
+    ),
+    "times of none": (lambda: BurstPoissonNeuron(burst_first_ms=np.zeros(0)), "burst_first_ms has 0 values"),
+    "a spike of no step": (lambda: PyramidalNeuron(bap_ms=0.04).constants(0.1), "bap_ms = 0.04 ms is no step of dt_ms = 0.1 ms"),
+    "a refractory period of no step": (
+        lambda: AdEx(refractory_ms=np.array([0.0, 1.0, 0.04])).constants(0.1), "AdEx.refractory_ms = 0.04 ms is no step"
+    ),
+    "a spread of no step": (
+        lambda: BurstPoissonNeuron(burst_span_ms=0.04).constants(0.1), "burst_span_ms = 0.04 ms is no step"
+    ),
     "second spike too late": (lambda: BurstPoissonNeuron(refractory_ms=10.0), "exceeds refractory_ms by 5 ms"),
     # projections
     "negative weight": (lambda: part(weight=-0.1), r"pyr->pv.soma_exc: weight = -0.1.*cannot be negative.*_inh"),
@@ -101,10 +117,20 @@ PARTS = {
     "negative background weight": (lambda: background(weight=-0.3), "weight = -0.3.*cannot be negative"),
     "unknown counts": (lambda: background(counts="binomial"), "counts = 'binomial'.*'bernoulli'.*'poisson'"),
     # protocol
-    "before the start": (lambda: RateChange(-1.0, "s", 3.0), "RateChange.at_ms = -1.0 ms"),
+    "before the start": (lambda: RateChange(-1.0, "s", 3.0), "RateChange.at_ms = -1 ms"),
     "NaN time": (lambda: PlasticityChange(NAN, True), "PlasticityChange.at_ms = nan"),
     "negative new weight": (lambda: WeightChange(1.0, "x", -1.0), "WeightChange of x: weight = -1"),
 }  # fmt: skip
+
+
+def test_times_that_only_rounding_makes_too_long_are_accepted():
+    assert 0.1 + 0.2 > 0.3
+    assert BurstPoissonNeuron(burst_first_ms=0.1, burst_span_ms=0.2, refractory_ms=0.3)
+
+
+def test_a_time_of_no_step_may_be_zero():
+    assert PyramidalNeuron(bap_ms=0.0).constants(0.1).bap_steps == 0.0
+    assert AdEx(refractory_ms=0.0).constants(0.1).refractory_steps == 1.0
 
 
 @pytest.mark.parametrize("what", PARTS)
@@ -118,7 +144,22 @@ SOURCES = PoissonPopulation("src", 50, 5.0)
 WHOLE = {
     "no populations": (dict(populations=()), "at least one Population"),
     "two of one name": (dict(populations=2 * zoo.populations()), "2 populations are called 'pyr'.*of its own"),
-    "no time step": (dict(dt_ms=0.0), "Circuit.dt_ms = 0.0 ms.*positive"),
+    "no time step": (dict(dt_ms=0.0), "Circuit.dt_ms = 0 ms: must be above 0 ms"),
+    "a time step in words": (dict(dt_ms="0.1"), "Circuit.dt_ms = '0.1': give a number in ms"),
+    "a tuple of one without its comma": (
+        dict(populations=zoo.populations()[0]), "Circuit.populations = Population.*: give a tuple.*comma"
+    ),
+    "a projection for a population": (
+        dict(populations=(part(),)), "Circuit.populations holds Projection.*: give Population or PoissonPopulation"
+    ),
+    "a spike of the sources in every step": (
+        dict(populations=(PoissonPopulation("s", 1, 10000.0),)),
+        "'s': rate_hz = 10000 Hz is a spike in every step.*less than 10000 Hz",
+    ),
+    "a change to that": (
+        dict(populations=(*zoo.populations(), SOURCES), protocol=(RateChange(1.0, "src", 10000.0),)),
+        "RateChange of src: rate_hz = 10000 Hz is a spike in every step",
+    ),
     "NaN time step": (dict(dt_ms=NAN), "Circuit.dt_ms = nan ms"),
     "dt that does not divide a delay": (
         dict(projections=(part(delay_ms=0.85),)), "pyr->pv.soma_exc: delay_ms = 0.85 ms is no multiple of dt_ms = 0.1 ms; "
@@ -185,10 +226,6 @@ def test_parts_that_do_not_fit_are_refused(what):
             "'pyr' differ in trace_lag_ms",
         ),
         (lambda: zoo.circuit(projections=(part(stp=ShortTermPlasticity(tau_d_ms=0.1)),)), "longer than dt_ms = 0.1 ms"),
-        (
-            lambda: Circuit(populations=(*zoo.populations(), PoissonPopulation("s", 1, 10000.0))),
-            "'s': rate_hz = 10000 Hz is a spike in every step.*less than 10000 Hz",
-        ),
     ],
 )  # fmt: skip
 def test_what_only_a_run_can_tell_is_refused_before_it_starts(circuit, words):
@@ -196,6 +233,10 @@ def test_what_only_a_run_can_tell_is_refused_before_it_starts(circuit, words):
 
     with pytest.raises(BurstpropError, match=words):
         Simulation(circuit())
+
+
+def test_the_lag_of_a_trace_matters_only_where_there_is_one():
+    assert zoo.circuit(projections=(part(delay_ms=0.5),), backgrounds=(), dt_ms=0.5).projections
 
 
 # --- a circuit as text, and its fingerprint ---

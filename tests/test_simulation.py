@@ -24,7 +24,7 @@ from burstprop.errors import BurstpropError, Diverged
 from burstprop.neurons import PyramidalNeuron, som_interneuron
 from burstprop.recording import Record, Recording, StateRecord
 from burstprop.simulation import Simulation, simulate
-from burstprop.stimuli import Background, Constant, Current, Sine
+from burstprop.stimuli import Background, Constant, Controlled, Current, Sine
 
 TESTS = Path(__file__).parent
 MS = 1000.0
@@ -37,6 +37,7 @@ RECORD = Record(
     ),
     states_every_ms=0.7,
 )
+WATCH = Record(states=(StateRecord("bp", ("v_s",), (0, 129)),), states_every_ms=0.1)
 
 
 def big(extra=(), **changes):
@@ -278,7 +279,27 @@ def test_currents_one_per_neuron_survive_a_save(tmp_path):
     second = Simulation(circuit, dtype="float64", threads=2)
     second.restore(tmp_path / "run.npz")
     second.advance(1.0)
-    assert np.array_equal(second.state("out", "a"), 18.0 * pattern)
+    # of 20 steps, the first has no current and what the last two send is still on its way
+    assert np.array_equal(second.state("out", "a"), 17.0 * pattern)
+
+
+@pytest.mark.parametrize("pieces", [[30], [1, 29], [0, 2, 28]])
+def test_a_current_set_before_the_start_is_felt_on_the_second_step(pieces):
+    """Whether for all neurons or neuron by neuron, as one of the circuit."""
+    found = []
+    for current, by_hand in (
+        (Constant(300.0), None),
+        (Controlled(), 300.0),
+        (Controlled(), np.full(130, 300.0)),
+    ):
+        simulation = Simulation(zoo.circuit(currents=(Current("bp", "soma", current),)), record=WATCH)
+        if by_hand is not None:
+            simulation.set_current("bp", "soma", by_hand)
+        for steps in pieces:
+            simulation.advance(steps * 0.1)
+        found.append(simulation.recording().states)
+    for frame in found[1:]:
+        pd.testing.assert_frame_equal(frame, found[0], check_exact=True)
 
 
 # --- what cannot be resumed ---
@@ -544,6 +565,12 @@ def test_bad_requests_in_a_run(call, words):
     with pytest.raises(BurstpropError, match=words):
         call(simulation)
     assert simulation.step == 0
+
+
+def test_a_rate_of_a_spike_in_every_step():
+    simulation = Simulation(probes.circuit(1, 1, sources=(PoissonPopulation("src", 4, 5.0),)))
+    with pytest.raises(BurstpropError, match=r"'src': rate_hz = 20000 Hz is a spike in every step of 0.1 ms"):
+        simulation.set_rate("src", 20000.0)
 
 
 def test_one_current_per_neuron_of_the_wrong_length():

@@ -75,12 +75,6 @@ def build_poisson_sources(plan: Plan) -> dict[str, np.ndarray]:
     """Return the arrays of the Poisson populations."""
     dt = plan.circuit.dt_ms
     found = [p for p in plan.circuit.populations if isinstance(p, PoissonPopulation)]
-    for p in found:
-        if p.rate_hz * dt / 1000.0 >= 1:
-            raise BurstpropError(
-                f"population {p.name!r}: rate_hz = {p.rate_hz:g} Hz is a spike in every step of {dt:g} ms; "
-                f"give less than {1000.0 / dt:g} Hz"
-            )
     return dict(
         poisson_emitter=np.array([plan.emitter[p.name] for p in found], np.int64),
         poisson_log_miss=np.array([log_miss(p.rate_hz, dt) for p in found], np.float64),

@@ -8,7 +8,7 @@ from burstprop.engine import network as nw
 from burstprop.engine.build import Compiled
 from burstprop.engine.build_emitters import log_miss
 from burstprop.errors import BurstpropError
-from burstprop.stimuli import check_rate, check_weight
+from burstprop.stimuli import check_source_rate, check_weight
 
 
 def set_plasticity(compiled: Compiled, on: bool) -> None:
@@ -29,8 +29,9 @@ def set_weight(compiled: Compiled, projection: str, weight: float) -> None:
 
 def set_rate(compiled: Compiled, population: str, rate_hz: float) -> None:
     """Set the rate of the sources of a Poisson population."""
-    check_rate(f"population {population!r}: ", rate_hz)
     if not isinstance(compiled.circuit.population(population), PoissonPopulation):
         raise BurstpropError(f"population {population!r}: only a PoissonPopulation has a rate to set")
+    dt = compiled.circuit.dt_ms
+    check_source_rate(f"population {population!r}: ", rate_hz, dt)
     which = list(compiled.arrays["poisson_emitter"]).index(compiled.emitter[population])
-    compiled.arrays["poisson_log_miss"][which] = log_miss(rate_hz, compiled.circuit.dt_ms)
+    compiled.arrays["poisson_log_miss"][which] = log_miss(rate_hz, dt)

@@ -21,20 +21,22 @@ class Currents:
         """Start with the circuit's own currents; nothing is tabulated yet."""
         self._compiled = compiled
         self._set: dict[tuple[str, str], float] = {}
+        # what was set neuron by neuron; the compiled loop has its own copy
+        self._own = {name: np.zeros_like(injected) for name, injected in self._controlled().items()}
         self._window = -1
 
     def set(self, population: str, compartment: str, current_pa: float | np.ndarray) -> None:
         """Inject a current beside the circuit's own; see `Simulation.set_current`."""
         circuit = self._compiled.circuit
-        k = circuit.compartment(population, compartment)
+        circuit.compartment(population, compartment)
         what = f"current into {population}.{compartment}"
         check_value(what, current_pa, quantity(0.0, "pA", "injected current", per_neuron=True).metadata)
-        controlled = self._compiled.neurons_of(population).drive_per_neuron[k]
+        own = self._own.get(_name(population, compartment))
         n = circuit.neurons(population).n
-        if isinstance(controlled, np.ndarray):
+        if own is not None:
             if np.ndim(current_pa) and len(np.asarray(current_pa)) != n:
                 raise BurstpropError(f"{what}: {len(np.asarray(current_pa))} values for {n} neurons")
-            controlled[:n] = current_pa
+            own[:n] = current_pa
         elif np.ndim(current_pa):
             raise BurstpropError(
                 f"{what}: one value per neuron needs Current({population!r}, {compartment!r}, Controlled()) "
@@ -44,13 +46,21 @@ class Currents:
             self._set[population, compartment] = float(current_pa)
             self._window = -1
 
+    def next_stop(self, step: int) -> int:
+        """Return the step after ``step`` at which what was set neuron by neuron begins to be felt."""
+        return 1 if step == 0 and any(own.any() for own in self._own.values()) else nw.FAR
+
     def tabulate(self, step: int) -> None:
-        """Write the currents of the window around ``step`` into the tables of the populations."""
+        """Write the currents of the window around ``step`` into the tables of the populations.
+
+        The drive of a step is the current injected at the end of the step before; the first step has none.
+        """
+        for name, injected in self._controlled().items():
+            injected[...] = self._own[name] if step > 0 else 0.0
         window = step // WINDOW
         if window == self._window:
             return
         circuit = self._compiled.circuit
-        # the drive of a step is the current injected at the end of the step before
         steps = window * WINDOW + np.arange(WINDOW) - 1
         t_ms = steps * circuit.dt_ms
         for population, neurons in self._compiled.pairs():
@@ -69,7 +79,7 @@ class Currents:
     def take(self) -> tuple[list[Any], dict[str, np.ndarray]]:
         """Return what was set: one value for all neurons as a list for JSON, one per neuron as arrays."""
         shared = [[population, compartment, value] for (population, compartment), value in self._set.items()]
-        return shared, self._controlled()
+        return shared, self._own
 
     def check(self, shared: list[Any], saved: dict[str, np.ndarray]) -> None:
         """Check what `take` once returned before it is put back.
@@ -80,23 +90,27 @@ class Currents:
             Something is missing, or not what `take` returns.
         """
         _by_compartment(shared)
-        for name, current in self._controlled().items():
-            saved[name].reshape(current.shape)
+        for name, own in self._own.items():
+            saved[name].reshape(own.shape)
 
     def put(self, shared: list[Any], saved: dict[str, np.ndarray]) -> None:
         """Put back what `take` returned."""
         self._set = _by_compartment(shared)
-        for name, current in self._controlled().items():
-            current[...] = saved[name]
+        for name, own in self._own.items():
+            own[...] = saved[name]
         self._window = -1
 
     def _controlled(self) -> dict[str, np.ndarray]:
         return {
-            f"current/{population.name}/{name}": drive
+            _name(population.name, name): drive
             for population, neurons in self._compiled.pairs()
             for name, drive in zip(population.neuron.Drive._fields, neurons.drive_per_neuron, strict=True)
             if isinstance(drive, np.ndarray)
         }
+
+
+def _name(population: str, compartment: str) -> str:
+    return f"current/{population}/{compartment}"
 
 
 def _by_compartment(shared: list[Any]) -> dict[tuple[str, str], float]:

@@ -30,7 +30,7 @@ import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import power256
-from burstprop.neurons.model import FLOOR, NeuronModel
+from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
 from burstprop.parameters import quantity, validate
 
 REFRACTORY_HOLDS = ("rest", "reset")
@@ -123,7 +123,13 @@ class AdEx(NeuronModel):
             )
 
     def constants(self, dt: float) -> AdExConstants:
-        """Return what one step of ``dt`` ms needs."""
+        """Return what one step of ``dt`` ms needs.
+
+        Raises
+        ------
+        BurstpropError
+            The refractory period is shorter than a step and not 0.
+        """
         return AdExConstants(
             e_l=self.e_l,
             e_exc=self.e_exc,
@@ -146,7 +152,7 @@ class AdEx(NeuronModel):
             v_hold=self.e_l if self.refractory_hold == "rest" else self.v_r,
             v_r=self.v_r,
             b=self.b,
-            refractory_steps=np.round(self.refractory_ms / dt) + 1.0,
+            refractory_steps=whole_steps("AdEx.refractory_ms", self.refractory_ms, dt) + 1.0,
         )
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> AdExState:

@@ -29,7 +29,7 @@ import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
-from burstprop.neurons.model import FLOOR, NeuronModel
+from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
 from burstprop.neurons.pyramidal import DRIVING_FORCES
 from burstprop.parameters import quantity, validate
 
@@ -154,8 +154,18 @@ class BurstPoissonNeuron(NeuronModel):
                 f"BurstPoissonNeuron.dendritic_driving_force = {self.dendritic_driving_force!r}: give 'own' "
                 "(the dendrite's voltage, the physical one) or 'somatic' (the published program's)"
             )
-        longest = np.max(self.burst_first_ms + np.asarray(self.burst_span_ms) - self.refractory_ms)
-        if longest > 0:
+        times = {
+            name: np.asarray(getattr(self, name))
+            for name in ("burst_first_ms", "burst_span_ms", "refractory_ms")
+        }
+        lengths = {name: len(time) for name, time in times.items() if time.ndim}
+        if 0 in lengths.values() or len(set(lengths.values())) > 1:
+            raise BurstpropError(
+                f"BurstPoissonNeuron: {', '.join(f'{name} has {n}' for name, n in lengths.items())} values: "
+                "give one number, or an array of one per neuron"
+            )
+        longest = np.max(times["burst_first_ms"] + times["burst_span_ms"] - times["refractory_ms"])
+        if longest > 1e-9:  # 0.1 + 0.2 is no more than 0.3
             raise BurstpropError(
                 f"BurstPoissonNeuron: burst_first_ms + burst_span_ms exceeds refractory_ms by {longest:g} "
                 "ms: the second spike must come while the neuron is refractory; lengthen refractory_ms"
@@ -167,7 +177,8 @@ class BurstPoissonNeuron(NeuronModel):
         Raises
         ------
         BurstpropError
-            The second spike could fall on the step of the first.
+            The second spike could fall on the step of the first, or its spread is shorter than a step and
+            not 0.
         """
         shortest = np.min(self.burst_first_ms)
         if np.round(shortest / dt) < 1:
@@ -202,7 +213,7 @@ class BurstPoissonNeuron(NeuronModel):
             # counted down before the test for a spike, so one more bars so many steps
             refractory_steps=np.round(self.refractory_ms / dt) + 1,
             burst_first=np.round(self.burst_first_ms / dt),
-            burst_span=np.round(self.burst_span_ms / dt),
+            burst_span=whole_steps("BurstPoissonNeuron.burst_span_ms", self.burst_span_ms, dt),
         )
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> BurstPoissonState:

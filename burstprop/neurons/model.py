@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numba.core.errors import TypingError
 from numba.extending import overload
 
@@ -89,9 +90,13 @@ def _check_parts(cls: type[NeuronModel]) -> None:
     for part in PARTS:
         if not hasattr(cls, part):
             raise BurstpropError(f"{cls.__name__} has no {part!r}: a neuron model gives {', '.join(PARTS)}")
-    variables = getattr(cls.State, "_fields", None)
-    if variables is None:
-        raise BurstpropError(f"{cls.__name__}.State = {cls.State!r}: give a NamedTuple of floats")
+    for part, least in (("State", 1), ("Constants", 0), ("Drive", 1)):
+        named = getattr(cls, part)
+        if not hasattr(named, "_fields") or len(named._fields) < least:
+            raise BurstpropError(
+                f"{cls.__name__}.{part} = {named!r}: give a NamedTuple of floats{', of at least one' * least}"
+            )
+    variables = cls.State._fields
     named = [(f"receptors[{receptor!r}]", field) for receptor, field in cls.receptors.items()]
     for where, field in [*named, *(("voltages", field) for field in cls.voltages)]:
         if field not in variables:
@@ -99,6 +104,24 @@ def _check_parts(cls: type[NeuronModel]) -> None:
                 f"{cls.__name__}.{where} names {field!r}, and {cls.State.__name__} has no such field: "
                 f"{near(field, variables)}"
             )
+
+
+def whole_steps(field: str, time_ms: Any, dt: float) -> Any:
+    """Return a time of a model, one number or one per neuron, in steps of ``dt`` ms, rounded.
+
+    Raises
+    ------
+    BurstpropError
+        A time that is not 0 ms comes to no step.
+    """
+    steps = np.round(time_ms / dt)
+    lost = (np.asarray(time_ms) > 0) & (steps < 1)
+    if np.any(lost):
+        raise BurstpropError(
+            f"{field} = {np.max(np.asarray(time_ms)[lost]):g} ms is no step of dt_ms = {dt:g} ms; give 0, "
+            "more than half a step, or a smaller dt_ms"
+        )
+    return steps
 
 
 def step(state, drive, c):

@@ -36,7 +36,7 @@ import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
-from burstprop.neurons.model import FLOOR, NeuronModel
+from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
 from burstprop.parameters import quantity, validate
 
 DRIVING_FORCES = ("own", "somatic")
@@ -161,7 +161,13 @@ class PyramidalNeuron(NeuronModel):
             )
 
     def constants(self, dt: float) -> PyramidalConstants:
-        """Return what one step of ``dt`` ms needs."""
+        """Return what one step of ``dt`` ms needs.
+
+        Raises
+        ------
+        BurstpropError
+            The back-propagating spike is shorter than a step and not 0.
+        """
         return PyramidalConstants(
             e_l=self.e_l,
             e_exc=self.e_exc,
@@ -189,7 +195,7 @@ class PyramidalNeuron(NeuronModel):
             v_r=self.v_r,
             b_ws=self.b_ws,
             dth=self.dth,
-            bap_steps=np.round(self.bap_ms / dt),
+            bap_steps=whole_steps("PyramidalNeuron.bap_ms", self.bap_ms, dt),
         )
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> PyramidalState:

@@ -121,6 +121,7 @@ def circuit(relays, counters, projections=(), backgrounds=(), sources=(), *, dt_
 def replay(described, spikes, *, watch=(), dtype="float64", rates_bin_ms=None, **options):
     """Let the relays fire the given spikes, boolean (steps, relays), and return the simulation after them.
 
+    They begin on the second step: what is injected at t = 0 is felt one step later.
     ``watch`` names receptors of all counters to record after every step; `arrivals` reads them.
     """
     dt, n = described.dt_ms, described.population("out").n
@@ -130,6 +131,7 @@ def replay(described, spikes, *, watch=(), dtype="float64", rates_bin_ms=None, *
         states_every_ms=dt,
     )
     simulation = Simulation(described, record=record, dtype=dtype, **options)
+    simulation.advance(dt)
     for row in spikes:
         simulation.set_current("in", "soma", row.astype(float))
         simulation.advance(dt)
@@ -137,7 +139,7 @@ def replay(described, spikes, *, watch=(), dtype="float64", rates_bin_ms=None, *
 
 
 def arrivals(simulation, receptor):
-    """Return what arrived at a receptor of every counter at the start of every step, (steps, counters)."""
+    """Return what arrived at a receptor of every counter at the start of every step of `replay`, (steps, counters)."""
     frame = simulation.recording().states
     total = frame.pivot(index="time_ms", columns="neuron_id", values=receptor).to_numpy()
-    return np.diff(total, axis=0, prepend=0.0)
+    return np.diff(total, axis=0)
