@@ -1,7 +1,8 @@
 """Who is connected to whom: by probability, by a fixed in-degree, one to one, or by a user's own matrix.
 
-A population that is connected to itself leaves out the connection of a neuron with itself, except in a
-matrix, which is taken as it is.
+A population that is connected to itself by probability or in-degree leaves out the connection of a neuron
+with itself; one to one, every neuron is connected with itself and with nothing else, and a matrix is taken as
+it is.
 """
 
 from __future__ import annotations

@@ -16,8 +16,7 @@ weights
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from burstprop.circuit import Circuit
 from burstprop.errors import BurstpropError, near
 from burstprop.files import plain
 from burstprop.npz import read_arrays, write_arrays
+from burstprop.parameters import check_value, quantity
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Record:
     states : tuple of StateRecord
         State variables to sample every ``states_every_ms``.
     states_every_ms : float
+        Looked at only where states are recorded.
     weights_every_ms : float or None
         How often to summarise the weights of plastic projections.
     """
@@ -70,21 +71,32 @@ class Record:
         """Refuse a record of something that the circuit does not have."""
         names = [p.name for p in circuit.populations]
         if not isinstance(self.spikes, bool):
+            _check_several(
+                "Record.spikes", self.spikes, "True, False or the names of populations, as ('pyr',)"
+            )
             for name in self.spikes:
                 if name not in names:
                     raise BurstpropError(f"Record.spikes: no population {name!r}: {near(name, names)}")
-        for what, value in (
-            ("rates_bin_ms", self.rates_bin_ms),
-            ("states_every_ms", self.states_every_ms),
-            ("weights_every_ms", self.weights_every_ms),
-        ):
-            if value is None and what != "states_every_ms":
-                continue
-            if value is None or not (math.isfinite(value) and value > 0):
-                raise BurstpropError(f"Record.{what} = {value!r} ms: give a positive time")
-            circuit.steps(f"Record.{what}", value)
+        times = {"rates_bin_ms": self.rates_bin_ms, "weights_every_ms": self.weights_every_ms}
+        if self.states:
+            times["states_every_ms"] = self.states_every_ms
+        time = quantity(None, "ms", "a positive time", low=0, open_low=True, optional=True).metadata
+        for what, value in times.items():
+            check_value(f"Record.{what}", value, {**time, "optional": what != "states_every_ms"})
+            if value is not None:
+                circuit.steps(f"Record.{what}", value)
+        self._check_states(circuit)
+
+    def _check_states(self, circuit: Circuit) -> None:
+        _check_several(
+            "Record.states", self.states, "several StateRecord, as (StateRecord('pyr', ('v_s',)),)"
+        )
+        found: set[tuple[str, str, int]] = set()
         for record in self.states:
+            if not isinstance(record, StateRecord):
+                raise BurstpropError(f"Record.states holds {record!r}: give StateRecord('pyr', ('v_s',))")
             population = circuit.neurons(record.population)
+            _check_several("StateRecord.variables", record.variables, "the names of variables, as ('v_s',)")
             for variable in record.variables:
                 known = population.neuron.State._fields
                 if variable not in known:
@@ -92,12 +104,22 @@ class Record:
                         f"Record.states: {record.population!r} has no variable {variable!r}: "
                         f"{near(variable, known)}"
                     )
+            _check_several(
+                "StateRecord.neurons", record.neurons, "the numbers of neurons, as (0,) or range(5)"
+            )
             for neuron in record.neurons:
-                if not 0 <= neuron < population.n:
+                if not isinstance(neuron, int | np.integer) or not 0 <= neuron < population.n:
                     raise BurstpropError(
                         f"Record.states: no neuron {neuron} in {record.population!r}; "
                         f"give 0 to {population.n - 1}"
                     )
+                for variable in record.variables:
+                    if (record.population, variable, int(neuron)) in found:
+                        raise BurstpropError(
+                            f"Record.states: {variable!r} of neuron {neuron} of {record.population!r} is "
+                            "asked for twice; name it once"
+                        )
+                    found.add((record.population, variable, int(neuron)))
 
 
 @dataclass
@@ -164,8 +186,18 @@ class Recording:
 
     @staticmethod
     def concatenate(parts: Iterable[Recording]) -> Recording:
-        """Join recordings (of successive pieces, or realizations) into one; ``info`` is that of the last."""
+        """Join recordings (of successive pieces, or realizations) into one; ``info`` is that of the last.
+
+        Raises
+        ------
+        BurstpropError
+            There is none.
+        """
         parts = list(parts)
+        if not parts:
+            raise BurstpropError(
+                "Recording.concatenate: there is nothing to join; give at least one recording"
+            )
         joined = {}
         for name in ("spikes", "rates", "states", "weights"):
             frames = [frame for part in parts if len(frame := getattr(part, name))]
@@ -174,6 +206,12 @@ class Recording:
                 if column in joined[name]:
                     joined[name][column] = joined[name][column].astype("category")
         return Recording(**joined, info=parts[-1].info)
+
+
+def _check_several(what: str, value: Any, wanted: str) -> None:
+    """Refuse one thing where several are wanted: a string would be taken for its letters."""
+    if isinstance(value, str) or not isinstance(value, Collection):
+        raise BurstpropError(f"{what} = {value!r}: give {wanted}")
 
 
 def categories(codes: np.ndarray, names: list[str]) -> pd.Categorical[str]:

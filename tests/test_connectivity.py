@@ -58,6 +58,10 @@ def test_none_and_all(p, expected):
     assert draw(Probability(p), 30, 30, recurrent=True).sum() == expected * 30 * 29
 
 
+def test_a_probability_whose_gaps_are_longer_than_numbers_reach():
+    assert draw(Probability(1e-19), 50, 50).sum() == 0
+
+
 def test_sizes_of_one():
     assert draw(Probability(1.0), 1, 1).sum() == 1
     assert draw(Probability(1.0), 1, 1, recurrent=True).sum() == 0

@@ -209,13 +209,31 @@ def test_missing_files_and_folders_are_refused(recording, tmp_path):
 
 # --- what cannot be recorded ---
 
+WATCHED = (StateRecord("pyr", ("v_s",)),)
 BAD = {
     "spikes of nobody": (Record(spikes=("pyr", "sst")), "Record.spikes: no population 'sst'.*known: bp, pv, pyr"),
-    "no bin": (Record(rates_bin_ms=0.0), "Record.rates_bin_ms = 0.0 ms: give a positive time"),
+    "no bin": (Record(rates_bin_ms=0.0), "Record.rates_bin_ms = 0 ms: must be above 0 ms"),
     "NaN bin": (Record(rates_bin_ms=float("nan")), "Record.rates_bin_ms = nan"),
     "a bin that is no multiple of dt": (Record(rates_bin_ms=0.25), "Record.rates_bin_ms = 0.25 ms is no multiple"),
-    "states never": (Record(states_every_ms=None), "Record.states_every_ms = None"),
-    "states between steps": (Record(states_every_ms=0.05), "Record.states_every_ms = 0.05 ms is no multiple"),
+    "a bin in words": (Record(rates_bin_ms="50"), "Record.rates_bin_ms = '50': give a number in ms"),
+    "states never": (Record(states=WATCHED, states_every_ms=None), "Record.states_every_ms = None"),
+    "states between steps": (
+        Record(states=WATCHED, states_every_ms=0.05), "Record.states_every_ms = 0.05 ms is no multiple"
+    ),
+    "a name for several": (Record(spikes="pyr"), r"Record.spikes = 'pyr': give .*as \('pyr',\)"),
+    "one state record": (Record(states=WATCHED[0]), r"Record.states = StateRecord.*: give several StateRecord"),
+    "no state record": (Record(states=("pyr",)), "Record.states holds 'pyr': give StateRecord"),
+    "a name for several variables": (
+        Record(states=(StateRecord("pyr", "th"),)), r"StateRecord.variables = 'th': give .*as \('v_s',\)"
+    ),
+    "a number for several neurons": (
+        Record(states=(StateRecord("pyr", ("th",), 3),)), r"StateRecord.neurons = 3: give .*as \(0,\)"
+    ),
+    "half a neuron": (Record(states=(StateRecord("pyr", ("th",), (0.5,)),)), "no neuron 0.5 in 'pyr'"),
+    "a neuron twice": (
+        Record(states=(*WATCHED, StateRecord("pyr", ("th", "v_s"), (1, 0)))),
+        "'v_s' of neuron 0 of 'pyr' is asked for twice",
+    ),
     "weights between steps": (Record(weights_every_ms=0.05), "Record.weights_every_ms = 0.05 ms"),
     "states of nobody": (Record(states=(StateRecord("pyt", ("v_s",)),)), "'pyt'.*did you mean 'pyr'"),
     "no such variable": (
@@ -233,6 +251,17 @@ def test_what_does_not_exist_cannot_be_recorded(what):
     record, words = BAD[what]
     with pytest.raises(BurstpropError, match=words):
         Simulation(zoo.circuit(), record=record)
+
+
+def test_how_often_states_are_sampled_matters_only_where_there_are_some():
+    simulation = Simulation(zoo.circuit(projections=(), dt_ms=0.4), record=Record(states_every_ms=1.0))
+    simulation.advance(0.8)
+    assert len(simulation.recording().states) == 0
+
+
+def test_nothing_is_not_joined():
+    with pytest.raises(BurstpropError, match=r"Recording.concatenate: there is nothing to join"):
+        Recording.concatenate([])
 
 
 def test_weights_are_summarised_where_asked():
@@ -270,4 +299,4 @@ def test_weights_are_summarised_where_asked():
 
 def test_memory_of_a_recording_of_states_is_its_samples():
     simulation = probes.replay(probes.circuit(1, 50), np.zeros((100, 1), bool), watch=("a", "b"))
-    assert sum(values.nbytes for _, values in simulation._recorder._states) == 100 * 50 * 2 * 8
+    assert sum(values.nbytes for _, values in simulation._recorder._states) == 101 * 50 * 2 * 8

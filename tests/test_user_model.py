@@ -246,6 +246,8 @@ def define(**parts):
         (dict(margin=None), "NewNeuron has no 'margin': a neuron model gives State, Constants"),
         (dict(State=None), "NewNeuron has no 'State'"),
         (dict(State=dict), r"NewNeuron.State = <class 'dict'>: give a NamedTuple"),
+        (dict(Constants=dict), r"NewNeuron.Constants = <class 'dict'>: give a NamedTuple of floats"),
+        (dict(Drive=NamedTuple("NoDrive", [])), "NewNeuron.Drive = .*NoDrive.*of at least one"),
         (dict(receptors={"soma_exc": "g_ex"}), r"receptors\['soma_exc'\] names 'g_ex'.*did you mean 'g_exc'"),
         (dict(voltages=("u",)), "NewNeuron.voltages names 'u', and NewState has no such field"),
         (
@@ -257,6 +259,41 @@ def define(**parts):
 def test_a_model_that_lacks_a_part_is_refused_where_it_is_defined(parts, words):
     with pytest.raises(BurstpropError, match=words):
         define(**parts)
+
+
+def test_a_model_that_is_no_dataclass_is_refused():
+    with pytest.raises(
+        BurstpropError, match=r"'p': NewNeuron is no dataclass; write @dataclass\(frozen=True\)"
+    ):
+        Population("p", 3, define()())
+
+
+CONSTANTS = MyNeuron().constants(0.1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (dict(initial=lambda *_: (0.0,)), r"NewNeuron.initial returns \(0.0,\): give NewState\(v, w, g_exc"),
+        (
+            dict(initial=lambda *_: MyState(np.zeros(4), 0.0, 0.0, 0.0, 0.0)),
+            r"'p': NewNeuron.initial gives v of shape \(4,\): give a number, or one per neuron, shape \(3,\)",
+        ),
+        (dict(constants=lambda *_: None), r"NewNeuron.constants returns None: give MyConstants\(e_l"),
+        (
+            dict(constants=lambda *_: CONSTANTS._replace(e_l="x")),
+            "NewNeuron.constants gives e_l = 'x': give a number",
+        ),
+        (
+            dict(constants=lambda *_: CONSTANTS._replace(e_l=np.zeros((3, 1)))),
+            r"NewNeuron.constants gives e_l of shape \(3, 1\)",
+        ),
+    ],
+)
+def test_what_a_model_returns_is_looked_at_before_a_run(parts, words):
+    model = dataclass(frozen=True)(define(**parts))
+    with pytest.raises(BurstpropError, match=words):
+        Simulation(Circuit(populations=(Population("p", 3, model()),)))
 
 
 def test_other_defaults_of_a_model_are_no_new_model():

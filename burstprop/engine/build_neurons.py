@@ -11,6 +11,7 @@ from burstprop.engine import network as nw
 from burstprop.engine.layout import LANES, ROW, WINDOW, aligned, allocate, blocks
 from burstprop.engine.plan import Plan
 from burstprop.engine.random import generator
+from burstprop.errors import BurstpropError
 from burstprop.stimuli import Controlled
 
 
@@ -30,7 +31,10 @@ def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neu
     model, n, dt = population.neuron, population.n, plan.circuit.dt_ms
     one: Any = plan.dtype.type
     initial = model.initial(n, generator(plan.seed, f"start {population.name}"), dt)
-    shared, own = _constants(model.constants(dt), n, plan.dtype)
+    constants = model.constants(dt)
+    _check_values(population, "initial", initial, model.State)
+    _check_values(population, "constants", constants, model.Constants)
+    shared, own = _constants(constants, n, plan.dtype)
     currents = model.Drive._fields
     controlled = _controlled(plan.circuit, population.name)
     return nw.Neurons(
@@ -47,6 +51,22 @@ def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neu
         variables=len(initial),
         has_afferents=population.name in plan.with_afferents,
     ), allocate(initial, n, plan.dtype)
+
+
+def _check_values(population: Population, method: str, values: Any, kind: Any) -> None:
+    """Refuse what a method of a user's model returns where it is not as many numbers as it should be."""
+    where = f"population {population.name!r}: {type(population.neuron).__name__}.{method}"
+    if not isinstance(values, tuple) or len(values) != len(kind._fields):
+        raise BurstpropError(f"{where} returns {values!r}: give {kind.__name__}({', '.join(kind._fields)})")
+    for name, value in zip(kind._fields, values, strict=True):
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise BurstpropError(f"{where} gives {name} = {value!r}: give a number, or one per neuron")
+        if array.shape not in ((), (population.n,)):
+            raise BurstpropError(
+                f"{where} gives {name} of shape {array.shape}: give a number, or one per neuron, shape "
+                f"({population.n},)"
+            )
 
 
 def _constants(constants: Any, n: int, dtype: np.dtype[Any]) -> tuple[list[Any], list[Any]]:

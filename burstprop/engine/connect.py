@@ -29,7 +29,7 @@ def draw_rows(
     rng: np.random.Generator,
     dtype: type,
 ) -> Rows:
-    """Draw the synapses; ``recurrent`` leaves out the connection of a neuron with itself."""
+    """Draw the synapses; ``recurrent`` leaves out a neuron's connection with itself where they are random."""
     match connectivity:
         case Probability(p=p):
             return _by_probability(p, n_source, n_target, recurrent, rng, dtype)
@@ -52,6 +52,8 @@ def _by_probability(
     while p > 0 and position < total - 1:
         expected = (total - position) * p
         gaps = rng.geometric(p, int(min(CHUNK, expected + 5 * np.sqrt(expected) + 16)))
+        # what is beyond the matrix ends the search; the sum must not overflow where p is tiny
+        np.minimum(gaps, total + 1, out=gaps)
         cells = position + np.cumsum(gaps, dtype=np.int64)
         position = int(cells[-1])
         pieces.append(cells[cells < total])

@@ -5,7 +5,7 @@ a variable, so a loop over lanes is a loop over contiguous memory. ``ROW`` is a 
 tells the compiler that rows do not overlap. A block of a dozen variables fits into the innermost cache, with
 rows that begin in alternate halves of its sets: with longer rows those of 500 neurons would all lie in one
 half, and throw one another out. Kernels work on *strips* of 64 lanes. Lanes past the last neuron hold neurons
-that receive nothing and are never looked at.
+without synapses (they get the current and the background of the others) that are never looked at.
 
 `load` gathers the variables of one neuron as the model's NamedTuple, `store` puts them back, and `per_neuron`
 adds to a NamedTuple of scalars those of its fields that differ from neuron to neuron. They are compiled into
