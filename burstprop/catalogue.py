@@ -15,8 +15,9 @@ uses (`NEEDED`), and calls it like this::
     figure(frames)           -> matplotlib Figure, for reproduce
 
 It may also have ``VARIANTS``, a dict of Params by name; ``duration_ms(params)``, how long simulate runs where
-nothing else is said; and ``quick_version(params)``, the Params that ``--quick`` runs (``--set`` then changes
-those; without it the parameters stay, and ``quick`` tells ``run`` to do less of them).
+nothing else is said; ``SWEEP_REALIZATIONS``, how many each run of a sweep has (1); and
+``quick_version(params)``, the Params that ``--quick`` runs (``--set`` then changes those; without it the
+parameters stay, and ``quick`` tells ``run`` to do less of them).
 """
 
 from __future__ import annotations

@@ -43,9 +43,11 @@ from burstprop.progress import Progress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["VARIANTS", "Params", "check", "figure", "run"]
+__all__ = ["SWEEP_REALIZATIONS", "VARIANTS", "Params", "check", "figure", "run"]
 
 REALIZATIONS = 200
+SWEEP_REALIZATIONS = REALIZATIONS
+"""In each run of a sweep: one has no spread."""
 CURVE_POINTS = 200
 VARIANTS: dict[str, Params] = {"euler": Params(), "exact": Params(decay="exact")}
 

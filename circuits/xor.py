@@ -34,7 +34,7 @@ hidden1 gets, and no current). Extended data: ``symmetric_feedback`` (fed alike,
 variants by a sweep; both can be resumed::
 
     burstprop reproduce xor --controls
-    burstprop sweep xor --variant published,symmetric_feedback,example_4s --realizations 1 --seeds 1:6 --out x
+    burstprop sweep xor --variant published,symmetric_feedback,example_4s --seeds 1:6 --out extended
 
 ``--quick`` runs a smaller circuit that learns faster (`quick_version`), one realization of it; what ``--set``
 changes are then the numbers of that circuit.

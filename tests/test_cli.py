@@ -186,7 +186,6 @@ def test_without_matplotlib_nothing_is_run(capsys, tmp_path, monkeypatch):
 def test_sweep_makes_every_combination_once(capsys, tmp_path):
     out = str(tmp_path)
     words = ["sweep", DEMO, "--set", "offset_hz=5,7", "noise_hz=0,1e-1", "--out", out, "--quick", "--quiet"]
-    words += ["--realizations", "1"]
     code, printed, err = call(capsys, *words, "--seeds", "1:3", "--jobs", "2")
     assert code == 0
     assert "8 runs: offset_hz = 5, 7; noise_hz = 0, 1e-1; seeds 1, 2, into" in err
@@ -226,7 +225,7 @@ def test_sweep_over_variants_and_a_run_that_diverges(capsys, tmp_path):
     assert results["variant"].tolist() == ["slow", "slow", "loud", "loud"]
     code, _, err = call(capsys, *words, "--realizations", "2", "--variant", "slow", "--set", "offset_hz=5")
     assert code == 2
-    assert "realizations is None there and 2 here" in err
+    assert "realizations is 1 there and 2 here" in err
 
 
 def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
@@ -425,7 +424,7 @@ def test_sweep_runs_pairing_with_its_own_number_of_realizations(capsys, tmp_path
     monkeypatch.setattr(pairing, "check", lambda frames: [])
     out = str(tmp_path)
     assert call(capsys, "sweep", "pairing", "--out", out, "--jobs", "1", "--quiet")[0] == 0
-    assert "realizations" not in asked[0]
+    assert asked[0]["realizations"] == pairing.REALIZATIONS == 200
 
 
 def test_sweep_names_are_one_part_of_a_path_and_settings_may_have_spaces(capsys, tmp_path, monkeypatch):

@@ -9,14 +9,14 @@ with more values: what is finished is not run again.
 Seeds are written as in Python: 1:6 are the seeds 1, 2, 3, 4, 5; also 1:10:2, or a list 1,2,7.
 
 examples:
-  burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --realizations 1 --out sweep
+  burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --out sweep
   burstprop sweep propagation --set w_pyr1_pyr2=0.04,0.05 w_pv_pyr2=0.06,0.07 --seeds 1:3 --out grid --jobs 2
   burstprop sweep my_circuit.py --set rate_hz=2,4 --out mine    your own module, as for 'burstprop reproduce'
 
 on a cluster, with the same burstprop installed on every machine:
   dask scheduler                                   prints its address
   dask worker tcp://10.0.0.1:8786 --nthreads 1     once for every core
-  burstprop sweep xor --seeds 1:101 --realizations 1 --out sweep --dask tcp://10.0.0.1:8786
+  burstprop sweep xor --seeds 1:101 --out sweep --dask tcp://10.0.0.1:8786
 """
 
 from __future__ import annotations
@@ -42,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "burstprop sweep NAME --seeds A:B --out DIR [options]"
     add_name(parser, "what to run")
     parser.add_argument("--seeds", metavar="A:B", default="1", help="seeds A to B - 1, or a list (1)")
-    parser.add_argument("--realizations", type=whole(1), metavar="N", help="in each run (as published)")
+    parser.add_argument(
+        "--realizations",
+        type=whole(1),
+        metavar="N",
+        help="in each run (1; of a circuit whose claims are about a sample of them, as published)",
+    )
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -64,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     catalogue.require(entry, module, "sweep")
     chosen = choices(args.settings, args.variant)
     seeds = seed_list(args.seeds)
+    realizations = args.realizations or getattr(module, "SWEEP_REALIZATIONS", 1)
     labels, tasks, notes = [], [], []
     for picked in itertools.product(*chosen.values()):
         params, values = settled(entry, module, dict(zip(chosen, picked, strict=True)), args.quick)
@@ -75,11 +81,11 @@ def run(args: argparse.Namespace) -> int:
                     "name": entry.name,
                     "params": params,
                     "seed": seed,
-                    "realizations": args.realizations,
+                    "realizations": realizations,
                     "quick": args.quick,
                 }
             )
-            command = single(args, dict(zip(chosen, picked, strict=True)), seed)
+            command = single(args, dict(zip(chosen, picked, strict=True)), seed, realizations)
             notes.append(provenance(command=command, seed=seed, parameters=dataclasses.asdict(params)))
     names = folder_names(labels)
     print(f"{len(tasks)} runs: {summary(chosen, seeds)}, into {args.out}", file=sys.stderr)
@@ -108,7 +114,7 @@ def one_run(
     name: str,
     params: Any,
     seed: int,
-    realizations: int | None,
+    realizations: int,
     quick: bool,
     progress: Callable[[float], None],
     folder: Path | None,
@@ -117,8 +123,9 @@ def one_run(
     from burstprop.report import claims_frame
 
     module = catalogue.load(catalogue.find(name))
-    how = {"realizations": realizations} if realizations else {}
-    frames = module.run(params, seed=seed, jobs=1, progress=progress, out=folder, quick=quick, **how)
+    frames = module.run(
+        params, seed=seed, realizations=realizations, jobs=1, progress=progress, out=folder, quick=quick
+    )
     return {**frames, "claims": claims_frame(module.check(frames))}
 
 
@@ -201,7 +208,7 @@ def seed_list(text: str) -> list[int]:
     return seeds
 
 
-def single(args: argparse.Namespace, picked: dict[str, str], seed: int) -> list[str]:
+def single(args: argparse.Namespace, picked: dict[str, str], seed: int, realizations: int) -> list[str]:
     """Return the words of the command line that makes one of the runs by itself."""
     words = ["burstprop", "reproduce", args.name]
     if "variant" in picked:
@@ -209,8 +216,7 @@ def single(args: argparse.Namespace, picked: dict[str, str], seed: int) -> list[
     settings = [f"{name}={text}" for name, text in picked.items() if name != "variant"]
     if settings:
         words += ["--set", *settings]
-    words += ["--seed", str(seed)]
-    words += ["--realizations", str(args.realizations)] if args.realizations else []
+    words += ["--seed", str(seed), "--realizations", str(realizations)]
     return [*words, "--quick"] if args.quick else words
 
 
