@@ -365,7 +365,10 @@ def test_quick_reports_the_parameters_that_it_ran_and_keeps_those_set_by_hand(ca
     call(capsys, *sweep, str(tmp_path / "s"))
     run = json.loads((tmp_path / "s" / "offset_hz=4.95,seed=1" / "run.json").read_text())
     assert run["parameters"] == expected | {"offset_hz": 4.95}
-    assert run["run_again"] == f"burstprop reproduce {DEMO} --set offset_hz=4.95 --seed 1 --quick"
+    assert (
+        run["run_again"]
+        == f"burstprop reproduce {DEMO} --set offset_hz=4.95 --seed 1 --realizations 1 --quick"
+    )
     call(capsys, *run["run_again"].split()[1:], "--quiet", "--out", str(tmp_path / "alone"))
     alone = (tmp_path / "alone" / "rates.csv").read_bytes()
     assert alone == (tmp_path / "s" / "offset_hz=4.95,seed=1" / "rates.csv").read_bytes()
