@@ -83,8 +83,10 @@ class Record:
         time = quantity(None, "ms", "a positive time", low=0, open_low=True, optional=True).metadata
         for what, value in times.items():
             check_value(f"Record.{what}", value, {**time, "optional": what != "states_every_ms"})
-            if value is not None:
-                circuit.steps(f"Record.{what}", value)
+            if value is not None and circuit.steps(f"Record.{what}", value) < 1:
+                raise BurstpropError(
+                    f"Record.{what} = {value:g} ms: give at least one step, dt_ms = {circuit.dt_ms:g} ms"
+                )
         self._check_states(circuit)
 
     def _check_states(self, circuit: Circuit) -> None:

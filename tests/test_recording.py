@@ -215,6 +215,7 @@ BAD = {
     "no bin": (Record(rates_bin_ms=0.0), "Record.rates_bin_ms = 0 ms: must be above 0 ms"),
     "NaN bin": (Record(rates_bin_ms=float("nan")), "Record.rates_bin_ms = nan"),
     "a bin that is no multiple of dt": (Record(rates_bin_ms=0.25), "Record.rates_bin_ms = 0.25 ms is no multiple"),
+    "a bin of no step": (Record(rates_bin_ms=1e-10), "Record.rates_bin_ms = 1e-10 ms: give at least one step"),
     "a bin in words": (Record(rates_bin_ms="50"), "Record.rates_bin_ms = '50': give a number in ms"),
     "states never": (Record(states=WATCHED, states_every_ms=None), "Record.states_every_ms = None"),
     "states between steps": (
