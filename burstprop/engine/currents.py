@@ -21,8 +21,14 @@ class Currents:
         """Start with the circuit's own currents; nothing is tabulated yet."""
         self._compiled = compiled
         self._set: dict[tuple[str, str], float] = {}
-        # what was set neuron by neuron; the compiled loop has its own copy
-        self._own = {name: np.zeros_like(injected) for name, injected in self._controlled().items()}
+        # where the compiled loop finds the currents of the neurons one by one, and what they were set to
+        self._injected = {
+            _name(population.name, name): drive
+            for population, neurons in compiled.pairs()
+            for name, drive in zip(population.neuron.Drive._fields, neurons.drive_per_neuron, strict=True)
+            if isinstance(drive, np.ndarray)
+        }
+        self._own = {name: np.zeros_like(injected) for name, injected in self._injected.items()}
         self._window = -1
 
     def set(self, population: str, compartment: str, current_pa: float | np.ndarray) -> None:
@@ -55,7 +61,7 @@ class Currents:
 
         The drive of a step is the current injected at the end of the step before; the first step has none.
         """
-        for name, injected in self._controlled().items():
+        for name, injected in self._injected.items():
             injected[...] = self._own[name] if step > 0 else 0.0
         window = step // WINDOW
         if window == self._window:
@@ -99,14 +105,6 @@ class Currents:
         for name, own in self._own.items():
             own[...] = saved[name]
         self._window = -1
-
-    def _controlled(self) -> dict[str, np.ndarray]:
-        return {
-            _name(population.name, name): drive
-            for population, neurons in self._compiled.pairs()
-            for name, drive in zip(population.neuron.Drive._fields, neurons.drive_per_neuron, strict=True)
-            if isinstance(drive, np.ndarray)
-        }
 
 
 def _name(population: str, compartment: str) -> str:
