@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
 
     from burstprop.reduced.data import open_dataset
     from burstprop.reduced.data.dataset import ReadOptions
-    from burstprop.reduced.distributed import join
+    from burstprop.reduced.distributed import join, leave
     from burstprop.reduced.training import Options, Stopped, train
 
     if args.resume and not args.out:
@@ -162,6 +162,7 @@ def run(args: argparse.Namespace) -> int:
             raise KeyboardInterrupt(f"{stop}{again}") from None
         if group.leads:
             print(json.dumps(result) if args.json else report(result))
+    leave(group)
     return 0
 
 

@@ -15,7 +15,7 @@ import torch
 from burstprop.errors import BurstpropError
 from burstprop.reduced.data import open_dataset
 from burstprop.reduced.data.dataset import ReadOptions
-from burstprop.reduced.distributed import Group, join
+from burstprop.reduced.distributed import Group, join, leave
 from burstprop.reduced.evaluation import evaluate_checkpoint
 from burstprop.reduced.networks import network_spec
 from burstprop.reduced.plan import Plan
@@ -53,3 +53,4 @@ if __name__ == "__main__":
         except BurstpropError as error:
             said["resumed"] = str(error)
     (out / f"{group.rank}.json").write_text(json.dumps(said))
+    leave(group)
