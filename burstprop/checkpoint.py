@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from burstprop.circuit import Circuit, Population
-from burstprop.engine.kernel import codes, reached
+from burstprop.engine.model_code import codes, reached
 from burstprop.errors import BurstpropError
 from burstprop.files import plain
 from burstprop.npz import read_arrays, write_arrays

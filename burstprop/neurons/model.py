@@ -37,7 +37,8 @@ import numpy as np
 from numba.core.errors import TypingError
 from numba.extending import overload
 
-from burstprop.engine.kernel import FUNCTIONS, OPTIONS, kernel
+from burstprop.engine.kernel import OPTIONS, kernel
+from burstprop.engine.model_code import FUNCTIONS
 from burstprop.errors import BurstpropError, near
 
 FLOOR = 1e-30

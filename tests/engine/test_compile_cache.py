@@ -11,6 +11,7 @@ import pytest
 
 import burstprop
 from burstprop.engine import kernel
+from burstprop.engine.model_code import model_code
 from burstprop.neurons import AdEx
 from burstprop.neurons.model import step
 
@@ -103,7 +104,7 @@ def written(tmp_path, monkeypatch):
 def test_a_model_is_named_by_all_the_code_that_it_reaches(written, file, old, new):
     """As it was when it was defined: a module that is loaded again counts anew."""
     model = written["cached_model"].Model
-    assert kernel.model_code(model) is not None
+    assert model_code(model) is not None
     before = kernel.source_fingerprint([model])
     path = Path(written[file].__file__)
     assert old in path.read_text()
@@ -129,7 +130,7 @@ def test_what_cannot_be_followed_is_not_stored(written):
     path = Path(written["cached_model"].__file__)
     path.write_text(path.read_text().replace("plain(s.v)", "overloaded(s.v)"))
     model = importlib.reload(written["cached_model"]).Model
-    assert kernel.model_code(model) is None
+    assert model_code(model) is None
 
 
 def make(factor):
@@ -165,12 +166,12 @@ def test_models_of_one_name_run_each_its_own_step():
     """As when a cell of a notebook is run again with another step."""
     for factor in (2.0, 3.0):
         model = make(factor)
-        assert kernel.model_code(model) is None
+        assert model_code(model) is None
         assert kernel.entry_point(take_a_step, [model])(model.State(1.0)).v == factor
 
 
 def test_a_model_without_a_file_is_not_stored_under_the_name_of_others():
     typed = type("Typed", (AdEx,), {"__module__": "__main__"})
-    assert kernel.model_code(typed) is None
+    assert model_code(typed) is None
     names = [kernel.source_fingerprint(models) for models in ([], [AdEx], [typed], [AdEx, typed])]
     assert len(set(names)) == len(names)
