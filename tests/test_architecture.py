@@ -27,7 +27,7 @@ LAYERS = [
         "vector_width",
     ],
     ["page", "report", "spike_table", "bursts", "plotting", "run_folder", "workers", "sweep"],
-    ["engine.kernel", "engine.layout", "engine.random"],
+    ["engine.kernel", "engine.model_code", "engine.layout", "engine.random"],
     [
         "neurons",
         "synapses",
