@@ -180,12 +180,6 @@ class BurstPoissonNeuron(NeuronModel):
             The second spike could fall on the step of the first, or its spread is shorter than a step and
             not 0.
         """
-        shortest = np.min(self.burst_first_ms)
-        if np.round(shortest / dt) < 1:
-            raise BurstpropError(
-                f"BurstPoissonNeuron.burst_first_ms = {shortest:g} ms is no step of dt_ms = {dt:g} ms: the "
-                "second spike comes at least one step after the first; give more, or a smaller dt_ms"
-            )
         return BurstPoissonConstants(
             e_l=self.e_l,
             e_exc=self.e_exc,
@@ -212,7 +206,8 @@ class BurstPoissonNeuron(NeuronModel):
             dth=self.dth,
             # counted down before the test for a spike, so one more bars so many steps
             refractory_steps=np.round(self.refractory_ms / dt) + 1,
-            burst_first=np.round(self.burst_first_ms / dt),
+            # on the step of the first there is no second spike
+            burst_first=whole_steps("BurstPoissonNeuron.burst_first_ms", self.burst_first_ms, dt, least=1),
             burst_span=whole_steps("BurstPoissonNeuron.burst_span_ms", self.burst_span_ms, dt),
         )
 

@@ -107,20 +107,20 @@ def _check_parts(cls: type[NeuronModel]) -> None:
             )
 
 
-def whole_steps(field: str, time_ms: Any, dt: float) -> Any:
+def whole_steps(field: str, time_ms: Any, dt: float, least: int = 0) -> Any:
     """Return a time of a model, one number or one per neuron, in steps of ``dt`` ms, rounded.
 
     Raises
     ------
     BurstpropError
-        A time that is not 0 ms comes to no step.
+        A time that is not 0 ms, or with ``least`` 1 any time, comes to no step.
     """
     steps = np.round(time_ms / dt)
-    lost = (np.asarray(time_ms) > 0) & (steps < 1)
+    lost = (np.asarray(time_ms) > 0 if least == 0 else True) & (steps < 1)
     if np.any(lost):
         raise BurstpropError(
-            f"{field} = {np.max(np.asarray(time_ms)[lost]):g} ms is no step of dt_ms = {dt:g} ms; give 0, "
-            "more than half a step, or a smaller dt_ms"
+            f"{field} = {np.max(np.asarray(time_ms)[lost]):g} ms is no step of dt_ms = {dt:g} ms; give "
+            f"{'0, ' * (least == 0)}more than half a step, or a smaller dt_ms"
         )
     return steps
 
