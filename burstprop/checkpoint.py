@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import inspect
 import json
@@ -65,17 +66,26 @@ def code_of(circuit: Circuit) -> dict[str, str]:
     found = {}
     for population in circuit.populations:
         if isinstance(population, Population):
-            model = type(population.neuron)
-            inside = reached(model)
-            functions = [model.constants, *inside.functions.values()]
-            named = _name_of_code(functions, inside.values.values())
-            found[f"model of population {population.name!r}"] = f"{model.__name__} {named}"
+            model: Any = type(population.neuron)
+            found[f"model of population {population.name!r}"] = _model(model)
     for current in circuit.currents:
         what = f"waveform of the current into {current.population}.{current.compartment}"
-        kind = type(current.waveform)
-        named = _name_of_code([function] if (function := getattr(kind, "current", None)) else [])
-        found[what] = " + ".join([*([found[what]] if what in found else []), f"{kind.__name__} {named}"])
+        kind: Any = type(current.waveform)
+        found[what] = " + ".join([*([found[what]] if what in found else []), _waveform(kind)])
     return found
+
+
+@functools.cache
+def _model(model: Any) -> str:
+    inside = reached(model)
+    functions = [model.constants, *inside.functions.values()]
+    return f"{model.__name__} {_name_of_code(functions, inside.values.values())}"
+
+
+@functools.cache
+def _waveform(kind: Any) -> str:
+    named = _name_of_code([function] if (function := getattr(kind, "current", None)) else [])
+    return f"{kind.__name__} {named}"
 
 
 def _name_of_code(functions: Iterable[Callable], values: Iterable[str] = ()) -> str:
