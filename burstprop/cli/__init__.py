@@ -51,7 +51,7 @@ examples:
   burstprop reproduce propagation --out results    run it, check it, write report.html
   burstprop reproduce xor --quick                  a smaller version that learns in minutes
   burstprop simulate propagation --set dt_ms=0.05 --duration-ms 2000 --out trial
-  burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --realizations 1 --out sweep
+  burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --out sweep
 
 `burstprop VERB --help` says more about each.
 Exit codes: 0 done, 1 a check failed, 2 bad use, 130 stopped by Ctrl-C.

@@ -68,18 +68,25 @@ def test_same_seed_same_bits_and_another_seed_other_bits(digits, tmp_path):
     assert not same_weights(a, c)
 
 
+STEP = Trainer._step
+
+
+def stop_after(monkeypatch, epoch, steps):
+    """Ask a run to stop after so many steps of an epoch, counted from 0."""
+
+    def asked_to_stop(trainer, batch):
+        STEP(trainer, batch)
+        trainer.stop = (trainer.epoch, trainer.step + 1) == (epoch, steps)
+
+    monkeypatch.setattr(Trainer, "_step", asked_to_stop)
+
+
 @pytest.mark.parametrize("rule", ["burstprop", "node_perturbation"])
 def test_stopped_anywhere_and_resumed_gives_the_same_bits(digits, tmp_path, rule, monkeypatch):
     """Stop after 17 steps of the first epoch and 5 of the second; node perturbation draws noise too."""
     whole = train(plan(rule), digits, tmp_path / "whole")
-    step = Trainer._step
     for stop_at in ((0, 17), (1, 5)):
-
-        def asked_to_stop(trainer, batch, stop_at=stop_at):
-            step(trainer, batch)
-            trainer.stop = (trainer.epoch, trainer.step + 1) == stop_at
-
-        monkeypatch.setattr(Trainer, "_step", asked_to_stop)
+        stop_after(monkeypatch, *stop_at)
         with pytest.raises(Stopped, match=f"epoch {stop_at[0] + 1}, after {stop_at[1]} of 40 steps"):
             train(plan(rule), digits, tmp_path / "cut", resume=True)
     monkeypatch.undo()
@@ -109,14 +116,8 @@ def test_broken_images_are_counted_and_named_once_however_a_run_is_cut(tmp_path,
     options = Options(on_broken="skip", layers=False)
     whole = train(run, dataset, tmp_path / "whole", options=options)
     assert whole["broken_images"] == 1
-    step = Trainer._step
     for stop_at in ((0, 5), (1, 5)):
-
-        def asked_to_stop(trainer, batch, stop_at=stop_at):
-            step(trainer, batch)
-            trainer.stop = (trainer.epoch, trainer.step + 1) == stop_at
-
-        monkeypatch.setattr(Trainer, "_step", asked_to_stop)
+        stop_after(monkeypatch, *stop_at)
         with pytest.raises(Stopped):
             train(run, dataset, tmp_path / "cut", resume=True, options=options)
     monkeypatch.undo()
