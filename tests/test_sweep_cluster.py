@@ -53,7 +53,11 @@ def cluster(tmp_path_factory):
     for process in reversed(processes):
         process.terminate()
     for process in processes:
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:  # a worker may wait for a scheduler that ended before it
+            process.kill()
+            process.wait()
 
 
 def test_runs_are_made_by_both_workers_and_not_here(cluster):
