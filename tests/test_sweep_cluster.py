@@ -50,14 +50,9 @@ def cluster(tmp_path_factory):
     with distributed.Client(address, timeout="60s", set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
     yield address
-    for process in reversed(processes):
+    for process in reversed(processes):  # the scheduler last: a worker takes its leave of it
         process.terminate()
-    for process in processes:
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:  # a worker may wait for a scheduler that ended before it
-            process.kill()
-            process.wait()
+        process.wait(timeout=30)
 
 
 def test_runs_are_made_by_both_workers_and_not_here(cluster):
