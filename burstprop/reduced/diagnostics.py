@@ -111,7 +111,7 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
             "mean_rate": float(rates.mean()),
             "dead_fraction": math.nan
             if layer.output == "softmax"
-            else float(dead(rates, rectified).double().mean()),
+            else float(dead(rates, rectified, layer.is_output).double().mean()),
         }
         if not layer.is_output:
             row |= _bursts(network, activity, arrival)

@@ -55,8 +55,8 @@ def _apical(rate):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath=_FUSED)
-def _burst_code(arrived, error, rates, scale, rectified, burst, change):  # type: ignore[no-untyped-def]
-    """Write b and -scale (b_t - b) from b Y (``arrived``) and ``error``.
+def _burst_code(arrived, error, rates, scale, rectified, inhibited, burst, change):  # type: ignore[no-untyped-def]
+    """Write b and -scale (b_t - b) from b Y (``arrived``), or u where ``inhibited``, and ``error``.
 
     b = e P^2 / (P^2 + M^2) of u; b_t - b = 4 b M^2 O E / (P^2 P^2 + M^2 M^2), the second factors those of du.
     """
@@ -65,7 +65,7 @@ def _burst_code(arrived, error, rates, scale, rectified, burst, change):  # type
     for i in range(rates.size):
         rate = rates[i]
         factor = _apical(rate) if rectified else one - rate
-        odd, even = _odd_even(half * arrived[i] * factor)
+        odd, even = _odd_even(half * arrived[i] * (one if inhibited else factor))
         up, down = (even + odd) * (even + odd), (even - odd) * (even - odd)
         odd, even = _odd_even(back * error[i] * factor)
         sides = up * ((even + odd) * (even + odd)) + down * ((even - odd) * (even - odd))
@@ -75,13 +75,13 @@ def _burst_code(arrived, error, rates, scale, rectified, burst, change):  # type
 
 
 @numba.njit(
-    "void(f4[::1], f4[::1], f4[::1], f4[::1], b1, f4[::1])",
+    "void(f4[::1], f4[::1], f4[::1], f4[::1], b1, b1, f4[::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
     fastmath=_FUSED,
 )
-def burst_code(arrived, error, rates, scale, rectified, change):  # type: ignore[no-untyped-def]
+def burst_code(arrived, error, rates, scale, rectified, inhibited, change):  # type: ignore[no-untyped-def]
     """Write b over b Y (``arrived``) and -scale (b_t - b) into ``change``, or the latter over b Y where
     ``change`` has no elements.
 
@@ -95,7 +95,7 @@ def burst_code(arrived, error, rates, scale, rectified, change):  # type: ignore
         burst, taught = bursts[: over.size], changes[: over.size]
         if change.size:
             taught = change[block]
-        _burst_code(over, error[block], rates[block], scale[0], rectified, burst, taught)
+        _burst_code(over, error[block], rates[block], scale[0], rectified, inhibited, burst, taught)
         left = burst if change.size else taught
         for i in range(over.size):
             over[i] = left[i]

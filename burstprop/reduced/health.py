@@ -1,19 +1,22 @@
-"""Is a run well? Units that no longer respond, layers that no longer learn, a loss that grows; in words.
+"""Is a run well? Units that no longer respond, classes that are not learned, a loss that grows; in words.
 
 A unit is dead where nothing it could be taught by reaches its weights: a rectified unit that is silent for
-every image, or a sigmoid unit whose slope e (1 - e) is below `DEAD_SLOPE` for every image (its rate is
-nailed to 0 or 1).
+every image, or a sigmoid unit whose slope e (1 - e) is below `DEAD_SLOPE` for every image. An output unit
+must also stay on one side, nailed to 0 or to 1: one that is near 1 for its class and near 0 for the others
+has no slope either, and nothing to learn.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from burstprop.reduced.data import Loader
+from burstprop.reduced.evaluation import Score
 from burstprop.reduced.networks import Network
 from burstprop.reduced.plan import Plan
 from burstprop.reduced.units import output_rates
@@ -22,6 +25,10 @@ DEAD_SLOPE = 1e-3
 """Largest slope of a dead sigmoid unit; at the start it is near 0.25, at the rate 0.1 it is 0.09."""
 MANY_DEAD = 0.5
 """Part of a hidden layer's units that must be dead before a warning."""
+RECOGNISED = 0.05
+"""Part of a class's validation images below which it counts as not recognised."""
+FEW_IMAGES = 10
+"""A class with fewer validation images is not judged: none of them may be recognised by chance."""
 LOSS_GROWS = 1.5
 """Training loss over that of the first batch which brings a warning."""
 
@@ -49,18 +56,20 @@ def unit_rates(network: Network, images: Tensor) -> dict[str, Tensor]:
     return rates
 
 
-def dead(rates: Tensor, rectified: bool) -> Tensor:
+def dead(rates: Tensor, rectified: bool, is_output: bool = False) -> Tensor:
     """Return which units (or channels) are dead, given their rates for some images: bool, (units,)."""
     by_unit = rates.transpose(0, 1).flatten(1)
     if rectified:
         return by_unit.amax(1) <= 0
-    return (by_unit * (1 - by_unit)).amax(1) < DEAD_SLOPE
+    flat = (by_unit * (1 - by_unit)).amax(1) < DEAD_SLOPE
+    return flat & ((by_unit.amax(1) < 0.5) | (by_unit.amin(1) > 0.5)) if is_output else flat
 
 
 def dead_units(network: Network, loader: Loader) -> dict[str, tuple[int, int]]:
     """Return for every layer its dead units and all its units, on the first images of a loader.
 
-    Softmax units are left out: they compete, so that silence is no death.
+    Softmax units are left out: they compete, so that silence is no death. So are output units whose class is
+    not among the images.
     """
     batch = next(iter(loader.in_order()), None)
     if batch is None or not len(batch.labels):
@@ -69,8 +78,30 @@ def dead_units(network: Network, loader: Loader) -> dict[str, tuple[int, int]]:
     for name, rates in unit_rates(network, batch.images).items():
         if name != "output" or network.spec.output == "sigmoid":
             rectified = network.spec.activation == "relu" and name != "output"
-            found[name] = (int(dead(rates, rectified).sum()), rates.shape[1])
+            gone = dead(rates, rectified, name == "output")
+            if name == "output":
+                gone = gone[batch.labels.unique()]
+            found[name] = (int(gone.sum()), rates.shape[1])
     return found
+
+
+def unrecognised(score: Score, classes: Sequence[str]) -> list[str]:
+    """Return the classes of which less than `RECOGNISED` of the images are taken for what they are."""
+    images, right = score.confusion.sum(1), score.confusion.diagonal()
+    lost = (images >= FEW_IMAGES) & (right < RECOGNISED * images)
+    return [name for name, gone in zip(classes, lost.tolist(), strict=True) if gone]
+
+
+def class_warning(lost: Sequence[str], classes: int) -> str:
+    """Return the message that classes are not recognised, and the way out."""
+    names = ", ".join(lost[:10]) + (f" and {len(lost) - 10} more" if len(lost) > 10 else "")
+    which = f"class {names} is" if len(lost) == 1 else f"classes {names} ({len(lost)} of {classes}) are each"
+    return (
+        f"{which} recognised in under {100 * RECOGNISED:g} % of the validation images: start sigmoid output "
+        "units with smaller weights and a bias near the logit of 1 / classes (the default setting does), "
+        "lower the learning rate of the output layer (--set-rule output_rate=...) or of all (--set lr=...), "
+        "or train longer (--epochs)"
+    )
 
 
 def warnings(network: Network, loader: Loader, line: dict[str, Any], first_loss: float) -> list[str]:

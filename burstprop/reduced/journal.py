@@ -35,6 +35,8 @@ class Journal:
         Length of the log at the checkpoint that the run goes on from; what came later is cut off.
     tensorboard : bool
         Also write the numbers of every epoch for TensorBoard, to ``folder/tensorboard``.
+    epoch : int
+        Epochs finished at that checkpoint; TensorBoard drops what it has of later ones.
 
     Raises
     ------
@@ -61,7 +63,7 @@ class Journal:
                     "TensorBoard is not installed: pip install 'burstprop[tensorboard]', or leave out "
                     "--tensorboard"
                 ) from None
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=epoch or None)
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=epoch + 1)
 
     def write(self, event: str, **values: Any) -> None:
         """Write one line."""

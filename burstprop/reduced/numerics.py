@@ -22,7 +22,7 @@ def burst_code(
     error: Tensor,
     scale: Tensor,
     change: Tensor | None,
-    inhibition: Tensor | None = None,
+    inhibited: bool = False,
 ) -> None:
     """Write ``-scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e into
     ``change`` and b over ``arrived``; where ``change`` is None, the former over ``arrived``.
@@ -34,30 +34,29 @@ def burst_code(
     Parameters
     ----------
     units : Units
-        Their apical factor times ``arrived`` is u, times ``error`` is ``-scale du``.
+        Their apical factor times ``error`` is ``-scale du``, times ``arrived`` is u, unless ``inhibited``.
     rates, arrived, error : Tensor
         e, b Y and ``-scale (b_t - b) Y`` (of the layer above), of one shape and, the scale too, precision.
     scale : Tensor
         Without dimensions.
     change : Tensor or None
         Where to leave the result, like ``rates`` and contiguous where they are.
-    inhibition : Tensor, optional
-        What is subtracted from u.
+    inhibited : bool
+        ``arrived`` is u itself.
     """
-    if inhibition is None and _fusible(rates) and _fusible(arrived) and _fusible(error):
+    if _fusible(rates) and _fusible(arrived) and _fusible(error):
         fused.burst_code(
             _flat(arrived),
             _flat(error),
             _flat(rates),
             _flat(scale),
             units.name == "relu",
+            inhibited,
             _NOTHING if change is None else _flat(change),
         )
         return
     back = over(-0.5, scale)
-    tilt = units.through_apical(rates, arrived)
-    if inhibition is not None:
-        tilt -= inhibition
+    tilt = arrived.clone() if inhibited else units.through_apical(rates, arrived)
     tilt.mul_(0.5).tanh_()
     step = units.through_apical(rates, error).mul_(back).tanh_()
     half = rates * 0.5

@@ -27,7 +27,7 @@ from burstprop.reduced.data.loading import Batch
 from burstprop.reduced.data.streams import words
 from burstprop.reduced.diagnostics import diagnose
 from burstprop.reduced.distributed import Group
-from burstprop.reduced.evaluation import BATCH, evaluate
+from burstprop.reduced.evaluation import BATCH, Score, evaluate
 from burstprop.reduced.journal import Journal
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.options import Options, Stopped, asked_to_stop
@@ -105,7 +105,8 @@ class Trainer:
         self.sums = _Sums.zero(device)
         self.journal = Journal(None)
         self.after_epoch: Callable[[Network, int], None] | None = None
-        self._warned: set[str] = set()
+        self.warned: dict[str, str] = {}
+        """The first warning of each kind, with its epoch, before a resume too."""
         self.stop = False
         self._noise: tuple[int, np.ndarray] = (-1, np.empty(0))
         self._saved = time.monotonic()
@@ -157,7 +158,8 @@ class Trainer:
             ) from None
         self.epoch, self.step, self.seconds = content["epoch"], content["step"], content["seconds"]
         self.first_loss, self.history = content["first_loss"], list(content["history"])
-        self.broken = dict(content.get("broken", {}))  # the first checkpoints of this format did not keep it
+        # the first checkpoints of this format did not keep them
+        self.broken, self.warned = dict(content.get("broken", {})), dict(content.get("warned", {}))
         sums, device = content["sums"], self.group.device
         if self.group.leads:  # the others' shares are in these sums already
             self.sums = _Sums(
@@ -181,7 +183,7 @@ class Trainer:
                 plan=self.plan.record(), network=self.network.state_dict(),
                 optimizer=self.optimizer.state_dict(), epoch=self.epoch, step=self.step,
                 seconds=self.seconds, first_loss=self.first_loss, history=self.history, sums=sums,
-                broken=self.broken,
+                broken=self.broken, warned=self.warned,
                 log_bytes=self.journal.bytes_written(), threads=torch.get_num_threads(),
                 classes=list(self.dataset.classes), images=len(self.loader.images),
             )  # fmt: skip
@@ -233,6 +235,7 @@ class Trainer:
             "train_error_percent": self.history[-1]["train_error_percent"],
             "seconds": self.seconds,
             "broken_images": len(self.broken),
+            "trouble": "; ".join(dict.fromkeys(self.warned.values())),
             "checkpoint": None if self.out is None else str(self.out / NAME),
         }
 
@@ -348,6 +351,7 @@ class Trainer:
                 self.network, self.test_loaders["validation"], line, self.first_loss
             ):
                 self._warn(warning)
+            self._look_at_classes(score)
         if self.after_epoch is not None:
             self.after_epoch(self.network, self.epoch)
 
@@ -361,12 +365,26 @@ class Trainer:
             there = {str(name): value for name, value in row.items() if value == value}
             self.journal.write("layer", epoch=self.epoch, **there)
 
-    def _warn(self, message: str) -> None:
+    def _look_at_classes(self, score: Score) -> None:
+        """Warn of every class, once, that is not recognised in the last quarter of the epochs.
+
+        Before, or after a single epoch, that is usual.
+        """
+        if self.epoch == 1 or 4 * self.epoch < 3 * self.plan.setting.epochs:
+            return
+        kinds = {f"class {name}": name for name in health.unrecognised(score, self.dataset.classes)}
+        new = [kind for kind in kinds if kind not in self.warned]
+        if new:
+            message = health.class_warning([kinds[kind] for kind in new], len(self.dataset.classes))
+            self._warn(message, *new)
+
+    def _warn(self, message: str, *kinds: str) -> None:
         """Log a warning; show it when it is the first of its kind (the same but for its numbers)."""
-        kind = re.sub(r"[\d.]+", "", message)
-        if kind not in self._warned:
+        kinds = kinds or (re.sub(r"[\d.]+", "", message),)
+        if not self.warned.keys() >= set(kinds):
             logger.warning("%s on %s, epoch %d: %s", self.plan.rule, self.dataset.name, self.epoch, message)
-        self._warned.add(kind)
+        for kind in kinds:
+            self.warned.setdefault(kind, f"epoch {self.epoch}: {message}")
         before = self.history[-1].get("warnings")
         self.history[-1] = {**self.history[-1], "warnings": f"{before}; {message}" if before else message}
         self.journal.write("warning", epoch=self.epoch, message=message)

@@ -8,6 +8,7 @@ was not (with the same number of threads on the same kind of machine). The folde
     log.jsonl       one JSON object a line: epochs, layers, warnings (see `burstprop.reduced.journal`)
     checkpoint.pt   all that is needed to go on
     result.json     at the end: what ``burstprop train --json`` prints
+    training.png    at the end of ``burstprop train``: `burstprop.reduced.layers_figure` of the log
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def train(
     -------
     dict
         rule, dataset, epochs, seed, test_error_percent, validation_error_percent, train_error_percent,
-        seconds (training alone), broken_images, checkpoint.
+        seconds (training alone), broken_images, trouble (the first warning of each kind; empty for a run that
+        is well), checkpoint.
 
     Raises
     ------

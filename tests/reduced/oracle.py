@@ -99,8 +99,9 @@ def burstprop(layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.2, k
         u, ut, c = x * factor, xt * factor, 0
         if "Z" in layers[number]:
             pre = sigmoid(x) * e
-            c = pre @ layers[number]["Z"].T
-            changes_z.insert(0, (u - c).T @ pre)
+            c = np.einsum("ni...,oi->no...", pre, layers[number]["Z"])
+            pairs = np.einsum("no...,ni...->oi...", u - c, pre)
+            changes_z.insert(0, pairs.reshape(*pairs.shape[:2], -1).sum(2))
         b, bt = sigmoid(u - c) * e, sigmoid(ut - c) * e
         deltas.insert(0, bt - b)
     return deltas, changes_z
@@ -114,6 +115,8 @@ def burstccn(
     e = rates[-1]
     if teacher == "squared":
         events, pt = e, p0 * ((t - e) * (1 - e) * s + 1)
+    elif h == 0:
+        events, pt = e, 2 * p0 * sigmoid(4 * s * (t - e) / (e + TINY))
     else:
         events, pt = e + h, 2 * p0 * sigmoid(4 * p0 * s * (t - e) / (e + h))
     bt = pt * events

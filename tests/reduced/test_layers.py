@@ -280,6 +280,38 @@ def test_bfloat16_autocast_gives_float32_updates_near_the_exact_ones(name):
     assert all(p.grad.dtype == torch.float32 for p in made.parameters())
 
 
+@pytest.mark.parametrize("name", ["burstprop", "burstprop_recurrent", "burstccn"])
+def test_float16_with_a_gradient_scaler_gives_float32_updates_near_the_exact_ones(name):
+    """What travels is multiplied by the loss's scale, so that small errors are not lost below 6e-8, and a
+    teacher changes bursts by as much as without."""
+    made = probes.network(probes.CONV, name, dtype=torch.float32)
+    images, target = probes.batch(probes.CONV, count=8, dtype=torch.float32)
+    probes.backward(made, images, target)
+    exact = [p.grad.clone() for p in made.parameters()]
+    made.zero_grad()
+    scaler = torch.amp.GradScaler("cpu", init_scale=65536.0)
+    with torch.autocast("cpu", dtype=torch.float16):
+        loss = made.loss(made(images), target)
+    scaler.scale(loss).backward()
+    scaler.unscale_(torch.optim.SGD(made.parameters(), lr=0.0))
+    for p, e in zip(made.parameters(), exact, strict=True):
+        assert p.grad.dtype == torch.float32
+        assert float((p.grad - e).norm()) <= 1e-2 * float(e.norm())
+
+
+@pytest.mark.filterwarnings("ignore")  # of PyTorch, while it traces
+def test_a_compiled_network_gives_the_same_updates():
+    made = probes.network(probes.CONV, "burstprop")
+    images, target = probes.batch(probes.CONV)
+    probes.backward(made, images, target)
+    expected = [p.grad.clone() for p in made.parameters()]
+    made.zero_grad()
+    compiled = torch.compile(made, backend="aot_eager")
+    made.loss(compiled(images), target).backward()
+    for p, e in zip(made.parameters(), expected, strict=True):
+        torch.testing.assert_close(p.grad, e, rtol=1e-9, atol=1e-15)
+
+
 def test_float32_and_channels_last_inputs_give_the_same_update():
     made = probes.network(probes.CONV, "burstprop", dtype=torch.float32)
     images, target = probes.batch(probes.CONV, dtype=torch.float32)

@@ -147,17 +147,67 @@ def test_burstprop_tends_to_the_linear_teaching_at_its_operating_point(teacher):
     assert angles[:, -1].max() < 1e-6
 
 
-def test_burstprop_tends_to_backpropagation_as_the_feedback_squared():
-    """p (1 - p) = 1/4 - (p - 1/2)^2, and p - 1/2 is proportional to the feedback, which the weights scale."""
+@pytest.mark.parametrize("recurrent", [False, True], ids=["plain", "recurrent"])
+@pytest.mark.parametrize("spec", [probes.DENSE, probes.CONV], ids=lambda spec: spec.name)
+def test_burstprop_tends_to_backpropagation_as_the_feedback_squared(spec, recurrent):
+    """p (1 - p) = 1/4 - (p - 1/2)^2, and p - 1/2 is proportional to the feedback, which the weights scale;
+    to Z too, which is scaled alike."""
     angles = []
     for gain in (0.4, 0.2, 0.1):
-        spec = dataclasses.replace(probes.DENSE, gain=gain, output_gain=gain)
-        made = build_network(spec, "burstprop_symmetric", seed=3).double()
+        spec = dataclasses.replace(spec, gain=gain, output_gain=gain)
+        rule = rule_from_name("burstprop_symmetric", recurrent=recurrent, recurrent_start=gain)
+        made = build_network(spec, rule, seed=3).double()
         images, target = probes.batch(spec)
         angles.append(_angles(made, images, _soft_target(made, images, target, 1e-4))[:-1])
     angles = np.array(angles)
     assert angles[0].max() < 2
     np.testing.assert_allclose(angles[1] / angles[2], 4, rtol=0.15)
+
+
+def test_recurrent_inhibition_brings_burstprop_to_backpropagation():
+    """Where Z cancels all of the dendritic potential but a share, p - 1/2 is proportional to the share, and
+    the angle to its square, however large the feedback is."""
+
+    def cancel(activity, arrival):
+        before = arrival.burst.sigmoid() * activity.rates
+        wanted = (1 - share) * arrival.burst * (1 - activity.rates)
+        activity.layer.Z.copy_(torch.linalg.lstsq(before, wanted, driver="gelsd").solution.t())
+
+    spec = dataclasses.replace(probes.DENSE, output_gain=3.6, output_bias=0.0)  # much feedback to all layers
+    made = probes.network(spec, rule_from_name("burstprop_symmetric", recurrent=True))
+    for layer in made.layers()[:-1]:
+        layer.observer = cancel
+    images, target = probes.batch(spec)
+    soft = _soft_target(made, images, target, 1e-6)
+    angles = []
+    for share in (1.0, 0.1, 0.01):  # noqa: B007 - `cancel` reads it
+        angles.append(_angles(made, images, soft)[:-1])
+    angles = np.array(angles)
+    assert angles[0].min() > 0.5
+    np.testing.assert_allclose(angles[1] / angles[2], 100, rtol=0.15)
+
+
+@pytest.mark.parametrize("spec", [probes.RELU_DENSE, probes.RELU_CONV], ids=lambda spec: spec.name)
+def test_rectified_burstprop_tends_to_backpropagation_as_the_feedback_squared(spec):
+    """p (1 - p) = 1/4 - (p - 1/2)^2 here too, but p - 1/2 is proportional to b Y / e: b must be small beside
+    the rates of the layer below.
+
+    Hidden layers have b = p e of the layer above, which its weights scale, and Y = W once more: b Y / e is
+    proportional to the gain squared. In the last one b = p0 e of the softmax, whatever the rates are; so the
+    images keep its rates, and the output weights fall as the gain squared. The angle falls as the fourth
+    power.
+    """
+    angles = []
+    for gain in (0.1, 0.05):
+        spec = dataclasses.replace(spec, gain=gain, output_gain=10 * gain**2)
+        rule = rule_from_name("burstprop_symmetric", teacher="cross_entropy")
+        made = build_network(spec, rule, seed=3).double()
+        images, target = probes.batch(spec)
+        images /= gain**3
+        angles.append(_angles(made, images, _soft_target(made, images, target, 1e-4))[:-1])
+    angles = np.array(angles)
+    assert angles[0].max() < 1
+    np.testing.assert_allclose(angles[0] / angles[1], 16, rtol=0.15)
 
 
 def test_burstprop_update_has_the_size_of_backpropagation():
@@ -171,6 +221,48 @@ def test_burstprop_update_has_the_size_of_backpropagation():
         gain = made.rule.gain(len(made.layers()) - 1 - number)
         assert gain == pytest.approx(0.2 * 0.25 ** (3 - number))
         assert float(layer.weight.grad.norm() / e.norm()) == pytest.approx(gain, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        dataclasses.replace(probes.DENSE, layers=(9,)),
+        dataclasses.replace(probes.CONV, layers=probes.CONV.layers[:1]),
+        dataclasses.replace(probes.RELU_DENSE, layers=(9,)),
+    ],
+    ids=lambda spec: spec.name,
+)
+def test_direct_feedback_alignment_of_one_hidden_layer_is_backpropagation_when_symmetric(spec):
+    """The angle is that of B to the output weights, and falls in proportion to their difference."""
+    teacher = "cross_entropy" if spec.output == "softmax" else "squared"
+    made = probes.network(spec, rule_from_name("direct_feedback_alignment", teacher=teacher))
+    images, target = probes.batch(spec)
+    hidden, top = made.layers()
+    random, angles = hidden.B.clone(), []
+    for size in (0.0, 1e-2, 1e-3):
+        hidden.B.copy_(top.weight.detach() + size * random)
+        angles.append(_angles(made, images, target))
+    assert max(angles[0]) < 1e-6
+    assert angles[1][0] / angles[2][0] == pytest.approx(10, rel=0.05)
+
+
+def test_direct_feedback_alignment_tends_to_backpropagation_as_the_weights_squared():
+    """With B the product of the weights above, the rule leaves out their slopes. A sigmoid's is 1/4 - (e -
+    1/2)^2, and e - 1/2 is proportional to the weights."""
+    angles = []
+    for gain in (0.2, 0.1, 0.05):
+        spec = dataclasses.replace(probes.DENSE, gain=gain, output_gain=gain)
+        made = build_network(spec, "direct_feedback_alignment", seed=3).double()
+        *hidden, top = made.layers()
+        product = top.weight.detach()
+        for layer in reversed(hidden):
+            layer.set_feedback("B", product)
+            product = product @ layer.weight.detach()
+        angles.append(_angles(made, *probes.batch(spec)))
+    angles = np.array(angles)
+    assert angles[:, -2:].max() < 1e-6
+    assert angles[0].max() < 5
+    np.testing.assert_allclose(angles[1, :-2] / angles[2, :-2], 4, rtol=0.15)
 
 
 def test_node_perturbation_is_backpropagation_on_average():

@@ -22,7 +22,7 @@ from burstprop.reduced import health
 from burstprop.reduced.checkpoint import load_checkpoint, save_checkpoint
 from burstprop.reduced.data import Augmentation, open_dataset
 from burstprop.reduced.data.dataset import ReadOptions
-from burstprop.reduced.evaluation import class_frame, evaluate, evaluate_checkpoint
+from burstprop.reduced.evaluation import Score, class_frame, evaluate, evaluate_checkpoint
 from burstprop.reduced.journal import read_log
 from burstprop.reduced.networks import build_network, network_spec
 from burstprop.reduced.plan import Plan, differences
@@ -346,22 +346,95 @@ def test_divergence_says_where_and_what_to_do(digits, tmp_path):
     assert "lower the learning rate" in text
 
 
-def test_published_setting_kills_output_units_and_says_so(digits, tmp_path, caplog):
-    """The published start (output gain 3.6) throws output units into saturation, whatever the rule."""
-    train(plan("backprop", epochs=3, name="published"), open_dataset("digits"), tmp_path)
+@pytest.mark.parametrize(
+    ("rule", "epochs", "says"),
+    [
+        ("backprop", 3, ("output units are dead", "recognised in under 5 %")),
+        ("burstprop", 10, ("recognised in under 5 %",)),
+    ],
+)
+def test_published_setting_loses_classes_and_says_so(tmp_path, caplog, rule, epochs, says):
+    """The published start (output gain 3.6) throws output units into saturation, whatever the rule.
+
+    Those of backpropagation are dead; those of burstprop still respond to some images.
+    """
+    result = train(plan(rule, epochs=epochs, name="published"), open_dataset("digits"), tmp_path)
     log = read_log(tmp_path, "warning")
-    assert log["message"].str.contains("output units are dead").any()
-    layers = read_log(tmp_path, "layer")
-    assert layers.loc[layers["layer"] == "output", "dead_fraction"].max() >= 0.1
-    assert any("output units are dead" in record.getMessage() for record in caplog.records)
+    for words in says:
+        assert log["message"].str.contains(words).any()
+        assert any(words in record.getMessage() for record in caplog.records)
+        assert words in result["trouble"]
+    if rule == "backprop":
+        layers = read_log(tmp_path, "layer")
+        assert layers.loc[layers["layer"] == "output", "dead_fraction"].max() >= 0.1
+
+
+def test_every_lost_class_is_named_once_in_the_last_quarter(digits, tmp_path, monkeypatch, caplog):
+    """Also by a run that is stopped between two of the warnings, and resumed."""
+    lost = iter([["3"], ["3", "9"], ["9"]])
+    monkeypatch.setattr(health, "unrecognised", lambda score, classes: next(lost))
+    with monkeypatch.context() as stopping:
+        stop_after(stopping, 6, 5)
+        with pytest.raises(Stopped):
+            train(plan(epochs=8), digits, tmp_path)
+    history: list[dict] = []
+    result = train(plan(epochs=8), digits, tmp_path, resume=True, history=history)
+    assert next(lost, None) is None  # asked after epochs 6, 7 and 8
+    log = read_log(tmp_path, "warning")
+    assert log["epoch"].tolist() == [6, 7]
+    one, other = log["message"]
+    assert one.startswith("class 3 is recognised in under 5 %")
+    assert other.startswith("class 9 is recognised in under 5 %")
+    assert "lower the learning rate" in one
+    assert result["trouble"] == f"epoch 6: {one}; epoch 7: {other}"
+    assert [line["epoch"] for line in history if "warnings" in line] == [6, 7]
+    shown = [record.getMessage() for record in caplog.records]
+    assert shown == [f"burstprop on digits, epoch 6: {one}", f"burstprop on digits, epoch 7: {other}"]
+
+
+def test_a_run_that_is_well_has_no_trouble():
+    history: list[dict] = []
+    result = train(plan(epochs=6), open_dataset("digits"), history=history)
+    assert result["trouble"] == ""
+    assert not any("warnings" in line for line in history)
+
+
+def test_unrecognised_classes_by_hand():
+    """Below a twentieth of at least ten images."""
+    confusion = torch.tensor([[1, 20, 0, 0], [0, 1, 0, 18], [9, 0, 0, 0], [0, 0, 0, 10]])
+    score = Score(0.0, 0.0, int(confusion.sum()), confusion)
+    assert health.unrecognised(score, ("cat", "dog", "cow", "owl")) == ["cat"]
+    assert health.class_warning(["cat"], 4).startswith("class cat is recognised in under 5 % of")
+    many = health.class_warning(list("abcdefghijkl"), 50)
+    assert many.startswith("classes a, b, c, d, e, f, g, h, i, j and 2 more (12 of 50) are each recognised")
 
 
 def test_dead_units_by_hand():
     rates = torch.tensor([[0.5, 1e-4, 0.9995, 1e-4], [0.2, 2e-4, 0.9999, 0.3]])
     assert health.dead(rates, rectified=False).tolist() == [False, True, True, False]
+    nailed = torch.tensor([[1e-4, 0.9999, 0.9999], [1e-4, 1e-4, 0.9999]])
+    assert health.dead(nailed, rectified=False).tolist() == [True, True, True]
+    assert health.dead(nailed, rectified=False, is_output=True).tolist() == [True, False, True]
     maps = torch.zeros(2, 3, 4, 4)
     maps[1, 1, 3, 3] = 0.1
     assert health.dead(maps, rectified=True).tolist() == [True, False, True]
+
+
+def test_a_perfect_classifier_has_no_dead_output_units(digits, monkeypatch):
+    """Nor has one whose first validation images are of two classes: the other units are silent rightly."""
+    trainer = Trainer(plan("backprop"), digits)
+    loader = trainer.test_loaders["validation"]
+    batch = next(iter(loader.in_order()))
+
+    def dead_of(labels, rates):
+        monkeypatch.setattr(health, "unit_rates", lambda network, images: {"output": rates})
+        monkeypatch.setattr(loader, "in_order", lambda: iter([dataclasses.replace(batch, labels=labels)]))
+        return health.dead_units(trainer.network, loader)
+
+    for labels in (batch.labels, batch.labels % 2):
+        right = torch.nn.functional.one_hot(labels, 10) * 0.9998 + 1e-4
+        assert dead_of(labels, right) == {"output": (0, 10)}
+    assert dead_of(batch.labels, torch.full((len(batch.labels), 10), 1e-4)) == {"output": (10, 10)}
 
 
 def test_loss_that_grows_is_named(digits):
@@ -513,6 +586,27 @@ def test_tensorboard_log(digits, tmp_path):
     scalars = events.Scalars("validation_error_percent")
     assert [s.step for s in scalars] == [1, 2]
     assert scalars[1].value == pytest.approx(history[1]["validation_error_percent"])
+
+
+def test_tensorboard_log_of_a_resumed_run(digits, tmp_path, monkeypatch):
+    """Broken off after the first epoch, of which there is no checkpoint, and stopped in the third."""
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    options = Options(tensorboard=True)
+
+    def fail(network, epoch):
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        train(plan(epochs=4), digits, tmp_path, options=options, after_epoch=fail)
+    stop_after(monkeypatch, 2, 7)
+    with pytest.raises(Stopped, match="epoch 3"):
+        train(plan(epochs=4), digits, tmp_path, resume=True, options=options)
+    monkeypatch.undo()
+    history: list[dict] = []
+    train(plan(epochs=4), digits, tmp_path, resume=True, options=options, history=history)
+    scalars = board.EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("train_loss")
+    assert [s.step for s in scalars] == [1, 2, 3, 4]
+    assert [s.value for s in scalars] == pytest.approx([line["train_loss"] for line in history])
 
 
 def test_mixed_precision_trains(digits):

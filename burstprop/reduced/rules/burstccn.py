@@ -4,8 +4,8 @@ One phase. Bursts travel down through Y, events through Q by way of interneurons
 apic = r (b_{t,l+1} Y + e_{l+1} Q), zero without a teacher where Q = -p0 Y. Hidden units: p_t = 2 p0
 sigmoid((2/p0) apic (1 - e)) for sigmoid ones, 2 p0 sigmoid((2/p0) apic phi/(e + 1e-8)) for rectified ones,
 phi = [e > 0], or min(e, 1) with ``ramp``. Output units: p_t = p0 ((t - e)(1 - e) s + 1) for the squared
-error, 2 p0 sigmoid(4 p0 s (t - e)/(e + h)) on events e + h for cross-entropy. Weights change along (b_t - p0
-e)^T e_below.
+error, 2 p0 sigmoid(4 p0 s (t - e)/(e + h)) on events e + h for cross-entropy, and without a shift (h = 0)
+2 p0 sigmoid(4 s (t - e)/(e + 1e-8)). Weights change along (b_t - p0 e)^T e_below.
 
 Written so that nothing cancels: b_t - p0 e = p0 e tanh(apic (1 - e)/p0), and apic = r ((b_t - p0 e) Y + e (p0
 Y + Q)), whose second part vanishes, and is not computed, where Q is tied to Y.
@@ -27,6 +27,7 @@ from burstprop.parameters import quantity
 from burstprop.reduced.numerics import over, silent_code
 from burstprop.reduced.rules.base import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
+from burstprop.reduced.units import TINY
 
 if TYPE_CHECKING:
     from burstprop.reduced.layers import RuleLayer
@@ -45,7 +46,9 @@ class BurstCCN(Rule):
     free_q: bool = quantity(False, "", "event pathway Q with weights of its own; off: Q = -p0 Y")
     p0: float = quantity(0.5, "1", "burst probability without a teacher", low=0.0, high=1.0, open_low=True)
     teaching: float = quantity(0.5, "1", "strength s of the teacher", low=0.0, open_low=True)
-    shift: float = quantity(1.0, "1", "activity shift h of output units taught by cross-entropy", low=0.0)
+    shift: float = quantity(
+        1.0, "1", "activity shift h of output units taught by cross-entropy; 0 saturates them", low=0.0
+    )
     ramp: bool = quantity(False, "", "rectified units: phi = min(e, 1) in place of [e > 0]")
     feedback_gain: float = quantity(
         1.0, "1", "feedback scale r of the last hidden layer", low=0.0, open_low=True
@@ -100,9 +103,9 @@ class BurstCCN(Rule):
         """Return -scale (b_t - p0 e)."""
         if self.teacher == "squared":
             return Signals(arrival.error * (self.p0 * self.teaching))
-        events = activity.rates + self.shift
-        drive = arrival.error * over(-2.0 * self.p0 * self.teaching, activity.scale)
-        return Signals(torch.tanh_(drive.div_(events)).mul_(events).mul_(activity.scale * -self.p0))
+        drive = arrival.error * over(-2.0 * self._steepness() * self.teaching, activity.scale)
+        drive.div_(activity.rates + (self.shift or TINY))
+        return Signals(drive.tanh_().mul_(self._events(activity)).mul_(activity.scale * -self.p0))
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
         """Return -scale p0 e tanh(apic (1 - e)/p0)."""
@@ -153,9 +156,14 @@ class BurstCCN(Rule):
         shifted = activity.layer.is_output and self.teacher == "cross_entropy"
         return activity.rates + self.shift if shifted else activity.rates
 
+    def _steepness(self) -> float:
+        """Return what multiplies 4 s (t - e) in the teacher of cross-entropy: p0, or 1 without a shift."""
+        return self.p0 if self.shift else 1.0
+
     def gain(self, hidden_above: int) -> float:
-        """p0 s (2 p0^2 s for cross-entropy) times the feedback scales on the way down."""
-        teacher = self.teaching * (self.p0 if self.teacher == "squared" else 2.0 * self.p0**2)
+        """p0 s (for cross-entropy 2 p0^2 s, or 2 p0 s without a shift) times the feedback scales on the way
+        down."""
+        teacher = self.teaching * self.p0 * (1.0 if self.teacher == "squared" else 2.0 * self._steepness())
         return teacher * (self.feedback_gain if hidden_above else 1.0)
 
     def rate(self, name: str, hidden_above: int) -> float:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.grad import conv2d_weight
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
@@ -107,7 +108,7 @@ class Burstprop(Rule):
         return Signals(taught, rates * self.p0)
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return -scale (b_t - b), and b = p e where it is sent on.
+        """Return -scale (b_t - b), b = p e where it is sent on, and keep Z's gradient.
 
         They may be written over ``arrival.burst`` where that is ``spare``: read it before.
         """
@@ -116,22 +117,22 @@ class Burstprop(Rule):
             signal if signal.dtype == precision else signal.to(precision)
             for signal in (activity.rates, arrival.burst, arrival.error)
         )
-        inhibition = kept = None
+        gradient = before = taught = None
         if self.recurrent:
-            before = arrived.sigmoid().mul_(rates)
-            inhibition = self._inhibition(activity, before)
-            kept = arrival.burst, inhibition, before
-        if arrived is arrival.burst and (self.recurrent or not arrival.spare or not arrived.is_contiguous()):
+            arrived, before = self._inhibited(activity, rates, arrived)
+            gradient = _outer(arrived, before).mul_(-activity.scale)
+        elif arrived is arrival.burst and not (arrival.spare and arrived.is_contiguous()):
             arrived = torch.empty_like(rates).copy_(arrived)
-        taught = None if activity.lowest else torch.empty_like(rates)
-        burst_code(activity.layer.units, rates, arrived, error, activity.scale, taught, inhibition)
+        if not activity.lowest:
+            taught = torch.empty_like(rates) if before is None else before  # which nobody needs any more
+        burst_code(activity.layer.units, rates, arrived, error, activity.scale, taught, self.recurrent)
         burst = None if activity.lowest else arrived
         if taught is None:
             taught = arrived
         if activity.rates.dtype != precision:
             taught = taught.to(activity.rates.dtype)
             burst = None if burst is None else burst.to(activity.rates.dtype)
-        return Signals(taught, burst, kept=kept)
+        return Signals(taught, burst, kept=gradient)
 
     def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Y, or W."""
@@ -155,28 +156,30 @@ class Burstprop(Rule):
     def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability:
         """Return sigmoid(u), sigmoid(u + du) and du."""
         units, rates = activity.layer.units, activity.rates.double()
-        potential = units.through_apical(rates, arrival.burst.double())
         if self.recurrent:
-            before = arrival.burst.sigmoid().mul_(activity.rates)
-            potential -= self._inhibition(activity, before)
+            potential, _ = self._inhibited(activity, rates, arrival.burst.double())
+        else:
+            potential = units.through_apical(rates, arrival.burst.double())
         step = units.through_apical(rates, arrival.error.double()) / -activity.scale
         return BurstProbability(potential.sigmoid(), (potential + step).sigmoid(), step)
 
     @staticmethod
-    def _inhibition(activity: Activity, before: Tensor) -> Tensor:
-        weights = activity.weights["Z"].to(before.dtype)
-        return (before.movedim(1, -1) @ weights.t()).movedim(-1, 1)
+    def _inhibited(activity: Activity, rates: Tensor, arrived: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the dendritic potential x (1 - e) - c, and b_pre."""
+        before = torch.sigmoid(arrived, out=torch.empty_like(rates)).mul_(rates)
+        weights = activity.weights["Z"].to(rates.dtype)
+        if rates.dim() == 2:
+            inhibition = before @ weights.t()
+        else:
+            inhibition = torch.conv2d(before, weights[:, :, None, None])
+        potential = torch.sub(arrived, inhibition, out=inhibition).addcmul_(arrived, rates, value=-1.0)
+        return potential, before
 
     def learn(
         self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
     ) -> dict[str, Tensor]:
-        """Z learns to cancel the dendritic potential."""
-        if signals.kept is None:
-            return {}
-        arrived, inhibition, before = signals.kept
-        potential = activity.layer.units.through_apical(activity.rates, arrived) - inhibition
-        potential, before = (signal.movedim(1, -1).flatten(0, -2) for signal in (potential, before))
-        return {"Z": (potential.t() @ before).mul_(-activity.scale)}
+        """Z learns to cancel the dendritic potential, along the gradient that `hidden` kept."""
+        return {} if signals.kept is None else {"Z": signals.kept}
 
     def gain(self, hidden_above: int) -> float:
         """p0 4^-k: a sigmoid's slope is 1/4 at p = 1/2."""
@@ -185,3 +188,12 @@ class Burstprop(Rule):
     def rate(self, name: str, hidden_above: int) -> float:
         """Return the learning rate of a parameter; that of Z is a number of its own."""
         return self.recurrent_rate if name == "Z" else super().rate(name, hidden_above)
+
+
+def _outer(signal: Tensor, inputs: Tensor) -> Tensor:
+    """Return the sum over images, and pixels, of signal times input (N x units, or N x maps x height x
+    width)."""
+    if signal.dim() == 2:
+        return signal.t() @ inputs
+    shape = (signal.shape[1], inputs.shape[1], 1, 1)
+    return conv2d_weight(inputs, shape, signal)[:, :, 0, 0]
