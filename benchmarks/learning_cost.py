@@ -4,8 +4,11 @@
 
 runs 2000 presynaptic Poisson sources onto 500 Burst-Poisson neurons, plastic and not, and prints the time
 that plasticity adds, per simulated second and per synapse that an event or a burst touches. In the first
-table the number of synapses of neurons that are silent grows, in the second the rate of those that are
-active. All times are CPU times of one thread, the smallest of several pieces; compare within one run.
+rows the number of synapses of neurons that are silent grows, in the others the rates of those that are
+active, before and after the synapses. All times are CPU times of one thread, the smallest of several pieces;
+compare within one run.
+
+    python benchmarks/learning_cost.py --json > learning_cost.json
 """
 
 import argparse
@@ -31,8 +34,11 @@ N_PRE, N_POST = 2000, 500
 PIECE_MS, PIECES = 200.0, 5
 
 
-def seconds_per_second(silent_p, rate_hz, plastic):
-    """Return CPU seconds per simulated second; the active half of the neurons has p = 0.2 and ``rate_hz``."""
+def seconds_per_second(silent_p, rate_hz, post_pa, plastic):
+    """Return CPU seconds per simulated second, and the synapses touched in it.
+
+    The active half of the neurons has p = 0.2, sources of ``rate_hz`` and a current of ``post_pa``.
+    """
     neuron = BurstPoissonNeuron()
     rule = BurstDependentRule(eta=1e-9, e_min_hz=0.0)
     circuit = Circuit(
@@ -46,7 +52,7 @@ def seconds_per_second(silent_p, rate_hz, plastic):
             Projection("active", "post", "soma_exc", 1e-6, Probability(0.2), "events", rule=rule),
             Projection("silent", "quiet", "soma_exc", 1e-6, Probability(silent_p), "events", rule=rule),
         ),
-        currents=(Current("post", "soma", Constant(700.0)), Current("quiet", "soma", Constant(-100.0))),
+        currents=(Current("post", "soma", Constant(post_pa)), Current("quiet", "soma", Constant(-100.0))),
         plastic=plastic,
     )
     simulation = Simulation(circuit, record=Record(spikes=False, rates_bin_ms=PIECE_MS))
@@ -65,13 +71,14 @@ def seconds_per_second(silent_p, rate_hz, plastic):
     return min(times) / (PIECE_MS / 1000.0), post + pre
 
 
-def row(silent_p, rate_hz):
+def row(silent_p, rate_hz, post_pa):
     """Return one row of a table: with and without plasticity, and the difference per touched synapse."""
-    off, _ = seconds_per_second(silent_p, rate_hz, False)
-    on, touched = seconds_per_second(silent_p, rate_hz, True)
+    off, _ = seconds_per_second(silent_p, rate_hz, post_pa, False)
+    on, touched = seconds_per_second(silent_p, rate_hz, post_pa, True)
     return {
         "silent_synapses": round(N_PRE * N_POST * silent_p),
         "source_rate_hz": rate_hz,
+        "post_current_pa": post_pa,
         "touched_per_s": touched,
         "off_ms_per_s": 1000 * off,
         "on_ms_per_s": 1000 * on,
@@ -85,7 +92,8 @@ def main():
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     args = parser.parse_args()
-    rows = [row(p, 5.0) for p in (0.01, 0.1, 0.9)] + [row(0.1, rate) for rate in (1.0, 5.0, 20.0)]
+    rows = [row(p, 5.0, 700.0) for p in (0.01, 0.1, 0.9)]
+    rows += [row(0.1, rate, current) for rate, current in ((1.0, 600.0), (5.0, 700.0), (20.0, 1500.0))]
     if args.json:
         print(json.dumps(rows, indent=2))
         return

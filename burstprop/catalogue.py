@@ -15,9 +15,12 @@ uses (`NEEDED`), and calls it like this::
     figure(frames)           -> matplotlib Figure, for reproduce
 
 It may also have ``VARIANTS``, a dict of Params by name; ``duration_ms(params)``, how long simulate runs where
-nothing else is said; ``SWEEP_REALIZATIONS``, how many each run of a sweep has (1); and
+nothing else is said; ``SWEEP_REALIZATIONS``, how many each run of a sweep has (1);
 ``quick_version(params)``, the Params that ``--quick`` runs (``--set`` then changes those; without it the
-parameters stay, and ``quick`` tells ``run`` to do less of them).
+parameters stay, and ``quick`` tells ``run`` to do less of them); ``resolved(params, quick)``, the Params
+without what stands for different things on different machines, for reproduce; and, for ``--controls`` and
+``--extended`` of reproduce, ``controls(frames, **how of run)``, which runs variants and returns frames
+``controls...`` with ``controls_solved`` among them, and ``controls_figure(frames)``; ``extended`` alike.
 """
 
 from __future__ import annotations

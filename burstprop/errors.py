@@ -1,4 +1,4 @@
-"""The one exception that says: what was asked for cannot be done, and here is the way out.
+"""The one exception that says: what was asked for cannot be done, and here is the way out; and the warning.
 
 Every message names the field, the value with its unit, what is allowed, and what to do. The command line
 prints the message without a traceback and ends with exit code 2.
@@ -16,6 +16,10 @@ class BurstpropError(ValueError):
 
 class Diverged(BurstpropError):  # noqa: N818  (an outcome, like KeyboardInterrupt)
     """A run stopped because a state or a loss is no longer a finite number."""
+
+
+class BurstpropWarning(UserWarning):
+    """It was done as asked, but the result may not be what it is taken for."""
 
 
 def near(name: str, known: Iterable[str]) -> str:

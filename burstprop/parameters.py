@@ -25,6 +25,7 @@ def quantity(
     low: float = -math.inf,
     high: float = math.inf,
     open_low: bool = False,
+    open_high: bool = False,
     per_neuron: bool = False,
     optional: bool = False,
 ) -> Any:
@@ -40,14 +41,21 @@ def quantity(
     doc : str
         What it is, one line.
     low, high : float
-        Bounds, inclusive; ``open_low`` excludes the lower one.
+        Bounds, inclusive; ``open_low`` excludes the lower one, ``open_high`` the upper one.
     per_neuron : bool
         An array of one value per neuron is accepted too.
     optional : bool
         None is accepted.
     """
     metadata = dict(
-        unit=unit, doc=doc, low=low, high=high, open_low=open_low, per_neuron=per_neuron, optional=optional
+        unit=unit,
+        doc=doc,
+        low=low,
+        high=high,
+        open_low=open_low,
+        open_high=open_high,
+        per_neuron=per_neuron,
+        optional=optional,
     )
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -58,12 +66,14 @@ def allowed(metadata: Any) -> str:
     unit = f" {unit}" if unit not in ("", "1") else ""
     if math.isinf(low) and math.isinf(high):
         return f"any finite number{unit and ' of' + unit}"
+    above = f"{'above' if metadata['open_low'] else 'at least'} {low:g}"
+    below = f"{'below' if metadata['open_high'] else 'at most'} {high:g}"
     if math.isinf(high):
-        return f"{'above' if metadata['open_low'] else 'at least'} {low:g}{unit}"
+        return f"{above}{unit}"
     if math.isinf(low):
-        return f"at most {high:g}{unit}"
-    if metadata["open_low"]:
-        return f"above {low:g} and at most {high:g}{unit}"
+        return f"{below}{unit}"
+    if metadata["open_low"] or metadata["open_high"]:
+        return f"{above} and {below}{unit}"
     return f"between {low:g} and {high:g}{unit}"
 
 
@@ -104,6 +114,8 @@ def check_value(name: str, value: Any, meta: Any, default_type: type = float) ->
     bad = ~np.isfinite(array) | (array < meta["low"]) | (array > meta["high"])
     if meta["open_low"]:
         bad |= array <= meta["low"]
+    if meta["open_high"]:
+        bad |= array >= meta["high"]
     if np.any(bad):
         shown = (
             f"{array[()]:g}" if array.ndim == 0 else f"{array[bad][0]:g} (neuron {np.flatnonzero(bad)[0]})"

@@ -51,7 +51,8 @@ class Progress:
         None and True show a bar on a terminal and plain lines elsewhere, False shows nothing. A callable is
         told the share done (0 to 1) instead: the progress of a run inside another one's.
     start : float
-        What was done before (a resumed run); it does not count for the remaining time.
+        What was done before (a resumed run); it does not count for the remaining time. Where that is only
+        found out later, `update` takes it.
     stream, clock : optional
         Where to write (default the error stream) and the clock in seconds, for tests.
 
@@ -85,18 +86,27 @@ class Progress:
         self._bar = self.enabled and self._stream.isatty()
         self._interval = REDRAW_S if self._bar else FIRST_LINE_S
         self._width = 0
-        self._began = self._shown = clock()
+        self._told = False
+        self._began = self._working = self._shown = clock()
 
     def __enter__(self) -> Progress:
         """Start the clock."""
-        self._began = self._shown = self._clock()
+        self._began = self._working = self._shown = self._clock()
         if self._bar:
             self._draw(self._line())
         return self
 
-    def update(self, done: float) -> None:
-        """Say that ``done`` of ``total`` (absolute, not an increment) is done; cheap, call it often."""
+    def update(self, done: float, start: float | None = None) -> None:
+        """Say that ``done`` of ``total`` (absolute, not an increment) is done; cheap, call it often.
+
+        ``start`` is how much of it was done before, as far as that is known by now.
+        """
         self.done = done
+        if start is not None:
+            self.start = start
+            if not self._told and done <= start:
+                self._working = self._clock()  # up to here it was started, and what it goes on from was read
+            self._told = True
         if self._report is not None:
             self._report(self.share)
         if not self.enabled:
@@ -139,7 +149,7 @@ class Progress:
         gone = self.done - self.start
         if gone <= 0:
             return None
-        return max(0.0, (self._clock() - self._began) * (self.total - self.done) / gone)
+        return max(0.0, (self._clock() - self._working) * (self.total - self.done) / gone)
 
     def _amount(self, value: float) -> str:
         return f"{value:,.0f}" if self.total >= 100 or float(value).is_integer() else f"{value:.1f}"

@@ -2,11 +2,13 @@
 
 A run works in ``NAME.unfinished`` (where it may keep checkpoints) and its folder is renamed to ``NAME`` in
 one step when every file in it is written. ``task.json`` says what was asked for; a folder that holds
-something else under the same name is an error, not a result. ``run.json`` says what came out and how.
+something else under the same name is an error, not a result. ``run.json`` says what came out and how, and
+which code worked on it how long, in how many parts; ``parts.json`` says so while it is unfinished.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,9 +22,12 @@ import pandas as pd
 
 from burstprop.errors import BurstpropError
 from burstprop.files import plain, writable_folder, write_json, writing
+from burstprop.run_code import UNKNOWN
 
 UNFINISHED = ".unfinished"
 RUN = "run.json"
+TASK = "task.json"
+PARTS = "parts.json"
 
 
 def identity(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,6 +91,23 @@ def read_run(folder: str | Path) -> dict[str, Any]:
         raise BurstpropError(f"{str(path)!r} cannot be read: it is truncated or altered ({error})") from None
 
 
+def begun(folder: Path) -> bool:
+    """Return whether a run finds something in its folder to go on from."""
+    return any(path.name not in (TASK, PARTS) and path.name[0] != "." for path in folder.iterdir())
+
+
+def note_seconds(folder: Path, seconds: float) -> None:
+    """Write down how long this process has worked on the unfinished run in ``folder``.
+
+    A full disk is no error, and on a cluster that shares no disk with the caller there is nothing to write it
+    into.
+    """
+    path = folder / PARTS
+    with contextlib.suppress(FileNotFoundError, BurstpropError):
+        *before, own = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, [*before, own | {"seconds": max(0.01, round(seconds, 2))}])
+
+
 class RunFolder:
     """The folder of one run.
 
@@ -109,6 +131,7 @@ class RunFolder:
         self.path = parent / name
         self.work = parent / f"{name}{UNFINISHED}"
         self.task = task
+        self._worked: list[dict[str, Any]] = []
         for folder in (self.path, self.work):
             if folder.exists():
                 self._check(folder)
@@ -118,14 +141,36 @@ class RunFolder:
         """Whether the run is complete."""
         return self.path.exists()
 
-    def open(self) -> Path:
-        """Make the folder to work in, with what was asked for, and return it."""
-        writable_folder(self.work)
-        write_json(self.work / "task.json", self.task)
+    def open(self, code: Mapping[str, str]) -> Path:
+        """Make the folder to work in, with what was asked for and which code works on it now; return it."""
+        self._worked = [*self.parts(), {**code, "seconds": 0.0}]
+        self._make()
+        write_json(self.work / PARTS, self._worked)
         return self.work
+
+    def parts(self) -> list[dict[str, Any]]:
+        """Return which code (`burstprop.run_code`) worked on it for how many seconds, in the order of time.
+
+        Empty where nothing is there that was worked on.
+        """
+        try:
+            if self.finished:
+                run = json.loads((self.path / RUN).read_text(encoding="utf-8"))
+                return list(run.get("parts", [{**UNKNOWN, "seconds": run.get("seconds", 0.0)}]))
+            if not self.work.exists() or not begun(self.work):
+                return []
+            if not (self.work / PARTS).exists():
+                return [{**UNKNOWN, "seconds": 0.0}]
+            parts = json.loads((self.work / PARTS).read_text(encoding="utf-8"))
+            # stopped before its turn came: nothing of the run is by that code
+            return [part for part in parts if part["seconds"]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._unreadable(self.path if self.finished else self.work, error) from None
 
     def save(self, frames: Mapping[str, pd.DataFrame], notes: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         """Write frames (CSV) and notes (run.json), give the folder its name, return the frames as stored.
+
+        ``notes["seconds"]`` are those of this process; ``run.json`` says the sum of all that worked on it.
 
         Raises
         ------
@@ -137,12 +182,15 @@ class RunFolder:
                 f"run '{self.path.name}' returned {type(frames).__name__}: "
                 "a run that is kept must return a dict of pandas DataFrames"
             )
-        self.open()
+        self._make()
         stored = {name: stored_form(frame) for name, frame in frames.items()}
         for name, frame in stored.items():
             with writing(self.work / f"{name}.csv") as temporary:
                 frame.to_csv(temporary, index=False)
-        write_json(self.work / RUN, {**notes, "frames": list(stored)})
+        parts = [*self._worked[:-1], self._worked[-1] | {"seconds": notes["seconds"]}]
+        seconds = round(sum(part["seconds"] for part in parts), 2)
+        write_json(self.work / RUN, {**notes, "seconds": seconds, "parts": parts, "frames": list(stored)})
+        (self.work / PARTS).unlink(missing_ok=True)
         os.rename(self.work, self.path)
         return stored
 
@@ -162,12 +210,16 @@ class RunFolder:
 
     def tidy(self) -> None:
         """Remove the folder of a run that was never made or left nothing to go on from."""
-        if self.work.exists() and [path.name for path in self.work.iterdir()] == ["task.json"]:
+        if self.work.exists() and (self.work / TASK).exists() and not begun(self.work):
             shutil.rmtree(self.work)
+
+    def _make(self) -> None:
+        writable_folder(self.work)
+        write_json(self.work / TASK, self.task)
 
     def _check(self, folder: Path) -> None:
         try:
-            there = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+            there = json.loads((folder / TASK).read_text(encoding="utf-8"))
         except FileNotFoundError:
             if folder == self.work and not any(folder.iterdir()):
                 return  # killed between making the folder and writing into it

@@ -1,9 +1,10 @@
 """Many runs of one function: on the cores of this machine or on a cluster, finished ones skipped.
 
 Each run is a call ``function(**task, progress=..., folder=...)`` that knows nothing of the others.
-``progress`` is a callable that takes the share done, 0 to 1; ``folder`` is where the run may keep
-checkpoints, None where nothing is kept. The function must be importable by the worker processes (a function
-at the top of a module).
+``progress`` is a callable that takes the share done, 0 to 1; a run that goes on from a checkpoint tells the
+share of that first, before it works, and it does not count for the remaining time. ``folder`` is where the
+run may keep checkpoints, None where nothing is kept. The function must be importable by the worker processes
+(a function at the top of a module).
 
 The results do not depend on how many run side by side, in which order, or where: a run has its seed in its
 task.
@@ -11,25 +12,48 @@ task.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
 import os
 import re
+import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
 
-from burstprop.errors import BurstpropError
+from burstprop.errors import BurstpropError, BurstpropWarning
 from burstprop.files import writable_folder
 from burstprop.progress import Progress, Shown
+from burstprop.run_code import code_of_run, said
 from burstprop.run_folder import RunFolder, identity, stored_form
 from burstprop.workers import stream
 
 LONGEST_NAME = 120
 LONGEST_VALUE = 40
+NAMED = 3
+"""A warning names so many runs at most."""
+
+_work: ContextVar[list[dict[str, Any]] | None] = ContextVar("work", default=None)
+
+
+@contextlib.contextmanager
+def work_counted() -> Iterator[list[dict[str, Any]]]:
+    """Collect the work in all runs that `run_many` returns meanwhile, whenever it was done.
+
+    Gives a list of parts: ``seconds``, and by which code (``burstprop``, ``code``; `burstprop.run_code`).
+    """
+    parts: list[dict[str, Any]] = []
+    token = _work.set(parts)
+    try:
+        yield parts
+    finally:
+        _work.reset(token)
 
 
 def combinations(**choices: Sequence[Any]) -> list[dict[str, Any]]:
@@ -55,6 +79,7 @@ def run_many(
     names: Sequence[str] | None = None,
     notes: Sequence[Mapping[str, Any]] | None = None,
     keep_going: bool = False,
+    modules: Sequence[ModuleType] = (),
 ) -> list[Any]:
     """Call ``function`` once for every task and return the results in the order of the tasks.
 
@@ -81,6 +106,8 @@ def run_many(
         What each run's ``run.json`` says beside the wall time, `burstprop.report.provenance` for example.
     keep_going : bool
         A run that ends with a `BurstpropError` does not end the others: its result is the error.
+    modules : sequence of modules
+        What the function loads by name, so that its code is known to count too: see `burstprop.run_code`.
 
     Returns
     -------
@@ -95,17 +122,32 @@ def run_many(
         joblib or dask is missing, the cluster does not answer, a folder holds another run, or a run failed.
     KeyboardInterrupt
         Stopped by Ctrl-C; the message says what is kept. Worker processes have been ended.
+
+    Warns
+    -----
+    BurstpropWarning
+        Runs in ``out`` were made, or begun, by other code than this. They are used as they are.
     """
     if jobs is not None and jobs < 1:
         raise BurstpropError(f"jobs = {jobs}: give the number of processes side by side, at least 1")
     names = folder_names(tasks) if names is None else names
     folders = _folders(tasks, names, out)
+    counted = _work.get()
+    codes = [code_of_run(function, task, modules) for task in tasks] if folders or counted is not None else []
+    worked = [folder.parts() for folder in folders]
+    _warn_of_other_code(folders, worked, codes)
     results: dict[int, Any] = {k: folder.load() for k, folder in enumerate(folders) if folder.finished}
     todo = [k for k in range(len(tasks)) if k not in results]
     before = len(results)
+    parts = {k: worked[k] for k in results}
     with Progress(max(len(tasks), 1), label, "runs", progress, start=before) as display:
-        calls = [(k, function, dict(tasks[k]), folders[k].open() if folders else None) for k in todo]
-        arriving = stream(calls, jobs, dask, lambda share: display.update(before + share))
+
+        def show(share: float, start: float | None) -> None:
+            display.update(before + share, None if start is None else before + start)
+
+        calls = [(k, function, dict(tasks[k]), folders[k].open(codes[k]) if folders else None) for k in todo]
+        arriving = stream(calls, jobs, dask, show)
+        outer = _work.set(None)  # runs inside a run count with it
         try:
             for k, outcome, how in arriving:
                 if isinstance(outcome, BurstpropError):
@@ -113,15 +155,21 @@ def run_many(
                         raise type(outcome)(f"{names[k]}: {outcome}") from outcome
                 elif folders:
                     outcome = folders[k].save(outcome, {**(notes[k] if notes else {}), **how})
+                    parts[k] = folders[k].parts()
+                elif codes:
+                    parts[k] = [{**codes[k], "seconds": how["seconds"]}]
                 results[k] = outcome
         except KeyboardInterrupt:
             kept = f"{len(results)} of {len(tasks)} runs are finished"
             where = f" and kept in {os.fspath(out)}; the same command goes on from there" if out else ""
             raise KeyboardInterrupt(kept + where) from None
         finally:
+            _work.reset(outer)
             arriving.close()
             for folder in folders:
                 folder.tidy()
+    if counted is not None:
+        counted += [part for k in sorted(parts) for part in parts[k]]
     return [results[k] for k in range(len(tasks))]
 
 
@@ -179,3 +227,26 @@ def _folders(
     # absolute: the workers of a cluster were started somewhere else
     parent = writable_folder(out).absolute()
     return [RunFolder(parent, name, identity(task)) for name, task in zip(names, tasks, strict=True)]
+
+
+def _warn_of_other_code(
+    folders: Sequence[RunFolder],
+    worked: Sequence[Sequence[Mapping[str, Any]]],
+    codes: Sequence[Mapping[str, str]],
+) -> None:
+    """Warn where runs that are there were made, or begun, by other code than would make them now."""
+    others = []
+    for folder, parts, code in zip(folders, worked, codes, strict=False):
+        makers = [said(part) for part in parts]
+        if set(makers) - {said(code)}:
+            path = folder.path if folder.finished else folder.work
+            others.append(f"{path.name} by {', then '.join(dict.fromkeys(makers))}, now {said(code)}")
+    if others:
+        more = [f"and {len(others) - NAMED} more"] if len(others) > NAMED else []
+        warnings.warn(
+            f"{len(others)} of {len(folders)} runs in {str(folders[0].path.parent)!r} were made, or begun, "
+            f"by other code than this ({'; '.join(others[:NAMED] + more)}): they are used as they are; for "
+            "results of one code give another output folder (--out), or delete these",
+            BurstpropWarning,
+            stacklevel=3,
+        )

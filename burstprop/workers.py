@@ -22,20 +22,25 @@ from typing import Any
 
 import burstprop
 from burstprop.errors import BurstpropError
-from burstprop.machine import cpu_model
+from burstprop.machine import cpu_model, versions
+from burstprop.run_folder import begun, note_seconds
 
 INTERVAL_S = 0.5
+NOTE_S = 2.0
 
 #: Index, function, keyword arguments, folder for checkpoints.
 Call = tuple[int, Callable[..., Any], dict[str, Any], Path | None]
 #: Index, result or BurstpropError, where it was made and how long it took.
 Outcome = tuple[int, Any, dict[str, Any]]
+#: Takes the share of a run, or of all, that is done, and how much of it was done before; None: not known yet.
+Told = Callable[[float, float | None], None]
 
 
 def stream(
-    calls: list[Call], jobs: int | None, dask: str | None, show: Callable[[float], None]
+    calls: list[Call], jobs: int | None, dask: str | None, show: Told
 ) -> Generator[Outcome, None, None]:
-    """Yield outcomes as runs end; ``show`` is told how many are done, those under way as fractions.
+    """Yield outcomes as runs end; ``show`` is told how many are done, those under way as fractions, and how
+    much of that other processes did before.
 
     Raises
     ------
@@ -43,9 +48,10 @@ def stream(
         joblib or dask is missing, or the cluster does not answer.
     """
     if dask is None and (jobs == 1 or len(calls) <= 1):
+        starts = [0.0] * len(calls)
         for done, call in enumerate(calls):
-            yield _call(*call, partial(_shown, show, done))
-            show(done + 1)
+            yield _call(*call, partial(_shown, show, starts, done))
+            show(done + 1, sum(starts))
         return
     joblib = _joblib("dask" if dask else "plot")
     backend = _dask_backend(dask) if dask else joblib.parallel_config(backend="loky")
@@ -64,8 +70,32 @@ def stream(
                 yield outcome
 
 
-def _shown(show: Callable[[float], None], done: int, share: float) -> None:
-    show(done + share)
+def _shown(show: Told, starts: list[float], done: int, share: float, start: float | None) -> None:
+    starts[done] = start or 0.0
+    show(done + share, sum(starts))
+
+
+class _Share:
+    """What a run is given as ``progress``: tells its share with that where it began, and notes its time.
+
+    Where the run finds something in its folder to go on from, it began at the first share that it tells.
+    """
+
+    def __init__(self, tell: Told, folder: Path | None) -> None:
+        self.tell = tell
+        self.folder = folder
+        self.start = None if folder is not None and begun(folder) else 0.0
+        self.began = self.next = time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        share = min(1.0, max(0.0, float(share)))
+        if self.start is None:
+            self.start = share
+        self.tell(share, self.start)
+        now = time.monotonic()
+        if self.folder is not None and now >= self.next:
+            self.next = now + NOTE_S
+            note_seconds(self.folder, now - self.began)
 
 
 def _call(
@@ -73,16 +103,17 @@ def _call(
     function: Callable[..., Any],
     task: dict[str, Any],
     folder: Path | None,
-    report: Callable[[float], None],
+    tell: Told,
 ) -> Outcome:
     began = time.monotonic()
     result: Any
     try:
-        result = function(**task, progress=report, folder=folder)
+        result = function(**task, progress=_Share(tell, folder), folder=folder)
     except BurstpropError as error:
         result = error
     seconds = round(time.monotonic() - began, 2)
-    return k, result, {"seconds": seconds, "host": platform.node(), "cpu": cpu_model()}
+    how = {"seconds": seconds, "host": platform.node(), "cpu": cpu_model(), "versions": versions()}
+    return k, result, how
 
 
 def _local_call(
@@ -129,13 +160,13 @@ def _end_with(parent: int) -> None:
 
 
 class _FractionFile:
-    """Tells the parent through a small file how far a run is; costs nothing when called too often."""
+    """Tells the parent through a small file how far a run is and where it began; cheap to call too often."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.next = 0.0
 
-    def __call__(self, share: float) -> None:
+    def __call__(self, share: float, start: float | None) -> None:
         now = time.monotonic()
         if now < self.next:
             return
@@ -143,29 +174,40 @@ class _FractionFile:
         # On a cluster without a common disk this fails, and the progress line counts finished runs only.
         with contextlib.suppress(OSError):
             with open(f"{self.path}.new", "w", encoding="ascii") as file:
-                file.write(repr(float(share)))
+                file.write(f"{share!r} {start or 0.0!r}")
             os.replace(f"{self.path}.new", self.path)
 
 
 @contextlib.contextmanager
-def _watched(board: str, show: Callable[[float], None]) -> Iterator[Callable[[int], None]]:
+def _watched(board: str, show: Told) -> Iterator[Callable[[int], None]]:
     """Show finished runs plus the fractions of those under way, from a thread of its own."""
     done: set[str] = set()
+    told: dict[str, tuple[float, float]] = {}
     stop = threading.Event()
+
+    def read(path: Path) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            share, start = path.read_text(encoding="ascii").split()
+            told[path.name] = float(share), float(start)
+
+    def finished(k: int) -> None:
+        read(Path(board, str(k)))  # it may have ended before it was looked at
+        done.add(str(k))
 
     def watch() -> None:
         while not stop.wait(INTERVAL_S):
-            share = float(len(done))
             for path in list(Path(board).iterdir()):
                 if path.suffix == "" and path.name not in done:
-                    with contextlib.suppress(OSError, ValueError):
-                        share += min(1.0, float(path.read_text(encoding="ascii")))
-            show(share)
+                    read(path)
+            known = told.copy()
+            ended = done.copy()
+            share = len(ended) + sum(share for name, (share, _) in known.items() if name not in ended)
+            show(share, sum(start for _, start in known.values()) if known or ended else None)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield lambda k: done.add(str(k))
+        yield finished
     finally:
         stop.set()
         thread.join()

@@ -35,7 +35,9 @@ class Params:
     """Circuit and protocol; the defaults are the published numbers."""
 
     n: int = quantity(500, "1", "neurons in each of the five populations", low=2)
-    contacts: float = quantity(100.0, "1", "mean number of sources of a neuron in each projection", low=0)
+    contacts: float = quantity(
+        100.0, "1", "mean number of sources of a neuron in each projection", low=0, open_low=True
+    )
 
     input_rate_hz: float = quantity(500.0, "Hz", "background of input somata", low=0)
     input_exc: float = quantity(0.35, "1", "its excitatory weight", low=0)
@@ -73,7 +75,9 @@ class Params:
     input_low_pa: float = quantity(-350.0, "pA", "somatic current of an input that is 0")
     settle_averages: float = quantity(3.0, "1", "settling time in units of tau_avg", low=0)
     example_ms: float = quantity(8000.0, "ms", "length of an example", low=0, open_low=True)
-    teaching_share: float = quantity(0.1, "1", "share of the example that teaches", low=0, high=1)
+    teaching_share: float = quantity(
+        0.1, "1", "share of the example that teaches", low=0, high=1, open_low=True, open_high=True
+    )
     epochs: int = quantity(500, "1", "how often the four patterns are learned", low=1)
     teaching_pa: float = quantity(1000.0, "pA", "largest teaching current into output dendrites", low=0)
     tolerance_hz: float = quantity(1.0, "Hz", "distance from the target that is near enough", low=0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from burstprop.circuits._xor_check import CHANCE, CURVE
+from burstprop.circuits._xor_check import CHANCE, CURVE, rates_in_tests
 from burstprop.circuits._xor_circuit import PATTERNS, POPULATIONS
 
 from burstprop import plotting
@@ -62,6 +63,34 @@ def compare(xor: pd.DataFrame) -> Figure:
     return fig
 
 
+def costs_and_outputs(xor: pd.DataFrame) -> Figure:
+    """Return learning curves and outputs of variants, a column each: ``xor`` frames with a ``variant``."""
+    variants = list(dict.fromkeys(xor["variant"]))
+    columns = len(variants)
+    fig, axes = plotting.figure(
+        2, columns, width=0.6 + 1.7 * columns, height=4.4, sharex=True, sharey="row", squeeze=False
+    )
+    for (cost, output), variant in zip(axes.T, variants, strict=True):
+        own = xor[xor["variant"] == variant]
+        plotting.learning_curve(own, cost, chance=CHANCE, smooth=5)
+        cost.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
+        name = f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})"
+        plotting.title(cost, textwrap.fill(name, 18))
+        _learned_outputs(own, output, smooth=5)
+        output.set(xlabel="epoch", ylabel="output event rate (Hz)")
+        output.set_ylim(bottom=0.0)
+        for panel in (cost, output):
+            panel.label_outer()
+    fig.legend(
+        *axes[1, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(PATTERNS),
+        frameon=False,
+        fontsize=7.5,
+    )
+    return fig
+
+
 def _cost(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
     plotting.learning_curve(frames["xor"], axes, chance=CHANCE, smooth=3)
     axes.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
@@ -73,13 +102,7 @@ def _cost(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
 
 
 def _outputs(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
-    for pattern, shade in PATTERN_COLOURS.items():
-        column = f"event_rate_{pattern.replace(' ', '')}_hz"
-        smooth = frames["xor"].copy()
-        smooth[column] = smooth.groupby("realization")[column].transform(
-            lambda values: values.rolling(3, min_periods=1).mean()
-        )
-        plotting.band(smooth, axes, "epoch", column, shade, pattern)
+    _learned_outputs(frames["xor"], axes, smooth=3)
     axes.axhline(
         frames["protocol"]["midpoint_hz"].iloc[0], color=plotting.GREY, linestyle="--", linewidth=0.9
     )
@@ -87,6 +110,16 @@ def _outputs(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
     axes.set_ylim(bottom=0.0)
     plotting.key(axes)
     plotting.title(axes, "output")
+
+
+def _learned_outputs(xor: pd.DataFrame, axes: Axes, smooth: int) -> None:
+    """Draw the output's event rate for each pattern over the epochs, a running mean of ``smooth`` epochs."""
+    for pattern, shade in PATTERN_COLOURS.items():
+        column = f"event_rate_{pattern.replace(' ', '')}_hz"
+        rolling = xor[["realization", "epoch"]].assign(
+            **{column: xor.groupby("realization")[column].transform(lambda v: v.rolling(smooth, 1).mean())}
+        )
+        plotting.band(rolling, axes, "epoch", column, shade, pattern)
 
 
 def _tests(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
@@ -111,11 +144,8 @@ def _tests(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
 
 def _rates(tests: pd.DataFrame, axes: Axes) -> None:
     """Draw the mean rate of every population for every pattern, in the second half of the example."""
-    example_ms = tests["time_ms"].max() / len(PATTERNS)
-    within = (tests["time_ms"] - 1e-6) % example_ms
-    late = tests[within > example_ms / 2]
-    means = late.groupby(["phase", "population", "pattern", "realization"])["event_rate_hz"].mean()
-    table = means.groupby(["phase", "population", "pattern"]).agg(["mean", "std"])
+    means = rates_in_tests(tests).groupby(["phase", "population", "pattern"])["event_rate_hz"]
+    table = means.agg(["mean", "std"])
     for phase, filled in (("before", False), ("after", True)):
         if phase not in table.index.get_level_values("phase"):
             continue

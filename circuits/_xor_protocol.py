@@ -79,6 +79,7 @@ def one(
     if folder is not None:
         run.resume(folder)
     total = params.epochs + 2
+    progress(run.done / total)
     for done in run.epochs():
         progress(done / total)
         if folder is not None and done % CHECKPOINT_EPOCHS == 0:
@@ -120,6 +121,12 @@ class Realization:
                 ("teaching part of an example", self.teaching_ms),
             )
         ]
+        if min(steps[1:]) < 1:
+            raise BurstpropError(
+                f"prediction {self.prediction_ms:g} ms and teaching {self.teaching_ms:g} ms: each part of an "
+                f"example must be at least a step of {circuit.dt_ms:g} ms; change teaching_share or raise "
+                "example_ms"
+            )
         common = math.gcd(*steps)
         longest = max(1, circuit.steps("example", params.example_ms) // BINS)
         self.bin_ms = max(k for k in range(1, common + 1) if common % k == 0 and k <= longest) * circuit.dt_ms
@@ -136,6 +143,12 @@ class Realization:
             realization=realization,
             record=Record(spikes=False, rates_bin_ms=self.bin_ms),
         )
+        for source, target in FEEDFORWARD:
+            if not len(self.simulation.weights(f"{source}->{target}.soma_exc")):
+                raise BurstpropError(
+                    f"Params.contacts = {params.contacts:g} of n = {params.n}: no synapse was drawn from "
+                    f"{source} to {target}; raise contacts or n"
+                )
         self.done = 0
         self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}
 

@@ -30,11 +30,15 @@ hidden neuron draws which of the two kinds of feedback weights it gets), ``excha
 the feedback weights of hidden2 and the other way round; currents stay), ``fed_alike`` (hidden2 gets what
 hidden1 gets, and no current). Extended data: ``symmetric_feedback`` (fed alike, both learning rates halved),
 ``example_4s`` (tau_avg 2 s, examples of 4 s), ``tau_avg_500ms`` (tau_avg 0.5 s, examples of 8 s),
-``no_feedback_inhibition``. The controls are run and shown beside the circuit by ``--controls``, any set of
-variants by a sweep; both can be resumed::
+``no_feedback_inhibition``. The controls are run and shown beside the circuit by ``--controls``, the variants
+of the extended data by ``--extended``, any others by a sweep; all can be resumed::
 
     burstprop reproduce xor --controls
+    burstprop reproduce xor --extended
     burstprop sweep xor --variant published,symmetric_feedback,example_4s --seeds 1:6 --out extended
+
+A variant run alone is held against the claims of the published circuit: one that fails says what the part
+is needed for.
 
 ``--quick`` runs a smaller circuit that learns faster (`quick_version`), one realization of it; what ``--set``
 changes are then the numbers of that circuit.
@@ -52,12 +56,12 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from burstprop.circuits._xor_check import check, solved
+from burstprop.circuits._xor_check import check, rates_in_tests, solved
 from burstprop.circuits._xor_circuit import PATTERNS, Params, build
-from burstprop.circuits._xor_figure import compare, figure
+from burstprop.circuits._xor_figure import compare, costs_and_outputs, figure
 from burstprop.circuits._xor_protocol import one
 
 from burstprop.sweep import gather, run_many
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTROLS",
+    "EXTENDED",
     "VARIANTS",
     "Params",
     "build",
@@ -74,6 +79,8 @@ __all__ = [
     "compare",
     "controls",
     "controls_figure",
+    "extended",
+    "extended_figure",
     "figure",
     "quick_version",
     "run",
@@ -109,6 +116,8 @@ CONTROLS = (
     "fed_alike",
 )
 """Variants that take one thing away from the published circuit."""
+EXTENDED = ("symmetric_feedback", "example_4s", "tau_avg_500ms", "no_feedback_inhibition")
+"""Variants of the extended data."""
 
 
 def quick_version(params: Params) -> Params:
@@ -184,21 +193,52 @@ def controls(
     """Run all `CONTROLS`, and return them beside the published circuit, whose ``frames`` `run` has returned.
 
     Parameters and errors are those of `run`; where quick, `quick_version` of each is run. Returns
-    ``controls`` (variant, and the columns of ``xor``) and ``controls_solved`` (variant, and the columns of
+    ``controls`` (variant, and the columns of ``xor``), ``controls_rates`` (variant, and the rates of all
+    populations in the tests before and after learning) and ``controls_solved`` (variant, and the columns of
     `solved`).
     """
-    variants = {name: quick_version(VARIANTS[name]) if quick else VARIANTS[name] for name in CONTROLS}
-    others = _run_all(variants, seed, realizations, jobs, progress, out, quick, "xor controls")
-    together = {"published": frames} | others
-    labels = [{"variant": name} for name in together]
-    return gather(
-        [{"controls": own["xor"], "controls_solved": solved(own)} for own in together.values()], labels
-    )
+    how = {"seed": seed, "realizations": realizations, "jobs": jobs, "progress": progress, "out": out}
+    return _beside("controls", CONTROLS, frames, quick, how)
 
 
 def controls_figure(frames: dict[str, pd.DataFrame]) -> Figure:
     """Return the learning curves of the published circuit and its controls, from the frames of `controls`."""
     return compare(frames["controls"])
+
+
+def extended(
+    frames: dict[str, pd.DataFrame],
+    *,
+    seed: int = 1,
+    realizations: int | None = None,
+    jobs: int | None = None,
+    progress: bool | Callable[[float], None] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    quick: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Run all variants of `EXTENDED` as `controls` runs the controls; the frames are ``extended``,
+    ``extended_rates`` and ``extended_solved``."""
+    how = {"seed": seed, "realizations": realizations, "jobs": jobs, "progress": progress, "out": out}
+    return _beside("extended", EXTENDED, frames, quick, how)
+
+
+def extended_figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return costs and outputs of the variants of the extended data, from the frames of `extended`."""
+    return costs_and_outputs(frames["extended"])
+
+
+def _beside(
+    title: str, names: tuple[str, ...], frames: dict[str, pd.DataFrame], quick: bool, how: dict[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Run variants; return their frames, called after ``title``, those of the published circuit first."""
+    variants = {name: quick_version(VARIANTS[name]) if quick else VARIANTS[name] for name in names}
+    together = {"published": frames} | _run_all(variants, quick=quick, label=f"xor {title}", **how)
+    labels = [{"variant": name} for name in together]
+    kept = [
+        {title: own["xor"], f"{title}_rates": rates_in_tests(own["tests"]), f"{title}_solved": solved(own)}
+        for own in together.values()
+    ]
+    return gather(kept, labels)
 
 
 def _run_all(

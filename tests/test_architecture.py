@@ -26,7 +26,7 @@ LAYERS = [
         "progress",
         "vector_width",
     ],
-    ["page", "report", "spike_table", "bursts", "plotting", "run_folder", "workers", "sweep"],
+    ["page", "report", "spike_table", "bursts", "plotting", "run_code", "run_folder", "workers", "sweep"],
     ["engine.kernel", "engine.model_code", "engine.layout", "engine.random"],
     [
         "neurons",

@@ -2,11 +2,13 @@
 
 import dataclasses
 import inspect
+from functools import partial
 
 import pytest
 
 from burstprop import catalogue
 from burstprop.cli import main
+from burstprop.cli.reproduce import SETS
 
 ENTRIES = catalogue.entries()
 
@@ -48,8 +50,8 @@ def test_run_takes_what_the_command_line_gives(entry):
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
         )
     assert parameters["realizations"].default is not inspect.Parameter.empty
-    if hasattr(module, "controls"):
-        same = inspect.signature(module.controls).parameters
+    for name in filter(partial(hasattr, module), SETS):
+        same = inspect.signature(getattr(module, name)).parameters
         assert list(same) == ["frames", *list(parameters)[1:]]
     assert list(inspect.signature(module.check).parameters) == ["frames"]
     assert list(inspect.signature(module.figure).parameters) == ["frames"]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -330,29 +331,91 @@ def test_controlled_current_of_the_output_is_per_neuron():
         simulation.set_current("hidden1", "dendrite", np.arange(64.0))
 
 
-def test_controls_take_one_thing_away_and_stand_beside_the_published_circuit(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("title", "names"), [("controls", xor.CONTROLS), ("extended", xor.EXTENDED)])
+def test_variants_stand_beside_the_published_circuit(title, names, tmp_path, monkeypatch):
     def tiny(params):
         sizes = {"n": 64, "contacts": 64.0, "epochs": 8, "w_start": 0.6}
-        return replace(params, tau_avg_ms=200.0, example_ms=400.0, teaching_share=0.5, **sizes)
+        return replace(
+            params,
+            tau_avg_ms=params.tau_avg_ms / 10,
+            example_ms=params.example_ms / 20,
+            teaching_share=0.5,
+            **sizes,
+        )
 
     monkeypatch.setattr(xor, "quick_version", tiny)
     how = {"realizations": 2, "jobs": 1, "progress": False, "quick": True, "seed": 3}
     frames = xor.run(**how)
-    beside = xor.controls(frames, out=tmp_path, **how)
-    solved = beside["controls_solved"]
-    assert list(dict.fromkeys(solved["variant"])) == ["published", *xor.CONTROLS]
+    function = getattr(xor, title)
+    beside = function(frames, out=tmp_path, **how)
+    assert list(beside) == [title, f"{title}_rates", f"{title}_solved"]
+    solved = beside[f"{title}_solved"]
+    assert list(dict.fromkeys(solved["variant"])) == ["published", *names]
     assert (solved.groupby("variant")["realization"].apply(list).map(len) == 2).all()
-    curves = beside["controls"]
-    assert len(curves) == 7 * 2 * 8
+    curves = beside[title]
+    assert len(curves) == (1 + len(names)) * 2 * 8
     published = curves[curves["variant"] == "published"].drop(columns="variant").reset_index(drop=True)
     pd.testing.assert_frame_equal(published, frames["xor"])
-    # the same noise, so a control leaves the curve as soon as its one difference tells
+    # the same noise, so a variant leaves the curve as soon as its one difference tells
     for name, own in curves.groupby("variant"):
         same = np.array_equal(own["cost"].to_numpy(), frames["xor"]["cost"].to_numpy())
         assert same == (name == "published"), name
-    assert len(list((tmp_path / "realizations").iterdir())) == 2 * len(xor.CONTROLS)
-    again = xor.controls(frames, out=tmp_path, **how)
-    pd.testing.assert_frame_equal(again["controls"], curves)
-    assert len(xor.controls_figure(beside).axes) == 9
+    assert len(list((tmp_path / "realizations").iterdir())) == 2 * len(names)
+    again = function(frames, out=tmp_path, **how)
+    pd.testing.assert_frame_equal(again[title], curves)
+    shown = getattr(xor, f"{title}_figure")(beside)
+    assert sum(axis.has_data() for axis in shown.axes) == {"controls": 7, "extended": 2 * 5}[title]
     higher = curves.assign(cost=curves["cost"] * (1 + curves["variant"].ne("published")))
     assert xor.compare(higher).axes[0].get_ylim()[1] > higher["cost"].max()
+
+
+def test_rates_of_the_tests_are_those_of_the_settled_half():
+    rates = [100.0, 100.0, 2.0, 4.0]
+    tests = pd.DataFrame(
+        {
+            "realization": 1,
+            "phase": "after",
+            "time_ms": [400.0 * k for k in range(1, 17)],
+            "pattern": np.repeat(["0 0", "1 0", "0 1", "1 1"], 4),
+            "population": "output",
+            "event_rate_hz": [value + k for k in range(4) for value in rates],
+            "burst_rate_hz": [value / 2 for _ in range(4) for value in rates],
+        }
+    )
+    late = xor.rates_in_tests(tests)
+    assert list(late["event_rate_hz"]) == [3.0, 4.0, 5.0, 6.0]
+    assert list(late["burst_rate_hz"]) == [1.5] * 4
+
+
+@pytest.mark.parametrize(
+    "control", ["frozen_hidden", "no_feedback", "exchanged_feedback", "shuffled_feedback"]
+)
+def test_learning_curve_claims_tell_controls_from_the_published_circuit(control):
+    stored = Path(__file__).parents[1] / "benchmarks" / "results" / "xor"
+    frames = {name: pd.read_csv(stored / f"{name}.csv") for name in ("xor", "outputs", "protocol")}
+    assert all(claim.passed for claim in xor.check(frames))
+    curves = pd.read_csv(stored / "controls.csv")
+    curve = curves[curves["variant"] == control].drop(columns="variant")
+    claims = [claim for claim in xor.check(frames | {"xor": curve}) if "mean of realizations" in claim.claim]
+    assert len(claims) == 4
+    failed = [claim.claim for claim in claims if not claim.passed]
+    assert any("90 to 110" in claim or "204 to 224" in claim for claim in failed), control
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n": 1}, r"Params\.n = 1: must be at least 2"),
+        ({"contacts": 0.0}, r"Params\.contacts = 0: must be above 0"),
+        ({"contacts": 1e-6}, r"Params\.contacts = 1e-06 of n = 64: no synapse .* input1 to hidden1; raise"),
+        ({"example_ms": 0.0}, r"Params\.example_ms = 0 ms: must be above 0 ms"),
+        ({"teaching_share": 0.0}, r"Params\.teaching_share = 0: must be above 0 and below 1"),
+        ({"teaching_share": 1.0}, r"Params\.teaching_share = 1: must be above 0 and below 1"),
+        ({"teaching_share": 1e-12}, "teaching 4e-10 ms: each part .* at least a step of 0.1 ms"),
+        ({"teaching_share": 1 - 1e-12}, "prediction .* ms and teaching 400 ms: each part .* at least a step"),
+        ({"epochs": 0}, r"Params\.epochs = 0: must be at least 1"),
+    ],
+)
+def test_numbers_that_leave_nothing_to_run_are_refused_before_anything_is_run(changes, message):
+    with pytest.raises(BurstpropError, match=message):
+        protocol.Realization(replace(TINY, **changes), 1, 1)

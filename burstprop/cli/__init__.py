@@ -7,15 +7,17 @@ by Ctrl-C. A verb's module has ``add_arguments(parser)`` and ``run(args) -> int`
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 import burstprop
-from burstprop.errors import BurstpropError, near
+from burstprop.errors import BurstpropError, BurstpropWarning, near
 
 VERBS = {
     "list": ("burstprop.cli.list", "the circuits and comparisons there are, and what each claims"),
@@ -95,7 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code = _dispatch(words)
+        with _warnings_as_messages():
+            code = _dispatch(words)
         sys.stdout.flush()
         return code
     except BurstpropError as error:
@@ -107,6 +110,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+@contextlib.contextmanager
+def _warnings_as_messages() -> Iterator[None]:
+    """Print a warning of burstprop without the place in the code that gave it."""
+    usual = warnings.formatwarning
+
+    def text(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+        if issubclass(category, BurstpropWarning):
+            return f"burstprop: warning: {message}\n"
+        return usual(message, category, *where, **more)
+
+    warnings.formatwarning = text
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _dispatch(words: list[str]) -> int:

@@ -9,6 +9,7 @@ examples:
   burstprop reproduce xor --quick                      a smaller version of the same, into results/xor-quick
   burstprop reproduce xor --variant symmetric_feedback
   burstprop reproduce xor --controls                   and, beside it, what each part is needed for
+  burstprop reproduce xor --extended                   and the variants of the extended data
   burstprop reproduce propagation --realizations 2 --seed 7 --set w_pyr1_pyr2=0.06
   burstprop reproduce my_circuit.py                    your own module, with
       Params (a dataclass), check(frames) -> list of Claim, figure(frames) -> Figure, and
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
     from burstprop.catalogue import Entry
 
+SETS = ("controls", "extended")
+"""Variants that a circuit may have beside it: its functions of these names run and draw them."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add NAME and what governs the run."""
@@ -49,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--controls", action="store_true", help="run the circuit's controls too, and show them beside it"
     )
+    parser.add_argument(
+        "--extended", action="store_true", help="the same with the variants of the paper's extended data"
+    )
     parser.add_argument("--out", metavar="DIR", help="where to write (results/NAME, -VARIANT, -quick)")
     parser.add_argument("--quiet", action="store_true", help="no progress display")
 
@@ -58,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from burstprop.files import writable_folder
     from burstprop.parameters import parse
     from burstprop.report import claims_text
+    from burstprop.sweep import work_counted
 
     entry = catalogue.find(args.name)
     module = catalogue.load(entry)
@@ -65,8 +73,10 @@ def run(args: argparse.Namespace) -> int:
     params = parse(catalogue.parameters(entry, module, args.variant, args.quick), args.settings)
     require_figure()
     catalogue.require(entry, module, "reproduce")
-    if args.controls:
-        require_controls(args, entry, module)
+    sets = [name for name in SETS if getattr(args, name)]
+    for name in sets:
+        require_set(name, args, entry, module)
+    params = resolve(args, module, params)
     out = args.out or catalogue.results_folder(entry, args.variant, "quick" if args.quick else None)
     out = writable_folder(out)
     refuse_other_run(out, entry)
@@ -79,22 +89,40 @@ def run(args: argparse.Namespace) -> int:
         "out": out,
         "quick": args.quick,
     }
-    frames = module.run(params, **how)
-    save_frames(out, frames)
-    claims = module.check(frames)
-    print(claims_text(claims))
-    beside = module.controls(frames, **how) if args.controls else {}
-    save_frames(out, beside)
-    if beside:
-        print(f"\n{beside['controls_solved'].to_string(index=False)}")
+    with work_counted() as work:
+        frames = module.run(params, **how)
+        save_frames(out, frames)
+        claims = module.check(frames)
+        print(claims_text(claims))
+        beside: dict[str, pd.DataFrame] = {}
+        for name in sets:
+            beside |= getattr(module, name)(frames, **how)
+            save_frames(out, beside)
+            print(f"\n{beside[f'{name}_solved'].to_string(index=False)}")
     # all that is known is written before anything is drawn: a figure that fails loses nothing
-    known = save_run(out, args, entry, params, claims, time.monotonic() - began)
-    pictures = draw(out, entry, module, frames, beside)
-    save_report(out, entry, module, params, claims, beside, pictures, known)
+    known = save_run(out, args, entry, params, claims, time.monotonic() - began, work)
+    pictures = draw(out, entry, module, frames, beside, sets)
+    tables = {name.capitalize(): beside[f"{name}_solved"] for name in sets}
+    save_report(out, entry, module, params, claims, tables, pictures, known)
     written = [path.name for path in pictures.values()] + [f"{name}.csv" for name in frames | beside]
     files = [*written, "run.json", "report.html"]
     print(f"\nwritten to {out}: {', '.join(files)}")
     return 0 if all(claim.passed for claim in claims) else 1
+
+
+def resolve(args: argparse.Namespace, module: Any, params: Any) -> Any:
+    """Return the parameters with what depends on this machine named, as does the command to run it again."""
+    if not hasattr(module, "resolved"):
+        return params
+    here = module.resolved(params, args.quick)
+    changed = {
+        field.name: getattr(here, field.name)
+        for field in dataclasses.fields(here)
+        if getattr(here, field.name) != getattr(params, field.name)
+    }
+    kept = [text for text in args.settings if text.partition("=")[0].strip() not in changed]
+    args.settings = kept + [f"{name}={value}" for name, value in changed.items()]
+    return here
 
 
 def refuse_other_run(out: Path, entry: catalogue.Entry) -> None:
@@ -127,13 +155,13 @@ def save_frames(out: Path, frames: dict[str, pd.DataFrame]) -> None:
             frame.to_csv(temporary, index=False)
 
 
-def require_controls(args: argparse.Namespace, entry: Entry, module: Any) -> None:
-    """Raise BurstpropError where a circuit has no controls, or other parameters than these belong to."""
-    if not hasattr(module, "controls"):
-        raise BurstpropError(f"--controls: {entry.name} has none; leave it out")
+def require_set(name: str, args: argparse.Namespace, entry: Entry, module: Any) -> None:
+    """Raise BurstpropError where a circuit has no such variants, or other parameters than these belong to."""
+    if not hasattr(module, name):
+        raise BurstpropError(f"--{name}: {entry.name} has none; leave it out")
     if args.variant or args.settings:
         raise BurstpropError(
-            "--controls: they differ in one thing from the published circuit; leave out --variant and --set, "
+            f"--{name}: they are told apart from the published circuit; leave out --variant and --set, "
             "or compare variants with `burstprop sweep`"
         )
 
@@ -144,13 +172,14 @@ def draw(
     module: Any,
     frames: dict[str, pd.DataFrame],
     beside: dict[str, pd.DataFrame],
+    sets: list[str],
 ) -> dict[str, Path]:
-    """Write the figure, and that of the controls; return their files by title."""
+    """Write the figure, and that of each set of variants; return their files by title."""
     from burstprop.files import writing
 
     figures = {entry.title: (f"{Path(entry.name).stem}.png", module.figure(frames))}
-    if beside:
-        figures["Controls"] = ("controls.png", module.controls_figure(beside))
+    for name in sets:
+        figures[name.capitalize()] = (f"{name}.png", getattr(module, f"{name}_figure")(beside))
     for name, figure in figures.values():
         with writing(out / name) as temporary:
             figure.savefig(temporary, dpi=160)
@@ -158,12 +187,26 @@ def draw(
 
 
 def save_run(
-    out: Path, args: argparse.Namespace, entry: Entry, params: Any, claims: list[Any], seconds: float
+    out: Path,
+    args: argparse.Namespace,
+    entry: Entry,
+    params: Any,
+    claims: list[Any],
+    seconds: float,
+    work: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Write run.json; return what it says but for the claims."""
+    """Write run.json; return what it says but for the claims.
+
+    ``seconds`` are those of this call, ``work`` is all that went into the realizations, now or before.
+    """
     from burstprop.files import write_json
     from burstprop.report import claims_frame, provenance
+    from burstprop.run_code import said
 
+    whole = {
+        "realization_seconds": round(sum(part["seconds"] for part in work), 1),
+        "realizations_made_by": "; ".join(dict.fromkeys(said(part) for part in work)),
+    }
     known = provenance(
         command=shlex.join(command(args)),
         seed=args.seed,
@@ -173,6 +216,7 @@ def save_run(
         quick=args.quick,
         realizations=args.realizations or "default",
         seconds=round(seconds, 1),
+        **(whole if work else {}),
     )
     write_json(out / "run.json", known | {"claims": claims_frame(claims).to_dict("records")})
     return known
@@ -184,16 +228,15 @@ def save_report(
     module: Any,
     params: Any,
     claims: list[Any],
-    beside: dict[str, pd.DataFrame],
+    solved: dict[str, pd.DataFrame],
     pictures: dict[str, Path],
     known: dict[str, Any],
 ) -> None:
-    """Write report.html."""
+    """Write report.html, with the tables of the sets of variants by title."""
     from burstprop.parameters import parameter_table
     from burstprop.report import write_report
 
-    tables: dict[str, Any] = {"Controls": beside["controls_solved"]} if beside else {}
-    tables |= {"Parameters": parameter_table(params)}
+    tables: dict[str, Any] = {**solved, "Parameters": parameter_table(params)}
     if hasattr(module, "build"):
         tables["Circuit"] = module.build(params).describe()
     write_report(
@@ -217,5 +260,5 @@ def command(args: argparse.Namespace) -> list[str]:
     words += ["--seed", str(args.seed)]
     if args.realizations:
         words += ["--realizations", str(args.realizations)]
-    words += ["--controls"] if args.controls else []
+    words += [f"--{name}" for name in SETS if getattr(args, name)]
     return [*words, "--quick"] if args.quick else words

@@ -100,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         progress=False if args.quiet else None,
         dask=args.dask,
         keep_going=True,
+        modules=[module],
     )
     failed = {name: r for name, r in zip(names, results, strict=True) if isinstance(r, BurstpropError)}
     for name, error in failed.items():
