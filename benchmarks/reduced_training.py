@@ -5,8 +5,9 @@ Each run has a folder, RUNS/<dataset>/<rule>-seed<N>; a finished one is not run 
 finished in RUNS with the present setting, also those of earlier commands, so a part of the rules or seeds
 can be run at a time. They are written after every run, so they can be read while it works:
 RESULTS/<dataset>.csv (a row for each rule), <dataset>_runs.csv (a row for each run), <dataset>_curves.csv
-(a row for each epoch), <dataset>.png, and <dataset>_claims.csv with the bounds. RESULTS is RUNS/tables unless
---results names another folder. Tables there are not replaced by tables that lack one of their runs.
+(a row for each epoch), <dataset>.png, <dataset>_claims.csv with the bounds, and <dataset>.json, how it was
+run and the command that makes these runs again. RESULTS is RUNS/tables unless --results names another folder.
+Tables there are not replaced by tables that lack one of their runs.
 
     python benchmarks/reduced_training.py --dataset mnist --data DIR
     python benchmarks/reduced_training.py --dataset mnist --data DIR --rules backprop,burstprop --seeds 2
@@ -115,6 +116,34 @@ def would_lose(results: Path, dataset: str, names: list[str]) -> BurstpropError:
     )
 
 
+def again(results: pd.DataFrame, args: argparse.Namespace) -> str:
+    """Return the command that makes the runs of a table, no more and no fewer.
+
+    Several commands, one after the other, where rules have other seeds or a rule's seeds have a gap.
+    """
+    seeds = {rule: tuple(sorted(own["seed"])) for rule, own in results.groupby("rule", sort=False)}
+    commands = []
+    for these in dict.fromkeys(seeds.values()):
+        rules = ",".join(str(rule) for rule, own in seeds.items() if own == these)
+        for first, number in stretches(these):
+            words = ["python", "benchmarks/reduced_training.py", "--dataset", args.dataset]
+            words += [] if args.dataset == "digits" else ["--data", "DIR"]
+            words += ["--rules", rules, "--seeds", str(number)]
+            words += [] if first == 1 else ["--first-seed", str(first)]
+            words += ["--epochs", str(args.epochs)] if args.epochs else []
+            words += [] if args.threads == 1 else ["--threads", str(args.threads)]
+            commands.append(shlex.join(words))
+    return " && ".join(commands)
+
+
+def stretches(seeds: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return the first and the number of every stretch of rising numbers without a gap."""
+    starts = [k for k, seed in enumerate(seeds) if k == 0 or seed != seeds[k - 1] + 1]
+    return [
+        (int(seeds[start]), end - start) for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True)
+    ]
+
+
 def write(results: Path, args: argparse.Namespace, frames: dict[str, pd.DataFrame]) -> str:
     """Write tables, claims and figure; return the text of both tables."""
     name = args.dataset
@@ -129,12 +158,9 @@ def write(results: Path, args: argparse.Namespace, frames: dict[str, pd.DataFram
             frame.to_csv(temporary, index=False)
     with writing(results / f"{name}.png") as temporary:
         comparison.figure(frames).savefig(temporary, dpi=110)
-    words = ["python", "benchmarks/reduced_training.py", "--dataset", name, "--data", "DIR"]
-    words += [] if args.rules == "default" else ["--rules", args.rules]
-    words += ["--seeds", str(args.seeds)]
-    words += [] if args.first_seed == 1 else ["--first-seed", str(args.first_seed)]
-    words += ["--epochs", str(args.epochs)] if args.epochs else []
-    known = provenance(command=shlex.join(words), seed=args.first_seed, parameters={"threads": args.threads})
+    first = int(frames["results"]["seed"].min())
+    command = again(frames["results"], args)
+    known = provenance(command=command, seed=first, parameters={"threads": args.threads})
     write_json(results / f"{name}.json", known)
     return f"{frames['table'].round(3).to_string(index=False)}\n\n{claims_text(claims)}"
 

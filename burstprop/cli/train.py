@@ -3,9 +3,11 @@
 A rule is a name or a class of your own, path.py:ClassName. Every rule has one default setting for each
 dataset (network, learning rate, schedule ...), chosen on validation images; --setting published takes the
 published one. A part of the training images is always kept for validation. The folder of the run (--out)
-holds run.json, log.jsonl (one JSON object for each epoch and layer), checkpoint.pt and result.json. Ctrl-C
-saves the state and stops; --resume goes on, to the same bits as without the stop, also after the process
-was killed.
+holds run.json, log.jsonl (one JSON object for each epoch and layer), checkpoint.pt, result.json and, where
+matplotlib is installed, training.png: the learning curve and, for each layer over the epochs, the angles of
+feedback to forward weights and of the update to backpropagation's, burst probabilities and their saturation,
+the feedback's linearity and dead units. Ctrl-C saves the state and stops; --resume goes on, to the same bits
+as without the stop, also after the process was killed.
 
 examples:
   burstprop train                                              burstprop on the digits, in seconds
@@ -26,6 +28,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import shlex
 import sys
 from pathlib import Path
@@ -37,6 +40,7 @@ from burstprop.errors import BurstpropError
 if TYPE_CHECKING:
     from burstprop.reduced.plan import Plan
 
+logger = logging.getLogger("burstprop")
 RULES = (
     "backprop, burstprop (learned feedback), burstprop_fixed, burstprop_symmetric, burstccn and its "
     "variants, "
@@ -161,6 +165,8 @@ def run(args: argparse.Namespace) -> int:
             )
             raise KeyboardInterrupt(f"{stop}{again}") from None
         if group.leads:
+            if args.out:
+                draw(Path(args.out))
             print(json.dumps(result) if args.json else report(result))
     leave(group)
     return 0
@@ -217,6 +223,23 @@ def default_workers(given: int | None, dataset: str) -> int:
     return cores()
 
 
+def draw(folder: Path) -> None:
+    """Draw a run into its folder. Where that fails it is said, and the run is finished all the same."""
+    from burstprop.files import writing
+    from burstprop.reduced import layers_figure
+    from burstprop.reduced.journal import read_log
+    from burstprop.reduced.training_figure import NAME
+
+    try:
+        require("matplotlib", "a figure")
+        with writing(folder / NAME) as temporary:
+            layers_figure(read_log(folder, "layer"), read_log(folder)).savefig(temporary, dpi=160)
+    except BurstpropError as error:
+        logger.warning("no %s: %s", NAME, error)
+    except Exception as error:  # whatever is wrong with the picture, days of training are not
+        logger.warning("no %s: it could not be drawn (%s: %s)", NAME, type(error).__name__, error)
+
+
 def report(result: dict[str, Any]) -> str:
     """Return the result for a reader."""
     lines = [
@@ -230,5 +253,7 @@ def report(result: dict[str, Any]) -> str:
     if result["broken_images"]:
         lines.append(f"  left out          {result['broken_images']} broken images (named in log.jsonl)")
     if result["checkpoint"]:
-        lines.append(f"  kept in           {Path(result['checkpoint']).parent}")
+        folder = Path(result["checkpoint"]).parent
+        files = ", ".join(sorted(path.name for path in folder.iterdir()))
+        lines.append(f"  written to        {folder}: {files}")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ The pieces, and how they are used::
 `Network` is an ordinary ``nn.Module``; mixed precision, DistributedDataParallel (call ``ddp.module.loss``),
 gradient accumulation and any optimizer work (with weight decay and feedback weights that learn: one whose
 steps are linear in the gradient, or AdamW, see `burstprop.reduced.feedback`). ``network(images)`` returns
-logits; rates are ``output_rates(logits, spec.output)``.
+logits; rates are ``output_rates(logits, spec.output)``. `layers_figure` draws the log of a run.
 
 Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone does not import it.
 """
@@ -29,6 +29,7 @@ from burstprop.reduced.networks import (
 )
 from burstprop.reduced.rules import RULES, Rule, rule_from_name, rule_name
 from burstprop.reduced.settings import Setting, setting
+from burstprop.reduced.training_figure import layers_figure
 from burstprop.reduced.units import output_rates
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RuleLayer",
     "Setting",
     "build_network",
+    "layers_figure",
     "network_spec",
     "output_rates",
     "rule_from_name",

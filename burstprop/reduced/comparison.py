@@ -69,6 +69,7 @@ __all__ = [
     "found_below",
     "plan_jobs",
     "planned",
+    "resolved",
     "run",
     "summarise",
 ]
@@ -191,15 +192,11 @@ def plan_jobs(params: Params, seed: int, seeds: int, out: str | Path | None, qui
     from burstprop.reduced.rules import resolved_name
 
     folder = params.data or os.environ.get("BURSTPROP_DATA") or ""
-    if params.datasets == "available":
-        datasets = ["digits"] if quick else ["digits", *found_below(folder)]
-    else:
-        datasets = [name.strip() for name in params.datasets.split(",") if name.strip()]
     work = []
-    for dataset in datasets:
+    for dataset in _names(resolved(params, quick).datasets):
         data = None if dataset == "digits" else folder or None  # the digits are shipped
         if params.rules != "default":
-            rules = tuple(name.strip() for name in params.rules.split(",") if name.strip())
+            rules = _names(params.rules)
         else:
             rules = QUICK_RULES if quick else RULES_OF.get(dataset, CONVOLUTIONAL_RULES)
         for number in range(seeds):
@@ -221,6 +218,18 @@ def plan_jobs(params: Params, seed: int, seeds: int, out: str | Path | None, qui
     for job in work:
         planned(job)
     return work
+
+
+def resolved(params: Params, quick: bool = False) -> Params:
+    """Return the parameters with the datasets named that are available here, if that is what they say."""
+    if params.datasets != "available":
+        return params
+    below = [] if quick else found_below(params.data or os.environ.get("BURSTPROP_DATA") or "")
+    return dataclasses.replace(params, datasets=",".join(["digits", *below]))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def check_data(work: list[Job], progress: bool | None = False) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import math
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +18,8 @@ from burstprop.cli import main
 from burstprop.errors import BurstpropError
 from burstprop.machine import cores
 from burstprop.reduced import comparison
-from burstprop.reduced.comparison import Params, check, figure, plan_jobs, summarise
+from burstprop.reduced.comparison import Params, check, figure, plan_jobs
+from burstprop.reduced.settings import setting
 from burstprop.reduced.training import Stopped
 
 RULE = "from burstprop.reduced import Rule\n\n\nclass Mine(Rule): ...\n"
@@ -75,25 +78,60 @@ def test_figure_draws_every_rule(compared):
     assert len(sheet.axes) == 2
 
 
-def table(**errors: float) -> dict[str, pd.DataFrame]:
-    """Return the frames of an imagined comparison on MNIST."""
+def imagined(dataset: str = "mnist", epochs: int = 20, **errors: float | list[float]) -> dict:
+    """Return the frames of an imagined comparison, from each rule's test error, or those of seeds 1, 2 ..."""
     rows = [
-        dict(rule=rule, test_error_percent=error, validation_error_percent=error)
-        for rule, error in errors.items()
+        dict(rule=rule, seed=seed, test_error_percent=error)
+        for rule, found in errors.items()
+        for seed, error in enumerate(found if isinstance(found, list) else [found], start=1)
     ]
-    return {"table": summarise(pd.DataFrame(rows).assign(dataset="mnist", seed=1, epochs=20, seconds=1.0))}
+    return {"results": pd.DataFrame(rows).assign(dataset=dataset, epochs=epochs)}
 
 
 def test_claims_hold_and_fail():
-    good = table(backprop=1.8, burstprop=1.95, burstccn=1.9, burstprop_fixed=2.5, feedback_alignment=2.45)
+    good = imagined(backprop=1.8, burstprop=1.95, burstccn=1.9, burstprop_fixed=2.5, feedback_alignment=2.45)
     claims = check(good)
     assert len(claims) == 7
     assert all(claim.passed for claim in claims)
-    bad = {claim.claim: claim for claim in check(table(backprop=1.6, burstprop=1.95, burstccn=math.nan))}
+    bad = {claim.claim: claim for claim in check(imagined(backprop=1.6, burstprop=1.95, burstccn=math.nan))}
     assert not bad["mnist: burstprop with learned feedback, over backpropagation"].passed  # 0.35 points
     assert bad["mnist: burstprop with learned feedback"].passed
     assert not bad["mnist: BurstCCN (Kolen-Pollack)"].passed  # diverged
     assert "mnist: burstprop with fixed feedback" not in bad  # not run, so nothing is claimed
+
+
+@pytest.mark.parametrize(("dataset", "chance"), [("cifar10", 90.0), ("tiny-imagenet", 98.0)])
+def test_rules_that_learn_nothing_fail_together(dataset, chance):
+    """Nor is anything claimed of runs shorter than those of the default setting."""
+    epochs = setting("backprop", dataset).epochs
+    idle = imagined(dataset, epochs, backprop=chance, burstprop=chance)
+    verdicts = {claim.claim: claim.passed for claim in check(idle)}
+    assert verdicts == {
+        f"{dataset}: backpropagation learns": False,
+        f"{dataset}: burstprop with learned feedback, over backpropagation": True,
+    }
+    assert check(imagined(dataset, epochs - 1, backprop=chance, burstprop=chance)) == []
+    learned = imagined(dataset, epochs, backprop=chance / 2, burstprop=chance / 2 + 2.5)
+    assert [claim.passed for claim in check(learned)] == [True, True]
+
+
+def test_rules_are_compared_over_the_seeds_of_both():
+    """Seeds 4 and 5, with which fixed feedback alone was run, would hide that it is worse by 0.2 points."""
+    frames = imagined(burstprop_fixed=[2.4, 2.4, 2.4, 1.9, 1.9], feedback_alignment=[2.2, 2.2, 2.2])
+    alone, over = check(frames)
+    assert alone.measured == pytest.approx(2.2)
+    assert alone.reference == "mean of 5 seeds, 20 epochs"
+    assert over.measured == pytest.approx(0.2)
+    assert not over.passed
+    assert over.reference == "mean of 3 seeds run with both (of 5 and 3), 20 epochs"
+    frames["results"].loc[frames["results"]["rule"] == "feedback_alignment", "seed"] += 10
+    assert [claim.claim for claim in check(frames)] == [alone.claim]  # none in common
+
+
+def test_a_seed_that_diverged_fails_the_claims_of_its_rule():
+    alone, over = check(imagined(burstprop_fixed=[2.2, math.nan], feedback_alignment=[2.2, 2.2]))
+    assert not alone.passed
+    assert not over.passed
 
 
 def test_a_run_that_diverges_is_a_row(tmp_path, monkeypatch):
@@ -108,6 +146,16 @@ def test_a_run_that_diverges_is_a_row(tmp_path, monkeypatch):
     )
     assert math.isnan(frames["results"].loc[0, "test_error_percent"])
     assert frames["results"].loc[0, "trouble"] == "the loss is no number"
+
+
+def test_the_first_warning_of_each_kind_is_the_trouble_of_a_run(tmp_path, monkeypatch):
+    """Not that of the first epoch alone; and it is there when the finished run is read again."""
+    warned = iter([["the loss grows: 3"], ["the loss grows: 4", "5 units are dead"], ["6 units are dead"]])
+    monkeypatch.setattr("burstprop.reduced.health.warnings", lambda *args: next(warned))
+    params = Params(datasets="digits", rules="backprop", epochs=3)
+    for _ in range(2):
+        frames = comparison.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+        assert frames["results"].loc[0, "trouble"] == "epoch 1: the loss grows: 3; epoch 2: 5 units are dead"
 
 
 def test_jobs_are_planned(tmp_path, monkeypatch):
@@ -190,6 +238,10 @@ def test_tables_of_a_subset_keep_the_runs_before(program, tmp_path, capsys):
     assert program.main([*common, "--rules", "burstprop"]) == 0
     assert program.main([*common, "--rules", "backprop"]) == 0
     assert rules_in(tmp_path / "runs" / "tables") == ["backprop", "burstprop"]
+    known = json.loads((tmp_path / "runs" / "tables" / "digits.json").read_text())
+    assert known["run_again"] == (
+        "python benchmarks/reduced_training.py --dataset digits --rules backprop,burstprop --seeds 1 --epochs 1"
+    )  # both, though the last command made one of them
     assert set(pd.read_csv(tmp_path / "runs" / "tables" / "digits_curves.csv")["rule"]) == {
         "backprop", "burstprop",
     }  # fmt: skip
@@ -214,6 +266,71 @@ def test_tables_of_a_subset_keep_the_runs_before(program, tmp_path, capsys):
     captured = capsys.readouterr()
     assert "no run is finished" in captured.out
     assert "sign_symmetry-seed1 (it was run with another setting or number of epochs)" in captured.err
+
+
+def runs_of(program, command: str) -> list[tuple[str, str, int, int]]:
+    """Return rule, dataset, seed and epochs of the runs that a stored command makes."""
+    made = []
+    for part in command.split(" && "):
+        python, path, *words = shlex.split(part)
+        assert (python, path) == ("python", "benchmarks/reduced_training.py")
+        args = program.options(words)
+        params = Params(datasets=args.dataset, rules=args.rules, epochs=args.epochs)
+        made += plan_jobs(params, args.first_seed, args.seeds, None, quick=False)
+    return sorted((job.rule, job.dataset, job.seed, comparison.planned(job).setting.epochs) for job in made)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "commands"),
+    [
+        ({"backprop": [1, 2, 3], "burstprop": [3, 1, 2]}, 1),
+        ({"backprop": [1, 2, 3], "burstprop_fixed": [1, 2, 3, 4, 5], "burstprop": [1, 2, 3]}, 2),
+        ({"backprop": [7], "burstprop": [2, 3, 6]}, 3),
+    ],
+)
+def test_the_stored_command_makes_the_runs_of_the_table(program, seeds, commands):
+    rows = [dict(rule=rule, dataset="mnist", seed=seed, epochs=4) for rule in seeds for seed in seeds[rule]]
+    command = program.again(pd.DataFrame(rows), program.options(["--dataset", "mnist", "--epochs", "4"]))
+    assert command.count("&&") == commands - 1
+    assert runs_of(program, command) == sorted(tuple(row.values()) for row in rows)
+
+
+def test_the_command_names_what_was_asked_for_only_where_it_matters(program):
+    own = pd.DataFrame([dict(rule="my rule.py:Mine", seed=2)])
+    args = program.options(["--dataset", "cifar10", "--data", "here/data", "--threads", "2", "--report"])
+    assert program.again(own, args) == (
+        "python benchmarks/reduced_training.py --dataset cifar10 --data DIR --rules 'my rule.py:Mine' --seeds 1 "
+        "--first-seed 2 --threads 2"
+    )
+
+
+def test_reproduce_names_the_data_that_were_there(tmp_path, monkeypatch, capsys):
+    """So that the command makes the same table where other data are, or says which are missing."""
+    asked = []
+
+    def run(params, **how):
+        asked.append(params.datasets)
+        return {"results": imagined(backprop=1.5)["results"]}
+
+    monkeypatch.setattr(comparison, "run", run)
+    monkeypatch.setattr(comparison, "check", lambda frames: [])
+    monkeypatch.setattr("burstprop.cli.reproduce.draw", lambda *args: {})
+    (tmp_path / "data" / "mnist").mkdir(parents=True)
+    monkeypatch.setenv("BURSTPROP_DATA", str(tmp_path / "data"))
+    for number, (words, datasets, settings) in enumerate(
+        [
+            ([], "digits,mnist", "datasets=digits,mnist"),
+            (["--set", "epochs=2", "datasets=available"], "digits,mnist", "epochs=2 datasets=digits,mnist"),
+            (["--set", "datasets=mnist"], "mnist", "datasets=mnist"),
+            (["--quick"], "digits", "datasets=digits"),
+        ]
+    ):
+        out = tmp_path / str(number)
+        assert main(["reproduce", "reduced", *words, "--out", str(out), "--quiet"]) == 0
+        known = json.loads((out / "run.json").read_text())
+        assert asked[-1] == known["parameters"]["datasets"] == datasets
+        quick = " --quick" if "--quick" in words else ""
+        assert known["run_again"] == f"burstprop reproduce reduced --set {settings} --seed 1{quick}"
 
 
 def test_reproduce_quick(tmp_path, capsys):
