@@ -67,8 +67,13 @@ def _name_of_code(files: frozenset[str]) -> str:
             texts[path], imported = _read(path)
             todo += [file for name in imported if (file := _file(name, path.parent)) is not None]
     # by name, not by path: the same code in another folder is the same
-    parts = sorted(f"{path.parent.name}/{path.name}\n{text}" for path, text in texts.items())
+    parts = sorted(f"{_short(path)}\n{text}" for path, text in texts.items())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+
+
+def _short(path: Path) -> str:
+    ours = {PACKAGE, _circuits().resolve()} & {*path.parents}
+    return f"{path.parent.name}/{path.name}" if ours else path.name
 
 
 @functools.cache

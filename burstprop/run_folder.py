@@ -93,7 +93,9 @@ def read_run(folder: str | Path) -> dict[str, Any]:
 
 def begun(folder: Path) -> bool:
     """Return whether a run finds something in its folder to go on from."""
-    return any(path.name not in (TASK, PARTS) and path.name[0] != "." for path in folder.iterdir())
+    own = (path for path in folder.iterdir() if path.name not in (TASK, PARTS) and path.name[0] != ".")
+    # a folder with no file anywhere in it was made for what never came
+    return any(path.is_file() or any(inner.is_file() for inner in path.rglob("*")) for path in own)
 
 
 def note_seconds(folder: Path, seconds: float) -> None:

@@ -106,6 +106,8 @@ def _call(
     tell: Told,
 ) -> Outcome:
     began = time.monotonic()
+    if folder is not None:
+        note_seconds(folder, 0.0)  # its turn has come: what it leaves behind from now on is by this code
     result: Any
     try:
         result = function(**task, progress=_Share(tell, folder), folder=folder)

@@ -383,6 +383,54 @@ def test_code_of_a_users_module(tmp_path, monkeypatch):
     assert len(code_of_run(f, {})["code"]) == 8
 
 
+def test_the_same_code_in_another_folder_is_the_same(tmp_path, monkeypatch):
+    codes = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same_run.py").write_text(
+            "import same_helper\n\ndef f(progress, folder):\n    pass\n"
+        )
+        (tmp_path / folder / "same_helper.py").write_text("y = 1\n")
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(tmp_path / folder)
+            for name in ("same_run", "same_helper"):
+                sys.modules.pop(name, None)
+            codes.append(code_of_run(importlib.import_module("same_run").f, {}))
+            sys.modules.pop("same_run")
+    assert codes[0] == codes[1]
+
+
+def test_what_was_begun_by_other_code_is_told_and_what_left_nothing_is_not(tmp_path, other_code):
+    def work(k, stop, progress, folder):
+        (Path(folder) / "realizations").mkdir(exist_ok=True)
+        if k == 2:
+            (Path(folder) / "realizations" / "checkpoint").touch()
+        if stop:
+            raise KeyboardInterrupt
+        return {"x": pd.DataFrame({"k": [k]})}
+
+    other_code(code="01dc0de5")
+    for k in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            run_many(
+                partial(work, stop=True), [{"k": k}], jobs=1, out=tmp_path, names=[str(k)], progress=False
+            )
+    # the first left an empty folder, the second a checkpoint, though it never told how far it was
+    assert [path.name for path in tmp_path.iterdir()] == ["2.unfinished"]
+    other_code(code="0ddc0de5")
+    with pytest.warns(
+        BurstpropWarning, match=r"1 of 2 .*\(2.unfinished by burstprop 0.0.9 \(code 01dc0de5\)"
+    ):
+        run_many(
+            partial(work, stop=False),
+            [{"k": 1}, {"k": 2}],
+            jobs=1,
+            out=tmp_path,
+            names=["1", "2"],
+            progress=False,
+        )
+
+
 def test_a_damaged_record_of_parts_is_named(tmp_path):
     work = tmp_path / "a.unfinished"
     work.mkdir()

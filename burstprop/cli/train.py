@@ -14,7 +14,7 @@ examples:
   burstprop train --rule feedback_alignment --seed 3 --out run3
   burstprop train --rule burstprop --dataset mnist --data ~/data/mnist --epochs 20 --out mnist
   burstprop train --rule burstprop --dataset mnist --data ~/data/mnist --epochs 20 --out mnist --resume
-  burstprop train --setting published                          watch the output units die
+  burstprop train --setting published                          watch it lose whole classes
   burstprop train --rule my_rule.py:MyRule --set lr=0.05 --set-rule teacher=cross_entropy
   burstprop train --dataset imagenet --data ~/data/imagenet --workers 8 --on-broken-image skip --out imagenet
   torchrun --nproc-per-node 4 -m burstprop train --dataset cifar10 --data ~/data/cifar10 --out cifar

@@ -91,6 +91,7 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
         for layer in layers:
             layer.observer = None
         network.train(training)
+    labels = target if target.dim() == 1 else target.argmax(1)
     rows = []
     for number, layer in enumerate(layers):
         row = {
@@ -111,7 +112,7 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
             "mean_rate": float(rates.mean()),
             "dead_fraction": math.nan
             if layer.output == "softmax"
-            else float(dead(rates, rectified, layer.is_output).double().mean()),
+            else float(dead(rates, rectified, labels if layer.is_output else None).double().mean()),
         }
         if not layer.is_output:
             row |= _bursts(network, activity, arrival)

@@ -56,13 +56,21 @@ def unit_rates(network: Network, images: Tensor) -> dict[str, Tensor]:
     return rates
 
 
-def dead(rates: Tensor, rectified: bool, is_output: bool = False) -> Tensor:
-    """Return which units (or channels) are dead, given their rates for some images: bool, (units,)."""
+def dead(rates: Tensor, rectified: bool, labels: Tensor | None = None) -> Tensor:
+    """Return which units (or channels) are dead, given their rates for some images: bool, (units,).
+
+    ``labels``, class indices of the images, is given for output units: those of other classes are not judged,
+    silence is what they are taught.
+    """
     by_unit = rates.transpose(0, 1).flatten(1)
     if rectified:
         return by_unit.amax(1) <= 0
     flat = (by_unit * (1 - by_unit)).amax(1) < DEAD_SLOPE
-    return flat & ((by_unit.amax(1) < 0.5) | (by_unit.amin(1) > 0.5)) if is_output else flat
+    if labels is None:
+        return flat
+    judged = torch.zeros_like(flat)
+    judged[labels.unique()] = True
+    return flat & judged & ((by_unit.amax(1) < 0.5) | (by_unit.amin(1) > 0.5))
 
 
 def dead_units(network: Network, loader: Loader) -> dict[str, tuple[int, int]]:
@@ -78,9 +86,7 @@ def dead_units(network: Network, loader: Loader) -> dict[str, tuple[int, int]]:
     for name, rates in unit_rates(network, batch.images).items():
         if name != "output" or network.spec.output == "sigmoid":
             rectified = network.spec.activation == "relu" and name != "output"
-            gone = dead(rates, rectified, name == "output")
-            if name == "output":
-                gone = gone[batch.labels.unique()]
+            gone = dead(rates, rectified, batch.labels if name == "output" else None)
             found[name] = (int(gone.sum()), rates.shape[1])
     return found
 

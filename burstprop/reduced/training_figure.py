@@ -205,20 +205,29 @@ def _draw_layers(axes: Axes, name: str, layers: pd.DataFrame, shades: dict[str, 
 def _draw_curve(axes: Axes, epochs: pd.DataFrame) -> None:
     for label, (column, shade, dashes) in _ERRORS.items():
         if column in epochs:
-            _line(axes, epochs, column, shade, label)
-            axes.get_lines()[-1].set_linestyle(dashes)
+            _line(axes, epochs, column, shade, label, dashes=dashes)
     if axes.lines:
         axes.legend(frameon=False, fontsize=7.5, handlelength=1.8)
 
 
-def _line(axes: Axes, frame: pd.DataFrame, column: str, shade: Any, label: str, factor: float = 1.0) -> None:
+def _line(
+    axes: Axes,
+    frame: pd.DataFrame,
+    column: str,
+    shade: Any,
+    label: str,
+    factor: float = 1.0,
+    dashes: str = "-",
+) -> None:
     """Draw a column over the epochs, with dots where these are few: one alone makes no line."""
     frame = frame.dropna(subset=[column])
     if frame.empty:
         return
     plotting.band(frame.assign(shown=factor * frame[column]), axes, "epoch", "shown", shade, label)
+    (*_, line) = axes.get_lines()
+    line.set_linestyle(dashes)
     if frame["epoch"].nunique() <= _FEW:
-        axes.get_lines()[-1].set(marker="o", markersize=2.5)
+        line.set(marker="o", markersize=2.5)
 
 
 def _name_panels(grid: Any, chosen: list[str], runs: list[str] | None) -> None:

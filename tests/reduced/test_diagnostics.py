@@ -119,6 +119,19 @@ def test_burst_probabilities_and_dead_units():
     with torch.no_grad():
         top.Y *= 10000
         beyond = ((10000 * (u + h)).abs() > 4).double().mean()
+    # an output unit that is silent for images of other classes is as it is taught to be
+    with torch.no_grad():
+        kept = top.bias.clone()
+        top.bias[1:] -= 30
+    own = target == target.mode().values
+    label = int(target.mode().values)
+    row = diagnose(made, images[own], target[own]).iloc[1]
+    assert row.dead_fraction == pytest.approx(0.0 if label == 0 else 1 / 5)
+    assert diagnose(made, images, target).iloc[1].dead_fraction == pytest.approx(
+        (len(target.unique()) - 1) / 5
+    )
+    with torch.no_grad():
+        top.bias.copy_(kept)
     row = diagnose(made, images, target).iloc[0]
     assert row.saturated_fraction == pytest.approx(float(beyond))
     assert beyond > 0.5

@@ -105,6 +105,11 @@ def test_what_a_rule_does_not_have_is_left_out(logs):
     alone = panels(layers_figure(pd.DataFrame(), logs["backprop"][1]))  # --no-layers
     assert list(alone) == ["learning curve"]
     assert alone["learning curve"].get_yscale() == "log"
+    layers, epochs = side_by_side(logs)
+    layers_figure(layers, epochs[epochs["rule"] == epochs["rule"].iloc[0]], by="rule")
+    training_alone = logs["backprop"][1].assign(validation_error_percent=np.nan)
+    (curve,) = panels(layers_figure(pd.DataFrame(), training_alone)).values()
+    assert [line.get_linestyle() for line in curve.lines] == ["--"]
 
 
 def test_runs_side_by_side_share_their_scale(logs, tmp_path):

@@ -414,7 +414,8 @@ def test_dead_units_by_hand():
     assert health.dead(rates, rectified=False).tolist() == [False, True, True, False]
     nailed = torch.tensor([[1e-4, 0.9999, 0.9999], [1e-4, 1e-4, 0.9999]])
     assert health.dead(nailed, rectified=False).tolist() == [True, True, True]
-    assert health.dead(nailed, rectified=False, is_output=True).tolist() == [True, False, True]
+    assert health.dead(nailed, rectified=False, labels=torch.arange(3)).tolist() == [True, False, True]
+    assert health.dead(nailed, rectified=False, labels=torch.tensor([0, 1])).tolist() == [True, False, False]
     maps = torch.zeros(2, 3, 4, 4)
     maps[1, 1, 3, 3] = 0.1
     assert health.dead(maps, rectified=True).tolist() == [True, False, True]
