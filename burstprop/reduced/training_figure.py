@@ -217,7 +217,7 @@ def _line(
     shade: Any,
     label: str,
     factor: float = 1.0,
-    dashes: str = "-",
+    dashes: Any = "-",
 ) -> None:
     """Draw a column over the epochs, with dots where these are few: one alone makes no line."""
     frame = frame.dropna(subset=[column])
