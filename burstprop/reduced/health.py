@@ -98,15 +98,20 @@ def unrecognised(score: Score, classes: Sequence[str]) -> list[str]:
     return [name for name, gone in zip(classes, lost.tolist(), strict=True) if gone]
 
 
-def class_warning(lost: Sequence[str], classes: int) -> str:
-    """Return the message that classes are not recognised, and the way out."""
+def class_warning(lost: Sequence[str], classes: int, sigmoid: bool) -> str:
+    """Return the message that classes are not recognised, and the way out; ``sigmoid``: the output units."""
     names = ", ".join(lost[:10]) + (f" and {len(lost) - 10} more" if len(lost) > 10 else "")
     which = f"class {names} is" if len(lost) == 1 else f"classes {names} ({len(lost)} of {classes}) are each"
+    start = (
+        "start the output units with smaller weights and a bias near the logit of 1 / classes (the default "
+        "setting does), "
+        if sigmoid
+        else ""
+    )
     return (
-        f"{which} recognised in under {100 * RECOGNISED:g} % of the validation images: start sigmoid output "
-        "units with smaller weights and a bias near the logit of 1 / classes (the default setting does), "
-        "lower the learning rate of the output layer (--set-rule output_rate=...) or of all (--set lr=...), "
-        "or train longer (--epochs)"
+        f"{which} recognised in under {100 * RECOGNISED:g} % of the validation images: {start}lower the "
+        "learning rate of the output layer (--set-rule output_rate=...) or of all (--set lr=...), or train "
+        "longer (--epochs)"
     )
 
 

@@ -375,7 +375,9 @@ class Trainer:
         kinds = {f"class {name}": name for name in health.unrecognised(score, self.dataset.classes)}
         new = [kind for kind in kinds if kind not in self.warned]
         if new:
-            message = health.class_warning([kinds[kind] for kind in new], len(self.dataset.classes))
+            sigmoid = self.network.spec.output == "sigmoid"
+            lost = [kinds[kind] for kind in new]
+            message = health.class_warning(lost, len(self.dataset.classes), sigmoid)
             self._warn(message, *new)
 
     def _warn(self, message: str, *kinds: str) -> None:

@@ -404,8 +404,10 @@ def test_unrecognised_classes_by_hand():
     confusion = torch.tensor([[1, 20, 0, 0], [0, 1, 0, 18], [9, 0, 0, 0], [0, 0, 0, 10]])
     score = Score(0.0, 0.0, int(confusion.sum()), confusion)
     assert health.unrecognised(score, ("cat", "dog", "cow", "owl")) == ["cat"]
-    assert health.class_warning(["cat"], 4).startswith("class cat is recognised in under 5 % of")
-    many = health.class_warning(list("abcdefghijkl"), 50)
+    assert health.class_warning(["cat"], 4, True).startswith("class cat is recognised in under 5 % of")
+    assert "smaller weights" in health.class_warning(["cat"], 4, True)
+    assert "smaller weights" not in health.class_warning(["cat"], 4, False)
+    many = health.class_warning(list("abcdefghijkl"), 50, True)
     assert many.startswith("classes a, b, c, d, e, f, g, h, i, j and 2 more (12 of 50) are each recognised")
 
 
