@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from burstprop.errors import BurstpropError
+from burstprop.files import writing
 
 
 def walk(steps, seed, progress, folder, log=None):
@@ -50,7 +51,8 @@ def slow(k, seconds, progress, folder):
     began = int(mark.read_text()) if mark.exists() else 0
     for step in range(began, 0 if k == 0 else int(seconds * 20)):
         time.sleep(0.0 if os.environ.get("BURSTPROP_TEST_HURRY") else 0.05)
-        mark.write_text(str(step + 1))
+        with writing(mark) as temporary:  # it may be killed at any time
+            temporary.write_text(str(step + 1))
         progress(step / (seconds * 20))
     if mark.exists():
         mark.unlink()
