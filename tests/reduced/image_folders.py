@@ -63,5 +63,6 @@ def real_data(name: str, scratch: Path) -> Path:
         pytest.skip(f"real data: {folder} and {archive} are not there")
     if not (scratch / name).is_dir():
         with tarfile.open(archive) as file:
-            file.extractall(scratch, filter="data")
+            safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
+            file.extractall(scratch, **safe)
     return scratch / name
