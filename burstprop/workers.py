@@ -7,7 +7,6 @@ work.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib.metadata
 import os
 import platform
@@ -248,19 +247,24 @@ def _dask_backend(address: str) -> Iterator[None]:
         raise BurstpropError(
             'a cluster needs dask, which is not installed: pip install "burstprop[dask]"'
         ) from None
-    client, why = None, ""
+
+    class Client(distributed.Client):
+        def start(self, **how: Any) -> None:
+            # One that did not start closes when it is collected, and takes a lock of dask's for that. If that
+            # happens while another client starts and holds the lock, both wait for ever: so close it at once.
+            try:
+                super().start(**how)
+            except BaseException:
+                self.close()
+                raise
+
     try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
-        why = str(error)
-    if client is None:
-        # A client that did not start takes a lock of dask's when it is collected. Left to a later moment,
-        # that may be while the next client starts and holds it, and then both wait for ever.
-        gc.collect()
         raise BurstpropError(
-            f"no dask scheduler answers at {address!r} ({why}): start it with 'dask scheduler' and workers "
+            f"no dask scheduler answers at {address!r} ({error}): start it with 'dask scheduler' and workers "
             f"with 'dask worker {address}', or give the address that it printed"
-        )
+        ) from None
     with client:
         versions = client.run(importlib.metadata.version, "burstprop", on_error="return")
         if not versions:
