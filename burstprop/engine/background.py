@@ -59,14 +59,15 @@ def _pair(net, g, lanes, row_a, row_b, lane0, low, high):
     background_threshold = get(net, "background_threshold")
     weight_a, weight_b = background_weight[g, 0], background_weight[g, 1]
     below_a, below_b = _U(background_threshold[g, 0]), _U(background_threshold[g, 1] << 16)
+    zero = weight_a - weight_a
     a, b = np.uintp(row_a), np.uintp(row_b)
     product = first_product(low, _U(lane0 + _U(lanes[0])))
     for lane in range(np.uintp(lanes[0]), np.uintp(lanes[1])):
         bits = mixed(product, high)
         product = next_product(product)
-        old_a, old_b = state[a + lane], state[b + lane]
-        state[a + lane] = old_a + weight_a if _U(bits & _LOW16) < below_a else old_a
-        state[b + lane] = old_b + weight_b if bits < below_b else old_b
+        # a sum, not a choice of sums: that becomes a masked store, which takes AMD processors many cycles
+        state[a + lane] += weight_a if _U(bits & _LOW16) < below_a else zero
+        state[b + lane] += weight_b if bits < below_b else zero
 
 
 @kernel
