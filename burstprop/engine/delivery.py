@@ -36,10 +36,11 @@ FETCH_AHEAD = 2
 
 
 @kernel
-def fetch_rows(net, delayed, step, complete, t):
-    """Ask for the synapses, onto thread ``t``, that the first ``delayed`` projections need at ``step``.
+def fetch_rows(net, first, last, step, complete, t):
+    """Ask for the synapses, onto thread ``t``, that projections ``first`` to ``last`` need at ``step``.
 
-    Rows come from far away in memory. Only spikes of steps before ``complete`` are all known.
+    Rows come from far away in memory: asked for together, they are waited for together. Only spikes of steps
+    before ``complete`` are all known.
     """
     projection = get(net, "projection")
     sizes = get(net, "sizes")
@@ -51,7 +52,7 @@ def fetch_rows(net, delayed, step, complete, t):
     indptr = get(net, "indptr")
     targets = get(net, "targets")
     weights = get(net, "weights")
-    for p in range(delayed):
+    for p in range(first, last):
         emitted = step - projection[p, PR_DELAY]
         if emitted < 0 or emitted >= complete:
             continue

@@ -45,9 +45,9 @@ def run_thread(net, populations, learning, t, first_step, last_step):
                 _advance(net, populations, False, now, ahead, t)
         until = min(now + sizes[BLOCK], ahead)
         for step in range(now, now + FETCH_AHEAD):
-            fetch_rows(net, delayed, step, block_start, t)
+            fetch_rows(net, 0, delayed, step, block_start, t)
         while now < until:
-            fetch_rows(net, delayed, now + FETCH_AHEAD, block_start, t)
+            fetch_rows(net, 0, delayed, now + FETCH_AHEAD, block_start, t)
             deliver(net, 0, delayed, now, t)
             _advance(net, populations, True, now, now + 1, t)
             if t == 0:
@@ -59,6 +59,8 @@ def run_thread(net, populations, learning, t, first_step, last_step):
                 raise_presynaptic_traces(net, now, t)
             now += 1
         wait(control, sizes[THREADS])
+        if delayed < projections:
+            fetch_rows(net, delayed, projections, now, now, t)
         if t == 0:
             record_spikes(net, now, block)
         if delayed < projections:
