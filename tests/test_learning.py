@@ -308,7 +308,8 @@ def test_learning_does_not_pay_for_synapses_of_neurons_that_are_silent():
 
     `benchmarks/learning_cost.py` prints the whole table, with activity as the other axis.
     """
-    seconds, published = [], BurstDependentRule()
+    published = BurstDependentRule()
+    simulations = []
     for p in (0.02, 0.6):
         neuron = PyramidalNeuron(v_start_sd=0.0)
         described = Circuit(
@@ -318,12 +319,13 @@ def test_learning_does_not_pay_for_synapses_of_neurons_that_are_silent():
             ),
             plastic=True,
         )
-        simulation = Simulation(described, record=QUIET)
-        simulation.advance(1.0)
-        times = []
-        for _ in range(7):
+        simulations.append(Simulation(described, record=QUIET))
+        simulations[-1].advance(1.0)
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(15):
+        for simulation, times in zip(simulations, seconds, strict=True):
             before = time.thread_time()
             simulation.advance(100.0)
             times.append(time.thread_time() - before)
-        seconds.append(min(times))
-    assert seconds[1] < 1.5 * seconds[0]
+    # in turns, because the speed of a shared machine drifts; one nanosecond for each synapse and step would be 100 times
+    assert min(seconds[1]) < 1.5 * min(seconds[0])
