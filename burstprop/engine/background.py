@@ -25,7 +25,7 @@ from burstprop.engine.network import (
 from burstprop.engine.random import first_product, hash32, key_words, mixed, next_product, step_key
 
 _U = np.uint32
-_LOW16 = _U(0xFFFF)
+_LOW16, _HALF = _U(0xFFFF), _U(16)
 
 
 @kernel
@@ -58,16 +58,17 @@ def _pair(net, g, lanes, row_a, row_b, lane0, low, high):
     background_weight = get(net, "background_weight")
     background_threshold = get(net, "background_threshold")
     weight_a, weight_b = background_weight[g, 0], background_weight[g, 1]
-    below_a, below_b = _U(background_threshold[g, 0]), _U(background_threshold[g, 1] << 16)
-    zero = weight_a - weight_a
+    # signed, because AVX2 compares no others; 16 bits are positive either way
+    below_a, below_b = np.int32(background_threshold[g, 0]), np.int32(background_threshold[g, 1])
+    zero = type(net.real)(0)
     a, b = np.uintp(row_a), np.uintp(row_b)
     product = first_product(low, _U(lane0 + _U(lanes[0])))
     for lane in range(np.uintp(lanes[0]), np.uintp(lanes[1])):
         bits = mixed(product, high)
         product = next_product(product)
         # a sum, not a choice of sums: that becomes a masked store, which takes AMD processors many cycles
-        state[a + lane] += weight_a if _U(bits & _LOW16) < below_a else zero
-        state[b + lane] += weight_b if bits < below_b else zero
+        state[a + lane] += weight_a if np.int32(bits & _LOW16) < below_a else zero
+        state[b + lane] += weight_b if np.int32(bits >> _HALF) < below_b else zero
 
 
 @kernel
@@ -76,7 +77,7 @@ def _counted(net, g, lanes, row, lane0, low, high):
     background_weight = get(net, "background_weight")
     background_threshold = get(net, "background_threshold")
     weight = background_weight[g, 0]
-    zero = weight - weight
+    zero = type(net.real)(0)
     a = np.uintp(row)
     for k in range(background_threshold.shape[1]):
         below = _U(background_threshold[g, k])
