@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from burstprop.circuits.rules.experiment import found_below
 from burstprop.errors import BurstpropError
-from burstprop.reduced.comparison import found_below
 from burstprop.reduced.data import ImageDataset, ImagesInMemory, Loader, open_dataset
-from burstprop.reduced.plan import Plan
-from burstprop.reduced.settings import setting
-from burstprop.reduced.trainer import Trainer
+from burstprop.reduced.train.plan import Plan
+from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.trainer import Trainer
 
 
 def photographs(folder: Path, count: int = 256) -> Path:

@@ -10,7 +10,8 @@ the autograd step of the same round (process time), so that other programs slow 
 stand the quartiles. Memory is the peak of bytes in tensors within a step. Floors, counting products:
 burstprop 4/3 of backpropagation where every layer sends feedback (1.22 for the MLP, whose lowest layer does
 not), BurstCCN with tied Q 1. Weights Y that take the change of W are formed from it and a fixed
-difference in every step (`burstprop.reduced.feedback`): they cost as much memory as fixed ones, and a pass.
+difference in every step (`burstprop.reduced.layers.feedback`): they cost as much memory as fixed ones, and a
+pass.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import json
 import torch
 
 from burstprop.parameters import text_table
-from burstprop.reduced.bench import RULES, bench_reduced, step_costs
+from burstprop.reduced.train.bench import RULES, bench_reduced, step_costs
 
 
 def main() -> None:

@@ -26,11 +26,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from burstprop.circuits.rules import experiment as comparison
 from burstprop.errors import BurstpropError
-from burstprop.files import writable_folder, write_json, writing
-from burstprop.reduced import comparison
-from burstprop.reduced.checkpoint import load_checkpoint
-from burstprop.report import claims_frame, claims_text, provenance
+from burstprop.reduced.train.checkpoint import load_checkpoint
+from burstprop.report.report import claims_frame, claims_text, provenance
+from burstprop.system.files import writable_folder, write_json, writing
 
 Run = tuple[dict, list[dict]]  # a row of the table of runs, and its epochs
 

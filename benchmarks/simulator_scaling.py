@@ -29,7 +29,7 @@ from burstprop import (
     Record,
     Simulation,
 )
-from burstprop.machine import cpu_model
+from burstprop.system.machine import cpu_model
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 IN_DEGREE = 100

@@ -28,13 +28,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from burstprop.circuits import propagation, xor
-
-from burstprop.bench import bench_circuit
 from burstprop.circuit import Circuit
-from burstprop.machine import cpu_model
+from burstprop.circuits.propagation import experiment as propagation
+from burstprop.circuits.xor import experiment as xor
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
+from burstprop.simulation.bench import bench_circuit
+from burstprop.system.machine import cpu_model
 
 NOTHING = Record(spikes=False, rates_bin_ms=None)
 WARM_UP_MS = 500.0

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 FIRST_STEP = """
-from burstprop.circuits import propagation
+from burstprop.circuits.propagation import experiment as propagation
 from burstprop import simulate
 
 simulate(propagation.build(), 0.1)

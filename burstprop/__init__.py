@@ -3,41 +3,83 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what `__getattr__` imports, for editors and type checkers
+    from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection
+    from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability
+    from burstprop.circuit.microcircuit import Microcircuit
+    from burstprop.circuit.plasticity import BurstDependentRule
+    from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine
+    from burstprop.circuit.synapses import ShortTermPlasticity
+    from burstprop.errors import BurstpropError
+    from burstprop.neurons import AdEx, BurstPoissonNeuron, NeuronModel, PyramidalNeuron
+    from burstprop.recording import Record, Recording, StateRecord
+    from burstprop.simulation import Simulation, simulate
+    from burstprop.spikes.bursts import find_bursts
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "AdEx": "neurons",
-    "Background": "stimuli",
-    "BurstDependentRule": "plasticity",
+    "Background": "circuit.stimuli",
+    "BurstDependentRule": "circuit.plasticity",
     "BurstPoissonNeuron": "neurons",
     "BurstpropError": "errors",
     "Circuit": "circuit",
-    "Constant": "stimuli",
-    "Controlled": "stimuli",
-    "Current": "stimuli",
-    "FixedInDegree": "connectivity",
-    "Matrix": "connectivity",
-    "Microcircuit": "microcircuit",
+    "Constant": "circuit.stimuli",
+    "Controlled": "circuit.stimuli",
+    "Current": "circuit.stimuli",
+    "FixedInDegree": "circuit.connectivity",
+    "Matrix": "circuit.connectivity",
+    "Microcircuit": "circuit.microcircuit",
     "NeuronModel": "neurons",
-    "OneToOne": "connectivity",
+    "OneToOne": "circuit.connectivity",
     "PoissonPopulation": "circuit",
     "Population": "circuit",
-    "Probability": "connectivity",
+    "Probability": "circuit.connectivity",
     "Projection": "circuit",
     "PyramidalNeuron": "neurons",
     "Record": "recording",
     "Recording": "recording",
-    "ShortTermPlasticity": "synapses",
+    "ShortTermPlasticity": "circuit.synapses",
     "Simulation": "simulation",
-    "Sine": "stimuli",
+    "Sine": "circuit.stimuli",
     "StateRecord": "recording",
-    "find_bursts": "bursts",
+    "find_bursts": "spikes.bursts",
     "simulate": "simulation",
 }
 
-__all__ = ["__version__", *_WHERE]
+__all__ = [
+    "AdEx",
+    "Background",
+    "BurstDependentRule",
+    "BurstPoissonNeuron",
+    "BurstpropError",
+    "Circuit",
+    "Constant",
+    "Controlled",
+    "Current",
+    "FixedInDegree",
+    "Matrix",
+    "Microcircuit",
+    "NeuronModel",
+    "OneToOne",
+    "PoissonPopulation",
+    "Population",
+    "Probability",
+    "Projection",
+    "PyramidalNeuron",
+    "Record",
+    "Recording",
+    "ShortTermPlasticity",
+    "Simulation",
+    "Sine",
+    "StateRecord",
+    "__version__",
+    "find_bursts",
+    "simulate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,1 @@
-"""Ready-built circuits, one module each, installed as `burstprop.circuits`."""
+"""Ready-built experiments, one package each, installed as `burstprop.circuits`; `rules` needs no circuit."""

@@ -17,8 +17,8 @@ import pandas as pd
 
 from burstprop.errors import Diverged
 from burstprop.parameters import quantity, text_table, validate
-from burstprop.report import Claim
-from burstprop.sweep import run_many
+from burstprop.report.report import Claim
+from burstprop.runs.sweep import run_many
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runs for the tests of `burstprop.sweep`; a module, so that worker processes can import it."""
+"""Runs for the tests of `burstprop.runs.sweep`; a module, so that worker processes can import it."""
 
 import os
 import time
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from burstprop.errors import BurstpropError
-from burstprop.files import writing
+from burstprop.system.files import writing
 
 
 def walk(steps, seed, progress, folder, log=None):
@@ -61,6 +61,6 @@ def slow(k, seconds, progress, folder):
 
 def nested(k, progress, folder):
     """Runs inside a run: joblib keeps them in the worker."""
-    from burstprop.sweep import run_many
+    from burstprop.runs.sweep import run_many
 
     return run_many(square, [{"x": k}, {"x": k + 1}], jobs=2, progress=progress)

@@ -6,8 +6,8 @@ from brian_twin import traces as brian
 from engine import twins, zoo
 from oracles.drive import Drive
 
+from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, som_interneuron
-from burstprop.stimuli import Background, Constant, Current
 
 STEPS = 1500
 SIZES = dict(pyr=12, bp=12, pv=12)

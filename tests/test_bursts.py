@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from burstprop.bursts import event_rates, find_bursts, trace_before
 from burstprop.errors import BurstpropError
-from burstprop.spike_table import spike_table
+from burstprop.spikes.bursts import event_rates, find_bursts, trace_before
+from burstprop.spikes.spike_table import spike_table
 
 
 def oracle(times, definition, tau=16.0):
@@ -304,8 +304,7 @@ def test_a_table_read_once_is_read_the_same_again():
 
 
 def test_rates_equal_those_that_a_simulation_counts_as_it_runs():
-    from burstprop.circuits import propagation
-
+    from burstprop.circuits.propagation import experiment as propagation
     from burstprop.simulation import simulate
 
     params = propagation.Params(n_pyr1=200, n_pyr2=200, n_pv=50, n_som=50, settling_ms=100.0)

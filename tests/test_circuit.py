@@ -22,12 +22,12 @@ from burstprop.circuit import (
     RateChange,
     WeightChange,
 )
-from burstprop.connectivity import FixedInDegree, Matrix, OneToOne, Probability
+from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability
+from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit.stimuli import Background, Constant, Current, Sine
+from burstprop.circuit.synapses import ShortTermPlasticity, depressing
 from burstprop.errors import BurstpropError
 from burstprop.neurons import AdEx, BurstPoissonNeuron, PyramidalNeuron, pv_interneuron
-from burstprop.plasticity import BurstDependentRule
-from burstprop.stimuli import Background, Constant, Current, Sine
-from burstprop.synapses import ShortTermPlasticity, depressing
 
 NAN = float("nan")
 

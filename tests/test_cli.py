@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 import burstprop
-from burstprop import catalogue
 from burstprop.cli import VERBS, main
 from burstprop.errors import BurstpropError
-from burstprop.run_folder import read_csv
+from burstprop.experiments import catalogue
+from burstprop.runs.run_folder import read_csv
 
 HERE = Path(__file__).parent
 DEMO = str(HERE / "demo_circuit.py")
@@ -417,7 +417,7 @@ def test_a_run_that_returns_no_frames_is_an_error(capsys, tmp_path, monkeypatch)
 
 
 def test_sweep_runs_pairing_with_its_own_number_of_realizations(capsys, tmp_path, monkeypatch):
-    from burstprop.circuits import pairing
+    from burstprop.circuits.pairing import experiment as pairing
 
     asked = []
 

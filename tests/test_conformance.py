@@ -13,12 +13,12 @@ from engine import twins, zoo
 
 from burstprop import neurons
 from burstprop.circuit import Circuit, Population
+from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.errors import BurstpropError
 from burstprop.neurons import AdEx, BurstPoissonNeuron, NeuronModel, PyramidalNeuron
 from burstprop.parameters import parameter_table
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
-from burstprop.stimuli import Background, Constant, Current
 
 MODELS = {"pyr": PyramidalNeuron, "bp": BurstPoissonNeuron, "pv": AdEx}
 """Each model under the name of its population in the circuit that is compiled for all tests."""

@@ -7,8 +7,8 @@ from engine import zoo
 from scipy import stats
 
 from burstprop.circuit import Projection
-from burstprop.connectivity import FixedInDegree, Matrix, OneToOne, Probability, describe_connectivity
-from burstprop.engine.connect import draw_rows, split_rows
+from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability, describe_connectivity
+from burstprop.engine.compile.connect import draw_rows, split_rows
 from burstprop.simulation import Simulation
 
 ALPHA = 1e-6

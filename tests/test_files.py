@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from burstprop.errors import BurstpropError
-from burstprop.files import plain, writable_folder, write_json, write_text, writing
+from burstprop.system.files import plain, writable_folder, write_json, write_text, writing
 
 
 def break_off(path):

@@ -10,18 +10,18 @@ import numba
 import numpy as np
 import pandas as pd
 import pytest
-from burstprop.circuits import pairing
-from burstprop.circuits._pairing_check import PUBLISHED, PUBLISHED_X
-from burstprop.circuits._pairing_protocols import conditions
 from scipy.integrate import quad
 from scipy.stats import chi2
 
-from burstprop import single_synapse
-from burstprop.bursts import find_bursts
+from burstprop.circuits.pairing import experiment as pairing
+from burstprop.circuits.pairing.check import PUBLISHED, PUBLISHED_X
+from burstprop.circuits.pairing.protocols import conditions
+from burstprop.circuits.pairing.theory import expected_change, periodic_change, poisson_rates
 from burstprop.errors import BurstpropError
-from burstprop.pairing_theory import expected_change, periodic_change, poisson_rates
-from burstprop.single_synapse import SingleSynapse, follow, weight_changes
-from burstprop.spike_trains import dead_time_poisson, doublets, to_trains
+from burstprop.spikes import single_synapse
+from burstprop.spikes.bursts import find_bursts
+from burstprop.spikes.single_synapse import SingleSynapse, follow, weight_changes
+from burstprop.spikes.spike_trains import dead_time_poisson, doublets, to_trains
 
 # uncompiled the kernel is a hundred times slower
 REALIZATIONS = 20 if numba.config.DISABLE_JIT else pairing.REALIZATIONS

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from burstprop.circuits import plasticity_rule
-from burstprop.circuits._plasticity_rule_check import QUANTITIES, by_segment
-from burstprop.circuits._plasticity_rule_reference import PUBLISHED, WEIGHT
 
 from burstprop import BurstpropError, Constant, PoissonPopulation, Population
 from burstprop.circuit import PlasticityChange, WeightChange
+from burstprop.circuits.plasticity_rule import experiment as plasticity_rule
+from burstprop.circuits.plasticity_rule.check import QUANTITIES, by_segment
+from burstprop.circuits.plasticity_rule.reference import PUBLISHED, WEIGHT
 
 REFERENCE = Path(__file__).parent / "reference" / "plasticity_rule.csv"
 

@@ -5,10 +5,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from burstprop.circuits import propagation, xor
 
+from burstprop.circuits.propagation import experiment as propagation
+from burstprop.circuits.xor import experiment as xor
 from burstprop.errors import BurstpropError
-from burstprop.plotting import (
+from burstprop.report.plotting import (
     BLACK,
     COLOURS,
     CYCLE,
@@ -187,7 +188,7 @@ def test_colours_stay_apart_for_people_with_a_colour_vision_deficiency():
 def test_no_global_state_is_touched():
     code = (
         "import matplotlib; before = dict(matplotlib.rcParams);"
-        "from burstprop.plotting import figure; figure(2, 2); print(dict(matplotlib.rcParams) == before)"
+        "from burstprop.report.plotting import figure; figure(2, 2); print(dict(matplotlib.rcParams) == before)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "True"

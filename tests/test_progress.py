@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from burstprop.progress import Progress, duration_text
+from burstprop.system.progress import Progress, duration_text
 
 
 class Clock:

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from burstprop.circuits import _propagation_check as judged
-from burstprop.circuits import _propagation_reference as published
-from burstprop.circuits import propagation
-from burstprop.circuits._propagation_fit import SIGNALS, Protocol, figures, over_realizations
 from oracles import propagation as oracle
 from reference import fit_propagation
 
 from burstprop import Circuit, Microcircuit, Population, PyramidalNeuron, simulate
+from burstprop.circuits.propagation import check as judged
+from burstprop.circuits.propagation import experiment as propagation
+from burstprop.circuits.propagation import reference as published
+from burstprop.circuits.propagation.fit import SIGNALS, Protocol, figures, over_realizations
 from burstprop.errors import BurstpropError
 from burstprop.parameters import parse, replace
-from burstprop.report import Claim
+from burstprop.report.report import Claim
 
 PROTOCOL = fit_propagation.PUBLISHED
 TINY = propagation.Params(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from burstprop import catalogue
 from burstprop.cli import VERBS
+from burstprop.experiments import catalogue
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8") if README.exists() else ""

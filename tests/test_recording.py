@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from engine import probes, zoo
 
+from burstprop.circuit.plasticity import BurstDependentRule
 from burstprop.errors import BurstpropError
 from burstprop.neurons import PyramidalNeuron
-from burstprop.plasticity import BurstDependentRule
 from burstprop.recording import Record, Recording, StateRecord
 from burstprop.simulation import Simulation, simulate
 
@@ -268,7 +268,7 @@ def test_nothing_is_not_joined():
 def test_weights_are_summarised_where_asked():
     """A projection that learns; its own tests are elsewhere."""
     from burstprop.circuit import Circuit, Population, Projection
-    from burstprop.connectivity import FixedInDegree
+    from burstprop.circuit.connectivity import FixedInDegree
 
     projection = Projection(
         "pyr",

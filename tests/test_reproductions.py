@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from burstprop import catalogue
 from burstprop.cli import main
 from burstprop.cli.reproduce import SETS
+from burstprop.experiments import catalogue
 
 ENTRIES = catalogue.entries()
 

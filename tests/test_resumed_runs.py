@@ -13,16 +13,17 @@ import demo_circuit
 import pandas as pd
 import pytest
 import sweep_runs
-from burstprop.circuits import _xor_protocol, xor
 
 import burstprop
-from burstprop import run_code, sweep, workers
+from burstprop.circuits.xor import experiment as xor
+from burstprop.circuits.xor import protocol as _xor_protocol
 from burstprop.cli import main
 from burstprop.errors import BurstpropError, BurstpropWarning
-from burstprop.progress import Progress
-from burstprop.run_code import code_of_run, said
-from burstprop.run_folder import RunFolder, identity
-from burstprop.sweep import run_many, work_counted
+from burstprop.runs import run_code, sweep, workers
+from burstprop.runs.run_code import code_of_run, said
+from burstprop.runs.run_folder import RunFolder, identity
+from burstprop.runs.sweep import run_many, work_counted
+from burstprop.system.progress import Progress
 
 HERE = Path(__file__).parent
 DEMO = str(HERE / "demo_circuit.py")
@@ -339,10 +340,10 @@ def test_code_that_computes_counts_and_code_that_shows_does_not(monkeypatch):
         "_xor_circuit.py",
         "engine/delivery.py",
         "neurons/pyramidal.py",
-        "burstprop/plasticity.py",
+        "burstprop/circuit/plasticity.py",
     ):
         assert named(monkeypatch, module) != here, module
-    for module in ("_xor_check.py", "_xor_figure.py", "burstprop/report.py", "cli/reproduce.py"):
+    for module in ("_xor_check.py", "_xor_figure.py", "burstprop/report/report.py", "cli/reproduce.py"):
         assert named(monkeypatch, module) == here, module
 
 

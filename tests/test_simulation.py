@@ -15,16 +15,16 @@ import pandas as pd
 import pytest
 from engine import probes, without_jit, zoo
 
-from burstprop import handover
 from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection, RateChange, WeightChange
-from burstprop.connectivity import FixedInDegree, OneToOne, Probability
+from burstprop.circuit.connectivity import FixedInDegree, OneToOne, Probability
+from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine
+from burstprop.engine import handover
 from burstprop.engine import network as nw
 from burstprop.engine.layout import LANES, WINDOW
 from burstprop.errors import BurstpropError, Diverged
 from burstprop.neurons import PyramidalNeuron, som_interneuron
 from burstprop.recording import Record, Recording, StateRecord
 from burstprop.simulation import Simulation, simulate
-from burstprop.stimuli import Background, Constant, Controlled, Current, Sine
 
 TESTS = Path(__file__).parent
 MS = 1000.0

@@ -13,8 +13,8 @@ import sweep_runs
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity, validate
-from burstprop.run_folder import RunFolder, identity
-from burstprop.sweep import combinations, folder_names, gather, run_many
+from burstprop.runs.run_folder import RunFolder, identity
+from burstprop.runs.sweep import combinations, folder_names, gather, run_many
 
 HERE = Path(__file__).parent
 
@@ -209,7 +209,7 @@ def test_gather_labels_every_row():
 
 def test_progress_counts_fractions_of_runs_under_way(tmp_path):
     code = (
-        "import sweep_runs; from burstprop.sweep import run_many; from burstprop import progress as p;"
+        "import sweep_runs; from burstprop.runs.sweep import run_many; from burstprop import progress as p;"
         "p.FIRST_LINE_S = p.LONGEST_LINE_S = 0.2;"
         f"run_many(sweep_runs.slow, [dict(k=k, seconds=2) for k in (1, 2)], jobs=2, out={str(tmp_path)!r},"
         "label='xor')"
@@ -225,7 +225,7 @@ def test_progress_counts_fractions_of_runs_under_way(tmp_path):
 
 def started(tmp_path, jobs):
     code = (
-        "import sys, sweep_runs; from burstprop.sweep import run_many\n"
+        "import sys, sweep_runs; from burstprop.runs.sweep import run_many\n"
         "try:\n"
         "    tasks = [dict(k=k, seconds=40) for k in range(3)]\n"
         f"    run_many(sweep_runs.slow, tasks, jobs={jobs}, out={str(tmp_path)!r})\n"

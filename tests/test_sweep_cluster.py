@@ -14,7 +14,7 @@ import sweep_runs
 
 from burstprop.cli import main
 from burstprop.errors import BurstpropError
-from burstprop.sweep import run_many
+from burstprop.runs.sweep import run_many
 
 HERE = Path(__file__).parent
 DEMO = str(HERE / "demo_circuit.py")

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from burstprop.circuits import propagation, transfer
-from burstprop.circuits._transfer_check import CURVES, fits, sigmoid
 
+from burstprop.circuits.propagation import experiment as propagation
+from burstprop.circuits.transfer import experiment as transfer
+from burstprop.circuits.transfer.check import CURVES, fits, sigmoid
 from burstprop.errors import BurstpropError
 from burstprop.parameters import parse, replace
 

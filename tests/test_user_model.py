@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from burstprop.circuit import Circuit, Population, Projection
-from burstprop.connectivity import FixedInDegree
+from burstprop.circuit.connectivity import FixedInDegree
+from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.errors import BurstpropError
 from burstprop.neurons import AdEx, NeuronModel, pv_interneuron
 from burstprop.neurons.functions import power256
@@ -16,7 +17,6 @@ from burstprop.neurons.model import FLOOR
 from burstprop.parameters import quantity, validate
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
-from burstprop.stimuli import Background, Constant, Current
 
 
 class MyState(NamedTuple):

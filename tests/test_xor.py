@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from burstprop.circuits import _xor_protocol as protocol
-from burstprop.circuits import xor
-from burstprop.circuits._xor_circuit import PATTERNS, TARGETS
 
 from burstprop import BurstpropError, Matrix, Simulation
+from burstprop.circuits.xor import experiment as xor
+from burstprop.circuits.xor import protocol
+from burstprop.circuits.xor.circuit import PATTERNS, TARGETS
 
 TINY = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=12)
 
@@ -205,7 +205,7 @@ def test_realization_goes_on_from_its_checkpoint_bit_for_bit(tmp_path):
 
 SCRIPT = """
 import sys
-from burstprop.circuits import xor
+from burstprop.circuits.xor import experiment as xor
 params = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs={epochs})
 frames = xor.run(params, seed=1, realizations=1, jobs=1, progress=False, out=sys.argv[1])
 """

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from burstprop.circuits import _xor_protocol as protocol
-from burstprop.circuits import xor
 
+from burstprop.circuits.xor import experiment as xor
+from burstprop.circuits.xor import protocol
 from burstprop.cli import main
 
 TINY = {

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from burstprop.circuits import _xor_protocol as protocol
-from burstprop.circuits import xor
 
 from burstprop import Simulation
+from burstprop.circuits.xor import experiment as xor
+from burstprop.circuits.xor import protocol
 
 INPUTS_PA = ((-350.0, -350.0), (150.0, -350.0), (-350.0, 150.0), (150.0, 150.0))
 """Of the patterns 00, 10, 01, 11, in this order."""

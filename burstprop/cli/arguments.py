@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from burstprop import catalogue
+from burstprop.experiments import catalogue
 
 
 def whole(low: int) -> Callable[[str], int]:

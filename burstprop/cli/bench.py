@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _circuit(args: argparse.Namespace) -> dict[str, Any]:
-    from burstprop.bench import bench_circuit
+    from burstprop.simulation.bench import bench_circuit
 
     entry, module, params = chosen(args)
     if not entry.builds:
@@ -83,7 +83,7 @@ def _reduced(args: argparse.Namespace) -> dict[str, Any]:
     require("torch", "the reduced model")
     import torch
 
-    from burstprop.reduced.bench import bench_reduced
+    from burstprop.reduced.train.bench import bench_reduced
 
     if args.threads:
         torch.set_num_threads(args.threads)

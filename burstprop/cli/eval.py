@@ -38,9 +38,9 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from burstprop.cli.train import check_data, default_workers
-    from burstprop.reduced.checkpoint import load_checkpoint
-    from burstprop.reduced.distributed import join
-    from burstprop.reduced.evaluation import evaluate_checkpoint
+    from burstprop.reduced.train.checkpoint import load_checkpoint
+    from burstprop.reduced.train.distributed import join
+    from burstprop.reduced.train.evaluation import evaluate_checkpoint
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -11,7 +11,7 @@ import argparse
 import shutil
 import textwrap
 
-from burstprop import catalogue
+from burstprop.experiments import catalogue
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

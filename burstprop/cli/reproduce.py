@@ -25,14 +25,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstprop import catalogue
 from burstprop.cli.arguments import add_name, add_seed, require_figure, whole
 from burstprop.errors import BurstpropError
+from burstprop.experiments import catalogue
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from burstprop.catalogue import Entry
+    from burstprop.experiments.catalogue import Entry
 
 SETS = ("controls", "extended")
 """Variants that a circuit may have beside it: its functions of these names run and draw them."""
@@ -62,10 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run, save the data, check, draw, report; return 1 when a claim fails."""
-    from burstprop.files import writable_folder
     from burstprop.parameters import parse
-    from burstprop.report import claims_text
-    from burstprop.sweep import work_counted
+    from burstprop.report.report import claims_text
+    from burstprop.runs.sweep import work_counted
+    from burstprop.system.files import writable_folder
 
     entry = catalogue.find(args.name)
     module = catalogue.load(entry)
@@ -127,7 +127,7 @@ def resolve(args: argparse.Namespace, module: Any, params: Any) -> Any:
 
 def refuse_other_run(out: Path, entry: catalogue.Entry) -> None:
     """Raise BurstpropError where the folder holds a run of another verb or another circuit."""
-    from burstprop.run_folder import RUN, read_run
+    from burstprop.runs.run_folder import RUN, read_run
 
     if not (out / RUN).exists():
         return
@@ -144,7 +144,7 @@ def save_frames(out: Path, frames: dict[str, pd.DataFrame]) -> None:
     """Write every frame as CSV, first of all: whatever goes wrong later, the data are there."""
     import pandas as pd
 
-    from burstprop.files import writing
+    from burstprop.system.files import writing
 
     if not isinstance(frames, dict) or not all(isinstance(frame, pd.DataFrame) for frame in frames.values()):
         raise BurstpropError(
@@ -175,7 +175,7 @@ def draw(
     sets: list[str],
 ) -> dict[str, Path]:
     """Write the figure, and that of each set of variants; return their files by title."""
-    from burstprop.files import writing
+    from burstprop.system.files import writing
 
     figures = {entry.title: (f"{Path(entry.name).stem}.png", module.figure(frames))}
     for name in sets:
@@ -199,9 +199,9 @@ def save_run(
 
     ``seconds`` are those of this call, ``work`` is all that went into the realizations, now or before.
     """
-    from burstprop.files import write_json
-    from burstprop.report import claims_frame, provenance
-    from burstprop.run_code import said
+    from burstprop.report.report import claims_frame, provenance
+    from burstprop.runs.run_code import said
+    from burstprop.system.files import write_json
 
     whole = {
         "realization_seconds": round(sum(part["seconds"] for part in work), 1),
@@ -234,7 +234,7 @@ def save_report(
 ) -> None:
     """Write report.html, with the tables of the sets of variants by title."""
     from burstprop.parameters import parameter_table
-    from burstprop.report import write_report
+    from burstprop.report.report import write_report
 
     tables: dict[str, Any] = {**solved, "Parameters": parameter_table(params)}
     if hasattr(module, "build"):

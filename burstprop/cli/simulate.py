@@ -23,9 +23,9 @@ import dataclasses
 import shlex
 from typing import Any
 
-from burstprop import catalogue
 from burstprop.cli.arguments import add_name, add_seed, chosen, number, whole
 from burstprop.errors import BurstpropError
+from burstprop.experiments import catalogue
 
 #: What a new run takes where nothing is said; a resumed one goes on with its own.
 DEFAULTS = {"seed": 1, "dtype": "float32", "bin_ms": 50.0, "no_spikes": False}
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run or resume; print where the results are."""
-    from burstprop.long_run import LongRun
+    from burstprop.simulation.long_run import LongRun
 
     if args.resume is not None:
         args = _resumed(args)
@@ -111,7 +111,7 @@ def _simulation(args: argparse.Namespace, circuit: Any) -> Any:
 
 
 def _notes(args: argparse.Namespace, name: str, params: Any, duration: float) -> dict[str, Any]:
-    from burstprop.report import provenance
+    from burstprop.report.report import provenance
 
     words = ["burstprop", "simulate", args.name]
     words += ["--variant", args.variant] if args.variant else []
@@ -143,7 +143,7 @@ def _notes(args: argparse.Namespace, name: str, params: Any, duration: float) ->
 
 def _resumed(args: argparse.Namespace) -> argparse.Namespace:
     """Return the arguments that the run in the folder was started with; threads and display may be new."""
-    from burstprop.long_run import read_run
+    from burstprop.simulation.long_run import read_run
 
     notes = read_run(args.resume)
     asked = notes.get("asked")

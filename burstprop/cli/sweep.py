@@ -29,9 +29,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstprop import catalogue
 from burstprop.cli.arguments import add_name, whole
 from burstprop.errors import BurstpropError
+from burstprop.experiments import catalogue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the runs that are missing, then put all results together; return 1 when a run failed."""
-    from burstprop.report import provenance
-    from burstprop.sweep import folder_names, run_many
+    from burstprop.report.report import provenance
+    from burstprop.runs.sweep import folder_names, run_many
 
     entry = catalogue.find(args.name)
     module = catalogue.load(entry)
@@ -121,7 +121,7 @@ def one_run(
     folder: Path | None,
 ) -> dict[str, pd.DataFrame]:
     """Make one run of a sweep and return its frames, and its claims as one more."""
-    from burstprop.report import claims_frame
+    from burstprop.report.report import claims_frame
 
     module = catalogue.load(catalogue.find(name))
     frames = module.run(
@@ -132,8 +132,8 @@ def one_run(
 
 def collect(out: Path, results: list[dict[str, pd.DataFrame]], labels: list[dict[str, Any]]) -> None:
     """Write results.csv and one CSV for each kind of data, and print how many runs hold each claim."""
-    from burstprop.files import writing
-    from burstprop.sweep import gather
+    from burstprop.runs.sweep import gather
+    from burstprop.system.files import writing
 
     together = gather(results, labels)
     together["results"] = together.pop("claims")

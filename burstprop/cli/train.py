@@ -38,7 +38,7 @@ from burstprop.cli.arguments import add_seed, require, whole
 from burstprop.errors import BurstpropError
 
 if TYPE_CHECKING:
-    from burstprop.reduced.plan import Plan
+    from burstprop.reduced.train.plan import Plan
 
 logger = logging.getLogger("burstprop")
 RULES = (
@@ -127,8 +127,8 @@ def run(args: argparse.Namespace) -> int:
 
     from burstprop.reduced.data import open_dataset
     from burstprop.reduced.data.dataset import ReadOptions
-    from burstprop.reduced.distributed import join, leave
-    from burstprop.reduced.training import Options, Stopped, train
+    from burstprop.reduced.train.distributed import join, leave
+    from burstprop.reduced.train.training import Options, Stopped, train
 
     if args.resume and not args.out:
         raise BurstpropError("--resume needs the folder of the run: give --out DIR")
@@ -182,8 +182,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     """
     from burstprop.parameters import parse
     from burstprop.reduced.networks import network_spec
-    from burstprop.reduced.plan import Plan
-    from burstprop.reduced.settings import setting
+    from burstprop.reduced.train.plan import Plan
+    from burstprop.reduced.train.settings import setting
 
     chosen = setting(args.rule, args.dataset, args.setting)
     chosen = parse(chosen, args.settings)
@@ -214,7 +214,7 @@ def check_data(dataset: str, data: str | None) -> None:
 
 def default_workers(given: int | None, dataset: str) -> int:
     """Return the number of decoding processes: as given, or one for each core where images are files."""
-    from burstprop.machine import cores
+    from burstprop.system.machine import cores
 
     if given is not None:
         return given
@@ -225,10 +225,10 @@ def default_workers(given: int | None, dataset: str) -> int:
 
 def draw(folder: Path) -> None:
     """Draw a run into its folder. Where that fails it is said, and the run is finished all the same."""
-    from burstprop.files import writing
     from burstprop.reduced import layers_figure
-    from burstprop.reduced.journal import read_log
-    from burstprop.reduced.training_figure import NAME
+    from burstprop.reduced.train.journal import read_log
+    from burstprop.reduced.train.training_figure import NAME
+    from burstprop.system.files import writing
 
     try:
         require("matplotlib", "a figure")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from burstprop.circuit import PoissonPopulation
-from burstprop.connectivity import Matrix
+from burstprop.circuit.connectivity import Matrix
+from burstprop.circuit.stimuli import check_source_rate, check_weight
 from burstprop.engine import network as nw
-from burstprop.engine.build import Compiled
-from burstprop.engine.build_emitters import log_miss
+from burstprop.engine.compile.circuit import Compiled
+from burstprop.engine.compile.spikes import log_miss
 from burstprop.errors import BurstpropError
-from burstprop.stimuli import check_source_rate, check_weight
 
 
 def set_plasticity(compiled: Compiled, on: bool) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from burstprop.circuit.stimuli import Current
 from burstprop.engine import network as nw
-from burstprop.engine.build import Compiled
+from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.layout import LANES, ROW, WINDOW
 from burstprop.errors import BurstpropError
 from burstprop.parameters import check_value, quantity
-from burstprop.stimuli import Current
 
 
 class Currents:

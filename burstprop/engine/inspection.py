@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from burstprop.engine import network as nw
-from burstprop.engine.build import Compiled
-from burstprop.engine.build_learning import average_key
+from burstprop.engine.compile.circuit import Compiled
+from burstprop.engine.compile.learning import average_key
 from burstprop.engine.layout import neuron_at, row_view
 from burstprop.errors import BurstpropError, Diverged, near
 

@@ -23,7 +23,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from burstprop.engine.kernel import COMPILED
+from burstprop.jit.kernel import COMPILED
 
 LANES = 512
 """Neurons in a block."""

@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
-from burstprop.engine.kernel import COMPILED
+from burstprop.jit.kernel import COMPILED
 
 REAL, INDEX = "real", "index"
 """Types that the run chooses: float32 or float64, and uint16 or uint32 for a neuron's number and a

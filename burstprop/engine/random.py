@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from burstprop.engine.kernel import COMPILED, kernel
+from burstprop.jit.kernel import COMPILED, kernel
 
 _U = np.uint32
 _SHIFT16, _SHIFT15 = _U(16), _U(15)

@@ -8,10 +8,10 @@ import numpy as np
 from numba.core.errors import TypingError
 
 from burstprop.engine import network as nw
-from burstprop.engine.build import Compiled
-from burstprop.engine.kernel import COMPILED, entry_point
-from burstprop.engine.loop import run_thread
+from burstprop.engine.compile.circuit import Compiled
+from burstprop.engine.step.loop import run_thread
 from burstprop.errors import BurstpropError
+from burstprop.jit.kernel import COMPILED, entry_point
 
 
 class Runner:

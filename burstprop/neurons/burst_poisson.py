@@ -268,7 +268,7 @@ class BurstPoissonNeuron(NeuronModel):
     def spike(s, i, c, u1, u2):
         """Fire the due second spike, or an event that schedules one with probability f(V_d)."""
         second = s.refractory == s.burst_at
-        # the injected current belongs to the end of the step of the event (see `burstprop.stimuli`)
+        # the injected current belongs to the end of the step of the event (see `burstprop.circuit.stimuli`)
         v_d = s.v_d + i.dendrite * c.dt_c_d
         bursts = u1 < sigmoid((v_d - c.e_d) * c.inv_d_d)
         # in single precision u2 may round to 1

@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from burstprop.engine.kernel import OPTIONS
+from burstprop.jit.kernel import OPTIONS
 
 _F = np.float32
 _HALF, _EDGE = _F(0.5), _F(9.0)

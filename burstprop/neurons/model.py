@@ -37,9 +37,9 @@ import numpy as np
 from numba.core.errors import TypingError
 from numba.extending import overload
 
-from burstprop.engine.kernel import OPTIONS, kernel
-from burstprop.engine.model_code import FUNCTIONS
 from burstprop.errors import BurstpropError, near
+from burstprop.jit.kernel import OPTIONS, kernel
+from burstprop.jit.model_code import FUNCTIONS
 
 FLOOR = 1e-30
 """Added to a decaying variable in every step.

@@ -10,15 +10,16 @@ The pieces, and how they are used::
 
 `Network` is an ordinary ``nn.Module``; mixed precision, DistributedDataParallel (call ``ddp.module.loss``),
 gradient accumulation and any optimizer work (with weight decay and feedback weights that learn: one whose
-steps are linear in the gradient, or AdamW, see `burstprop.reduced.feedback`). ``network(images)`` returns
-logits; rates are ``output_rates(logits, spec.output)``. `layers_figure` draws the log of a run.
+steps are linear in the gradient, or AdamW, see `burstprop.reduced.layers.feedback`). ``network(images)``
+returns logits; rates are ``output_rates(logits, spec.output)``. `layers_figure` draws the log of a run.
 
 Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone does not import it.
 """
 
 # first, and whatever the rule: numba must be loaded before a run lets denormal numbers be flushed to zero
-import burstprop.reduced.fused as fused  # noqa: F401
+import burstprop.reduced.layers.fused as fused  # noqa: F401
 from burstprop.reduced.layers import Conv2d, Dense, RuleLayer
+from burstprop.reduced.layers.units import output_rates
 from burstprop.reduced.networks import (
     NETWORKS,
     Convolution,
@@ -28,9 +29,8 @@ from burstprop.reduced.networks import (
     network_spec,
 )
 from burstprop.reduced.rules import RULES, Rule, rule_from_name, rule_name
-from burstprop.reduced.settings import Setting, setting
-from burstprop.reduced.training_figure import layers_figure
-from burstprop.reduced.units import output_rates
+from burstprop.reduced.train.settings import Setting, setting
+from burstprop.reduced.train.training_figure import layers_figure
 
 __all__ = [
     "NETWORKS",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from burstprop.errors import BurstpropError, near
 from burstprop.reduced.layers import Conv2d, Dense, RuleLayer
-from burstprop.reduced.losses import teaching_loss
+from burstprop.reduced.layers.losses import teaching_loss
 from burstprop.reduced.rules import Rule, rule_from_name
 
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from burstprop.circuit import Circuit, Population
+from burstprop.circuit.stimuli import Controlled, Current
 from burstprop.neurons.model import NeuronModel
 from burstprop.parameters import quantity
 from burstprop.recording import Record, StateRecord
 from burstprop.simulation import Simulation
-from burstprop.stimuli import Controlled, Current
 
 
 class RelayState(NamedTuple):

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 
 import burstprop
-from burstprop.engine import kernel
-from burstprop.engine.model_code import model_code
+from burstprop.jit import kernel
+from burstprop.jit.model_code import model_code
 from burstprop.neurons import AdEx
 from burstprop.neurons.model import step
 

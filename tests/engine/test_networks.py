@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from burstprop.circuit import PoissonPopulation, Projection
-from burstprop.connectivity import FixedInDegree, OneToOne, Probability
+from burstprop.circuit.connectivity import FixedInDegree, OneToOne, Probability
+from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, som_interneuron
 from burstprop.simulation import Simulation
-from burstprop.stimuli import Background, Constant, Current
 from engine import twins, zoo
 
 DT = 0.1

@@ -5,11 +5,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from burstprop.circuit import Circuit
+from burstprop.circuit.stimuli import Background, Constant, Current, Sine
 from burstprop.errors import BurstpropError
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, pv_interneuron, som_interneuron
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
-from burstprop.stimuli import Background, Constant, Current, Sine
 from engine import twins, zoo
 
 DT = 0.1

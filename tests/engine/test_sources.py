@@ -9,12 +9,12 @@ import pytest
 from scipy import stats
 
 from burstprop.circuit import PoissonPopulation, Projection, RateChange
-from burstprop.connectivity import OneToOne
+from burstprop.circuit.connectivity import OneToOne
+from burstprop.circuit.stimuli import Background
 from burstprop.engine.layout import LANES
 from burstprop.engine.random import stream_key
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
-from burstprop.stimuli import Background
 from engine import probes, twins
 
 ALPHA = 1e-6

@@ -6,12 +6,12 @@ import scipy.sparse
 from oracles import bursts
 from oracles.synapses import ShortTermPlasticity as OracleStp
 
-from burstprop.bursts import find_bursts
 from burstprop.circuit import PoissonPopulation, Projection, WeightChange
-from burstprop.connectivity import Matrix, OneToOne, Probability
+from burstprop.circuit.connectivity import Matrix, OneToOne, Probability
+from burstprop.circuit.synapses import ShortTermPlasticity, depressing, facilitating
 from burstprop.engine.layout import LANES, ROW
 from burstprop.simulation import Simulation
-from burstprop.synapses import ShortTermPlasticity, depressing, facilitating
+from burstprop.spikes.bursts import find_bursts
 from engine import probes, twins
 
 DT = 0.1

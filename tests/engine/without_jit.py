@@ -7,11 +7,11 @@ python -m engine.without_jit NAME OUT.npz       (in the folder tests)
 import sys
 
 from burstprop.circuit import PoissonPopulation, Projection
-from burstprop.connectivity import FixedInDegree, Probability
-from burstprop.plasticity import BurstDependentRule
+from burstprop.circuit.connectivity import FixedInDegree, Probability
+from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit.stimuli import Background, Constant, Current, Sine
 from burstprop.recording import Record, Recording, StateRecord
 from burstprop.simulation import Simulation
-from burstprop.stimuli import Background, Constant, Current, Sine
 from engine import zoo
 
 PROJECTIONS = {

@@ -7,10 +7,10 @@ is compiled once per precision (and kept on the disk).
 """
 
 from burstprop.circuit import Circuit, Population, Projection
-from burstprop.connectivity import Probability
+from burstprop.circuit.connectivity import Probability
+from burstprop.circuit.stimuli import Background, Constant, Current, Sine
+from burstprop.circuit.synapses import depressing, facilitating
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, pv_interneuron, som_interneuron
-from burstprop.stimuli import Background, Constant, Current, Sine
-from burstprop.synapses import depressing, facilitating
 
 SOMATIC = dict(dendritic_driving_force="somatic")
 MODELS = {"pyr": PyramidalNeuron(**SOMATIC), "bp": BurstPoissonNeuron(**SOMATIC), "pv": pv_interneuron()}

@@ -14,13 +14,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from burstprop.circuits.rules import experiment as comparison
+from burstprop.circuits.rules.experiment import Params, check, figure, plan_jobs
 from burstprop.cli import main
 from burstprop.errors import BurstpropError
-from burstprop.machine import cores
-from burstprop.reduced import comparison
-from burstprop.reduced.comparison import Params, check, figure, plan_jobs
-from burstprop.reduced.settings import setting
-from burstprop.reduced.training import Stopped
+from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.training import Stopped
+from burstprop.system.machine import cores
 
 RULE = "from burstprop.reduced import Rule\n\n\nclass Mine(Rule): ...\n"
 
@@ -50,7 +50,9 @@ def test_frames(compared):
 
 def test_finished_runs_are_not_run_again(compared, monkeypatch):
     frames, out, params = compared
-    monkeypatch.setattr("burstprop.reduced.training.train", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        "burstprop.reduced.train.training.train", lambda *a, **k: pytest.fail("trained again")
+    )
     again = comparison.run(params, seed=5, realizations=2, jobs=1, progress=False, out=out)
     pd.testing.assert_frame_equal(again["table"], frames["table"])
     pd.testing.assert_frame_equal(again["curves"], frames["curves"])
@@ -140,7 +142,7 @@ def test_a_run_that_diverges_is_a_row(tmp_path, monkeypatch):
     def diverge(*args, **more):
         raise Diverged("the loss is no number")
 
-    monkeypatch.setattr("burstprop.reduced.training.train", diverge)
+    monkeypatch.setattr("burstprop.reduced.train.training.train", diverge)
     frames = comparison.run(
         Params(datasets="digits", rules="backprop"), realizations=1, jobs=1, progress=False
     )
@@ -151,7 +153,7 @@ def test_a_run_that_diverges_is_a_row(tmp_path, monkeypatch):
 def test_the_first_warning_of_each_kind_is_the_trouble_of_a_run(tmp_path, monkeypatch):
     """Not that of the first epoch alone; and it is there when the finished run is read again."""
     warned = iter([["the loss grows: 3"], ["the loss grows: 4", "5 units are dead"], ["6 units are dead"]])
-    monkeypatch.setattr("burstprop.reduced.health.warnings", lambda *args: next(warned))
+    monkeypatch.setattr("burstprop.reduced.train.health.warnings", lambda *args: next(warned))
     params = Params(datasets="digits", rules="backprop", epochs=3)
     for _ in range(2):
         frames = comparison.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
@@ -349,6 +351,6 @@ def test_ctrl_c_ends_with_130_and_says_where(tmp_path, monkeypatch, capsys):
     def stop(*args, **more):
         raise Stopped("stopped in epoch 2, after 7 of 40 steps")
 
-    monkeypatch.setattr("burstprop.reduced.training.train", stop)
+    monkeypatch.setattr("burstprop.reduced.train.training.train", stop)
     assert main(["reproduce", "reduced", "--quick", "--out", str(tmp_path), "--jobs", "1", "--quiet"]) == 130
     assert "stopped in epoch 2, after 7 of 40 steps" in capsys.readouterr().err

@@ -11,9 +11,9 @@ from image_folders import real_data
 
 from burstprop.reduced.data import Loader, open_dataset
 from burstprop.reduced.data.dataset import ReadOptions
-from burstprop.reduced.plan import Plan
-from burstprop.reduced.settings import setting
-from burstprop.reduced.training import train
+from burstprop.reduced.train.plan import Plan
+from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.training import train
 
 
 @pytest.fixture(scope="module")

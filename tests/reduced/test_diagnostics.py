@@ -13,8 +13,8 @@ import torch
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced import RULES, build_network, rule_from_name
-from burstprop.reduced.bench import autograd_step, rule_step, step_costs
-from burstprop.reduced.diagnostics import COLUMNS, angle_degrees, diagnose
+from burstprop.reduced.train.bench import autograd_step, rule_step, step_costs
+from burstprop.reduced.train.diagnostics import COLUMNS, angle_degrees, diagnose
 
 
 def test_angles():
@@ -183,7 +183,7 @@ def test_step_costs_need_quartiles():
 
 def test_bench_passes_its_options_on_and_refuses_those_of_a_circuit(monkeypatch, capsys):
     from burstprop.cli import main
-    from burstprop.reduced import bench
+    from burstprop.reduced.train import bench
 
     def costs(network, batch_size, *, rules, rounds, seed):
         return {"network": network, "rounds": rounds, "seed": seed, "threads": torch.get_num_threads()}
@@ -207,7 +207,7 @@ def test_bench_passes_its_options_on_and_refuses_those_of_a_circuit(monkeypatch,
 
 def test_peak_bytes_counts_what_is_alive_together():
     """A step that makes two tensors of a megabyte, one after the other was freed, has a peak of one."""
-    from burstprop.reduced.bench import _Balance
+    from burstprop.reduced.train.bench import _Balance
 
     with _Balance() as balance:
         for _ in range(3):

@@ -14,9 +14,9 @@ import two_ranks
 from image_folders import imagenet_layout
 
 from burstprop.errors import BurstpropError
-from burstprop.reduced.checkpoint import load_checkpoint
-from burstprop.reduced.distributed import Group, join
-from burstprop.reduced.journal import read_log
+from burstprop.reduced.train.checkpoint import load_checkpoint
+from burstprop.reduced.train.distributed import Group, join
+from burstprop.reduced.train.journal import read_log
 
 
 def launch(processes: int, out: Path, *more: str) -> dict:
@@ -70,7 +70,7 @@ def load_checkpoint_start(content: dict) -> dict[str, torch.Tensor]:
     """Return the weights that the run began with."""
     from burstprop.reduced.data import open_dataset
     from burstprop.reduced.networks import build_network
-    from burstprop.reduced.plan import Plan
+    from burstprop.reduced.train.plan import Plan
 
     plan = Plan.from_record(content["plan"])
     network = build_network(plan.network(open_dataset("digits")), plan.setting.rule, seed=plan.seed)

@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from burstprop.errors import BurstpropError
-from burstprop.reduced import Conv2d, Dense, build_network, fused, rule_from_name
-from burstprop.reduced.feedback import FeedbackWeight
-from burstprop.reduced.losses import teaching_loss
-from burstprop.reduced.numerics import burst_code
-from burstprop.reduced.units import units
+from burstprop.reduced import Conv2d, Dense, build_network, rule_from_name
+from burstprop.reduced.layers import fused
+from burstprop.reduced.layers.feedback import FeedbackWeight
+from burstprop.reduced.layers.losses import teaching_loss
+from burstprop.reduced.layers.numerics import burst_code
+from burstprop.reduced.layers.units import units
 
 OPTIMIZERS = {
     "momentum": lambda groups: torch.optim.SGD(groups, momentum=0.9),

@@ -10,7 +10,7 @@ from torch import nn
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced import Conv2d, Dense, build_network, rule_from_name
-from burstprop.reduced.losses import teaching_loss
+from burstprop.reduced.layers.losses import teaching_loss
 from burstprop.reduced.rules import RULES
 
 

@@ -25,7 +25,7 @@ from burstprop.reduced import (
 )
 from burstprop.reduced.networks import layer_shapes
 from burstprop.reduced.rules import source_digest
-from burstprop.reduced.settings import DATASETS, NAMES, Setting
+from burstprop.reduced.train.settings import DATASETS, NAMES, Setting
 
 
 def test_published_shapes():

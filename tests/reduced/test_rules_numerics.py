@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from burstprop.reduced import build_network, network_spec, numerics, rule_from_name
-from burstprop.reduced.numerics import burst_code, silent_code
+from burstprop.reduced import build_network, network_spec, rule_from_name
+from burstprop.reduced.layers import numerics
+from burstprop.reduced.layers.numerics import burst_code, silent_code
+from burstprop.reduced.layers.units import units
 from burstprop.reduced.rules.burstprop import Burstprop
-from burstprop.reduced.units import units
 
 SEEN: list[torch.Tensor] = []
 RATES: list[torch.Tensor] = []
@@ -232,7 +233,7 @@ def test_burst_code_is_finite_at_any_size(elementwise):
 
 def test_residual_keeps_its_digits():
     """t - e of an image learned to one in ten million, for sigmoid and softmax units."""
-    from burstprop.reduced.losses import residual
+    from burstprop.reduced.layers.losses import residual
 
     logits = torch.tensor([[16.0, -15.0, -17.0, -16.5]])
     target = torch.tensor([0])
@@ -250,7 +251,7 @@ def test_residual_keeps_its_digits():
 
 
 def test_loss_values():
-    from burstprop.reduced.losses import image_losses
+    from burstprop.reduced.layers.losses import image_losses
 
     logits = torch.tensor([[1.0, -2.0, 0.5], [0.1, 0.2, -3.0]], dtype=torch.float64)
     target = torch.tensor([2, 0])

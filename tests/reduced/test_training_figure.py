@@ -13,7 +13,7 @@ import torch
 from burstprop.cli import main
 from burstprop.errors import BurstpropError
 from burstprop.reduced import layers_figure
-from burstprop.reduced.journal import read_log
+from burstprop.reduced.train.journal import read_log
 
 LAYERS = ["layer0", "layer1", "output"]
 PLAIN = [

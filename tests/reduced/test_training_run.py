@@ -18,16 +18,16 @@ from image_folders import imagenet_layout
 from burstprop.cli import main
 from burstprop.cli.train import default_workers
 from burstprop.errors import BurstpropError, Diverged
-from burstprop.reduced import health
-from burstprop.reduced.checkpoint import load_checkpoint, save_checkpoint
 from burstprop.reduced.data import Augmentation, open_dataset
 from burstprop.reduced.data.dataset import ReadOptions
-from burstprop.reduced.evaluation import Score, class_frame, evaluate, evaluate_checkpoint
-from burstprop.reduced.journal import read_log
 from burstprop.reduced.networks import build_network, network_spec
-from burstprop.reduced.plan import Plan, differences
-from burstprop.reduced.settings import setting
-from burstprop.reduced.training import Options, Stopped, Trainer, train
+from burstprop.reduced.train import health
+from burstprop.reduced.train.checkpoint import load_checkpoint, save_checkpoint
+from burstprop.reduced.train.evaluation import Score, class_frame, evaluate, evaluate_checkpoint
+from burstprop.reduced.train.journal import read_log
+from burstprop.reduced.train.plan import Plan, differences
+from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.training import Options, Stopped, Trainer, train
 
 
 @pytest.fixture(autouse=True)

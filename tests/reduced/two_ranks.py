@@ -15,12 +15,12 @@ import torch
 from burstprop.errors import BurstpropError
 from burstprop.reduced.data import open_dataset
 from burstprop.reduced.data.dataset import ReadOptions
-from burstprop.reduced.distributed import Group, join, leave
-from burstprop.reduced.evaluation import evaluate_checkpoint
 from burstprop.reduced.networks import network_spec
-from burstprop.reduced.plan import Plan
-from burstprop.reduced.settings import setting
-from burstprop.reduced.training import Options, train
+from burstprop.reduced.train.distributed import Group, join, leave
+from burstprop.reduced.train.evaluation import evaluate_checkpoint
+from burstprop.reduced.train.plan import Plan
+from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.training import Options, train
 
 SIZE = 8
 

@@ -1,8 +1,8 @@
-"""Makes circuits/_propagation_reference.py from propagation.csv, which lies beside this program.
+"""Makes circuits/propagation/reference.py from propagation.csv, which lies beside this program.
 
-    python tests/reference/fit_propagation.py > circuits/_propagation_reference.py
+    python tests/reference/fit_propagation.py > circuits/propagation/reference.py
 
-The figures are those of `burstprop.circuits._propagation_fit`, by which a run is judged too.
+The figures are those of `burstprop.circuits.propagation.fit`, by which a run is judged too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from burstprop.circuits._propagation_fit import SIGNALS, Protocol, figures, over_realizations
+
+from burstprop.circuits.propagation.fit import SIGNALS, Protocol, figures, over_realizations
 
 PUBLISHED = Protocol(
     settling_ms=1000.0,
@@ -28,7 +29,7 @@ from __future__ import annotations
 
 REALIZATIONS = {realizations}
 
-# signal, figure (see burstprop.circuits._propagation_fit) -> mean and SD over the realizations
+# signal, figure (see burstprop.circuits.propagation.fit) -> mean and SD over the realizations
 FIGURES: dict[tuple[str, str], tuple[float, float]] = {{
 {rows}
 }}

@@ -228,7 +228,7 @@ def decode_all(label: str, files: ImageFiles, options: ReadOptions) -> tuple[Ima
     BurstpropError
         At the first broken image, unless these are to be skipped; when none is left.
     """
-    from burstprop.progress import Progress
+    from burstprop.system.progress import Progress
 
     images = np.empty((len(files), 3, files.size, files.size), np.uint8)
 

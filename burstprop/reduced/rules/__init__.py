@@ -13,7 +13,7 @@ from typing import Any
 
 from burstprop import parameters
 from burstprop.errors import BurstpropError, near
-from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.rule import Activity, Arrival, FeedbackWeight, Rule, Signals
 
 __all__ = [
     "RULES",

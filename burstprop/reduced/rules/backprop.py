@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from burstprop.reduced.rules.base import Rule
+from burstprop.reduced.layers.rule import Rule
 
 
 @dataclass(frozen=True)

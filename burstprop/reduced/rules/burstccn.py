@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from burstprop.parameters import quantity
-from burstprop.reduced.numerics import over, silent_code
-from burstprop.reduced.rules.base import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.numerics import over, silent_code
+from burstprop.reduced.layers.rule import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.units import TINY
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
-from burstprop.reduced.units import TINY
 
 if TYPE_CHECKING:
     from burstprop.reduced.layers import RuleLayer

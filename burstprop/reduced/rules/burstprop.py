@@ -11,7 +11,7 @@ Recurrent dendritic inhibition c = b_pre Z^T with b_pre = sigmoid(x) e is subtra
 potential and learns, along (x (1 - e) - c)^T b_pre, to cancel what is not the teacher's; in a convolutional
 layer Z couples the maps at every pixel.
 
-Departures: b_t is never formed; b and b_t - b travel (`burstprop.reduced.rules.base`), so that kappa sets
+Departures: b_t is never formed; b and b_t - b travel (`burstprop.reduced.layers.rule`), so that kappa sets
 nothing but the clip. Learning rates are relative to the size of the signals, p0 4^-k after k dendrites
 (``normalised``).
 """
@@ -28,10 +28,10 @@ from torch.nn.grad import conv2d_weight
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
-from burstprop.reduced.numerics import burst_code
-from burstprop.reduced.rules.base import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.numerics import burst_code
+from burstprop.reduced.layers.rule import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.units import TINY
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
-from burstprop.reduced.units import TINY
 
 if TYPE_CHECKING:
     from burstprop.reduced.layers import RuleLayer

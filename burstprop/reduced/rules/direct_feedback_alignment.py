@@ -16,7 +16,7 @@ from torch import Tensor
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
-from burstprop.reduced.rules.base import Activity, Arrival, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.rule import Activity, Arrival, FeedbackWeight, Rule, Signals
 
 if TYPE_CHECKING:
     from burstprop.reduced.layers import RuleLayer

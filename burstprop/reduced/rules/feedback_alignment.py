@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from burstprop.parameters import quantity
-from burstprop.reduced.rules.base import FeedbackWeight, Rule
+from burstprop.reduced.layers.rule import FeedbackWeight, Rule
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 
 if TYPE_CHECKING:

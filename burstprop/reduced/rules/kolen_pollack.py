@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from burstprop.reduced.rules.base import FeedbackWeight
+from burstprop.reduced.layers.rule import FeedbackWeight
 from burstprop.reduced.rules.feedback_alignment import FeedbackAlignment
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from burstprop.parameters import quantity
-from burstprop.reduced.rules.base import Activity, Arrival, Rule, Signals
+from burstprop.reduced.layers.rule import Activity, Arrival, Rule, Signals
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,73 @@
+"""A circuit: populations, projections, backgrounds, currents, and what changes during a run.
+
+Everything here is a description: frozen, checked, printable; nothing is random and nothing holds state.
+`simulate` runs it. The parts are described in `burstprop.circuit.populations`,
+`burstprop.circuit.projections`, `burstprop.circuit.stimuli` and `burstprop.circuit.protocol`.
+
+Example
+-------
+>>> from burstprop import Background, Circuit, Constant, Current, Population, Projection, PyramidalNeuron
+>>> from burstprop import Probability
+>>> circuit = Circuit(
+...     populations=(Population("pyr", 200, PyramidalNeuron()),),
+...     projections=(Projection("pyr", "pyr", "dendrite_inh", weight=0.1, connectivity=Probability(0.1)),),
+...     backgrounds=(Background("pyr", "soma_exc", rate_hz=500.0, weight=0.35),),
+...     currents=(Current("pyr", "dendrite", Constant(50.0)),),
+... )
+>>> print(circuit.describe().splitlines()[0])
+Populations (dt = 0.1 ms)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from burstprop.circuit.checks import check_circuit
+from burstprop.circuit.parts import Parts
+from burstprop.circuit.text import circuit_tables
+from burstprop.errors import BurstpropError
+from burstprop.fingerprint import fingerprint
+
+
+@dataclass(frozen=True)
+class Circuit(Parts):
+    """A whole circuit, checked when it is made.
+
+    Parameters
+    ----------
+    populations : sequence of Population and PoissonPopulation
+    projections : sequence of Projection
+    backgrounds : sequence of Background
+    currents : sequence of Current
+    protocol : sequence of WeightChange, RateChange and PlasticityChange
+        What changes during a run, at times counted from its start.
+    plastic : bool
+        Whether plastic projections learn from the start.
+    dt_ms : float
+        Time step; every delay must be a multiple of it.
+
+    Raises
+    ------
+    BurstpropError
+        Naming what does not fit, and what is known.
+    """
+
+    def __post_init__(self) -> None:
+        """Check that all names, receptors, sizes and delays fit together."""
+        for name in ("populations", "projections", "backgrounds", "currents", "protocol"):
+            parts = getattr(self, name)
+            if isinstance(parts, str) or not isinstance(parts, Iterable):
+                raise BurstpropError(
+                    f"Circuit.{name} = {parts!r}: give a tuple; a tuple of one is written with a comma, (a,)"
+                )
+            object.__setattr__(self, name, tuple(parts))
+        check_circuit(self)
+
+    def describe(self) -> str:
+        """Return the circuit as text tables: populations, projections, backgrounds, currents, protocol."""
+        return circuit_tables(self)
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that the circuit says; a saved run goes on only with the same one."""
+        return fingerprint(self)

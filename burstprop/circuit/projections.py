@@ -1,0 +1,97 @@
+"""Projections: the synapses from one population to one receptor of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from burstprop.circuit.connectivity import Connectivity, Matrix, Probability
+from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit.stimuli import check_delay, check_weight
+from burstprop.circuit.synapses import AXONAL_DELAY_MS, ShortTermPlasticity
+from burstprop.errors import BurstpropError
+
+TRANSMITS = ("spikes", "events", "bursts")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from one population to one receptor of another.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of populations.
+    receptor : str
+        Receptor of the target's model, for example ``"soma_exc"``.
+    weight : float
+        Peak conductance of a spike, in units of the target compartment's leak, before the STP efficacy.
+    connectivity : Probability, FixedInDegree, OneToOne or Matrix
+    transmits : {"spikes", "events", "bursts"}
+        Which of the source's spikes pass: all, the first of each event, or the second (once per burst).
+    stp : ShortTermPlasticity, optional
+    rule : BurstDependentRule, optional
+        Makes the projection plastic; it then transmits events.
+    delay_ms : float, optional
+        Axonal delay; left out: 0.8 ms for spikes, none for events and bursts.
+    trace_lag_ms : float
+        The trace that tells events from bursts is raised this long after a spike, so the presynaptic window
+        of event, burst and plastic projections is longer by it (0.8 ms in the published program).
+    name : str, optional
+        Left out: ``source->target.receptor``.
+    """
+
+    source: str
+    target: str
+    receptor: str
+    weight: float
+    connectivity: Connectivity = field(default_factory=Probability)
+    transmits: str = "spikes"
+    stp: ShortTermPlasticity | None = None
+    rule: BurstDependentRule | None = None
+    delay_ms: float | None = None
+    trace_lag_ms: float = AXONAL_DELAY_MS
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Check weight and delay; fill in delay and name where they are left out."""
+        where = f"projection {self.source}->{self.target}.{self.receptor}: "
+        check_weight(where, self.weight)
+        if self.transmits not in TRANSMITS:
+            raise BurstpropError(f"{where}transmits = {self.transmits!r}: give one of {', '.join(TRANSMITS)}")
+        if self.rule is not None:
+            if self.transmits != "events":
+                raise BurstpropError(
+                    f"{where}a plastic projection transmits events; write transmits='events'"
+                )
+            if self.stp is not None:
+                raise BurstpropError(
+                    f"{where}a plastic projection has no short-term plasticity; leave out stp or rule"
+                )
+            largest = self.weight
+            if isinstance(self.connectivity, Matrix):
+                largest *= self.connectivity.weights.data.max(initial=0.0)
+            if largest > self.rule.w_max:
+                raise BurstpropError(
+                    f"{where}weight = {largest:g} is above the rule's w_max = {self.rule.w_max:g}"
+                )
+        if self.stp is not None and self.transmits != "spikes":
+            raise BurstpropError(
+                f"{where}short-term plasticity works on spikes; leave out stp or write transmits='spikes'"
+            )
+        if not isinstance(self.connectivity, Connectivity):
+            raise BurstpropError(
+                f"{where}connectivity = {self.connectivity!r}: give Probability(p), FixedInDegree(k), "
+                "OneToOne() or Matrix(sparse_matrix)"
+            )
+        delay_ms = self.delay_ms
+        if delay_ms is None:
+            delay_ms = AXONAL_DELAY_MS if self.transmits == "spikes" else 0.0
+            object.__setattr__(self, "delay_ms", delay_ms)
+        check_delay(where, delay_ms)
+        check_delay(where + "trace lag, ", self.trace_lag_ms)
+        if self.transmits != "spikes" and delay_ms != 0.0:
+            raise BurstpropError(
+                f"{where}delay_ms = {delay_ms:g} ms: projections of events and bursts have no delay"
+            )
+        if not self.name:
+            object.__setattr__(self, "name", f"{self.source}->{self.target}.{self.receptor}")

@@ -1,0 +1,56 @@
+"""What changes during a run, at times counted from its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from burstprop.circuit.stimuli import check_rate, check_weight
+from burstprop.parameters import check_value, quantity
+
+
+@dataclass(frozen=True)
+class WeightChange:
+    """From ``at_ms`` on, the (uniform) weight of a projection is ``weight``."""
+
+    at_ms: float
+    projection: str
+    weight: float
+
+    def __post_init__(self) -> None:
+        """Check time and weight."""
+        _check_time(self)
+        check_weight(f"WeightChange of {self.projection}: ", self.weight)
+
+
+@dataclass(frozen=True)
+class RateChange:
+    """From ``at_ms`` on, the sources of a Poisson population have ``rate_hz``."""
+
+    at_ms: float
+    population: str
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        """Check time and rate."""
+        _check_time(self)
+        check_rate(f"RateChange of {self.population}: ", self.rate_hz)
+
+
+@dataclass(frozen=True)
+class PlasticityChange:
+    """From ``at_ms`` on, plastic projections learn, or do not."""
+
+    at_ms: float
+    on: bool
+
+    def __post_init__(self) -> None:
+        """Check the time."""
+        _check_time(self)
+
+
+Change = WeightChange | RateChange | PlasticityChange
+
+
+def _check_time(change: Change) -> None:
+    time = quantity(0.0, "ms", "counted from the start of the run", low=0)
+    check_value(f"{type(change).__name__}.at_ms", change.at_ms, time.metadata)

@@ -1,0 +1,114 @@
+"""Compiles a circuit, a seed and a number of threads into the arrays of `burstprop.engine.network`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from burstprop.circuit import Circuit, Population
+from burstprop.engine import network as nw
+from burstprop.engine.compile.backgrounds import build_backgrounds
+from burstprop.engine.compile.learning import AverageKey, build_learning
+from burstprop.engine.compile.neurons import build_neurons
+from burstprop.engine.compile.plan import Plan, make_plan
+from burstprop.engine.compile.projections import build_projections
+from burstprop.engine.compile.short_term_plasticity import build_short_term_plasticity
+from burstprop.engine.compile.spikes import build_emitters, build_poisson_sources
+from burstprop.engine.layout import ROW, blocks
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A circuit as arrays, with what is needed to read them."""
+
+    circuit: Circuit
+    arrays: dict[str, np.ndarray]
+    populations: tuple[nw.Neurons, ...]
+    """The populations of neurons."""
+    emitter: dict[str, int]
+    """The number of every population."""
+    neurons: dict[str, int]
+    """The place in ``populations`` of every population of neurons."""
+    projection: dict[str, int]
+    """The row in the table of projections of every projection."""
+    plastic: dict[str, int]
+    """The row in the table of plastic projections of every plastic one."""
+    averages: dict[AverageKey, int]
+    """The row in the table of averages of every kind of them."""
+
+    def pairs(self) -> list[tuple[Population, nw.Neurons]]:
+        """Return all populations of neurons, as described and as compiled."""
+        described = [p for p in self.circuit.populations if isinstance(p, Population)]
+        return list(zip(described, self.populations, strict=True))
+
+    def neurons_of(self, population: str) -> nw.Neurons:
+        """Return a population of neurons as compiled."""
+        return self.populations[self.neurons[population]]
+
+    def state_of(self, population: str) -> np.ndarray:
+        """Return the part of the state that belongs to a population of neurons."""
+        neurons = self.neurons_of(population)
+        size = blocks(self.circuit.neurons(population).n) * neurons.variables * ROW
+        return self.arrays["state"][neurons.offset : neurons.offset + size]
+
+
+def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Compiled:
+    """Draw the synapses and lay out all arrays. ``dtype`` is float32 or float64."""
+    plan = make_plan(circuit, seed, threads, dtype)
+    neurons, state = build_neurons(plan)
+    synapses, rows = build_projections(plan, neurons)
+    plasticity, efficacy_places = build_short_term_plasticity(plan)
+    synapses["projection"][:, nw.PR_EFFICACY] = efficacy_places
+    learning = build_learning(plan, rows, synapses["targets"].dtype)
+    return Compiled(
+        circuit=circuit,
+        arrays=dict(
+            sizes=_sizes(plan),
+            control=_control(circuit),
+            state=state,
+            bounds=plan.bounds,
+            **build_emitters(plan),
+            **build_poisson_sources(plan),
+            **build_backgrounds(plan, neurons),
+            **synapses,
+            **plasticity,
+            **learning.arrays,
+            **_nothing_recorded(plan),
+        ),
+        populations=tuple(neurons.values()),
+        emitter=plan.emitter,
+        neurons={name: k for k, name in enumerate(neurons)},
+        projection={p.name: k for k, p in enumerate(plan.projections)},
+        plastic=learning.plastic,
+        averages=learning.averages,
+    )
+
+
+def _sizes(plan: Plan) -> np.ndarray:
+    sizes = np.zeros(nw.N_SIZES, np.int64)
+    sizes[nw.THREADS], sizes[nw.RING], sizes[nw.BLOCK] = plan.threads, plan.ring, plan.block
+    sizes[nw.AHEAD] = plan.ahead
+    sizes[nw.DELAYED] = sum(delay > 1 for delay in plan.delays)
+    sizes[nw.BIN_STEPS] = sizes[nw.TRACE_EVERY] = sizes[nw.AHEAD_STOP] = nw.FAR
+    return sizes
+
+
+def _control(circuit: Circuit) -> np.ndarray:
+    control = np.zeros(nw.CONTROL_SIZE, np.int64)
+    control[nw.STOP_BLOCK] = nw.FAR
+    control[nw.PLASTIC_ON] = circuit.plastic
+    return control
+
+
+def _nothing_recorded(plan: Plan) -> dict[str, np.ndarray]:
+    return dict(
+        bin_counts=np.zeros((plan.threads, 1, len(plan.emitter), 3), np.int64),
+        record_spikes=np.zeros(len(plan.emitter), np.bool_),
+        recorded_step=np.zeros(0, np.int64),
+        recorded_emitter=np.zeros(0, np.int16),
+        recorded_neuron=np.zeros(0, np.int32),
+        trace_place=np.zeros((0, 3), np.int64),
+        trace_values=np.zeros((0, 0), plan.dtype),
+    )

@@ -1,0 +1,135 @@
+"""Lays out the burst-dependent rule: its constants, its traces, and the synapses by postsynaptic neuron."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.engine import network as nw
+from burstprop.engine.compile.connect import Rows
+from burstprop.engine.compile.plan import Plan, power_of_two
+
+LONGEST_REBASE = 4096
+"""Scaled traces are divided back at least this often; a power of two."""
+
+AverageKey = tuple[str, float, float, float]
+"""Target, tau_avg_ms, lower_tau_ms and lower_start_hz: projections that agree in these share averages."""
+
+
+class Learning(NamedTuple):
+    """The arrays, and the rows that plastic projections and averages have in their tables."""
+
+    arrays: dict[str, np.ndarray]
+    plastic: dict[str, int]
+    averages: dict[AverageKey, int]
+
+
+def build_learning(plan: Plan, rows_of: list[Rows], index: np.dtype[Any]) -> Learning:
+    """Return the arrays of all plastic projections; ``rows_of`` are the synapses of all projections.
+
+    ``index`` is the type of neurons' numbers.
+    """
+    dt = plan.circuit.dt_ms
+    averages, average_arrays = _averages(plan)
+    plastic: dict[str, int] = {}
+    table, rules, indptrs, positions, sources, targets = [], [], [], [], [], []
+    at_pre = at_indptr = at_column = 0
+    for k, projection in enumerate(plan.projections):
+        rule = projection.rule
+        if rule is None:
+            continue
+        rows = rows_of[k]
+        n_source = plan.circuit.population(projection.source).n
+        indptr, position, source = _by_target(rows, n_source, plan.circuit.neurons(projection.target).n)
+        average = averages[average_key(projection.target, rule)]
+        table.append([k, at_pre, at_indptr, at_column, average, _rebase(rule.tau_pre_ms, dt)])
+        rules.append(_constants(rule, dt))
+        plastic[projection.name] = len(plastic)
+        indptrs.append(indptr)
+        positions.append(position.astype(np.uint32))
+        sources.append(source.astype(index))
+        targets.append(rows.targets.astype(index))
+        at_pre += n_source
+        at_indptr += len(indptr)
+        at_column += len(source)
+    arrays = dict(
+        plastic=np.array(table, np.int64).reshape(-1, nw.PL_COLUMNS),
+        rule=np.array(rules, np.float64).reshape(-1, nw.RULE_COLUMNS),
+        e_pre=np.zeros(at_pre),
+        column_indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
+        column_position=np.concatenate([*positions, np.zeros(0, np.uint32)]),
+        column_source=np.concatenate([*sources, np.zeros(0, index)]),
+        plastic_target=np.concatenate([*targets, np.zeros(0, index)]),
+    )
+    return Learning(arrays | average_arrays, plastic, averages)
+
+
+def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]:
+    """Lay out the moving averages that the rules learn from, one of a kind for each postsynaptic neuron."""
+    dt = plan.circuit.dt_ms
+    averages: dict[AverageKey, int] = {}
+    rows: list[list[int]] = []
+    constants: list[list[float]] = []
+    spike_start: list[np.ndarray] = []
+    at = 0
+    for projection in plan.projections:
+        rule, target = projection.rule, projection.target
+        if rule is None or average_key(target, rule) in averages:
+            continue
+        averages[average_key(target, rule)] = len(rows)
+        rebase = _rebase(min(rule.tau_avg_ms, rule.lower_tau_ms), dt)
+        rows.append([plan.emitter[target], at, rebase])
+        constants.append(
+            [
+                dt / rule.tau_avg_ms,
+                dt / rule.lower_tau_ms,
+                1000.0 / rule.tau_avg_ms,
+                1000.0 / rule.lower_tau_ms,
+            ]
+        )
+        n = plan.circuit.neurons(target).n
+        spike_start.append(np.full(n, rule.lower_start_hz))
+        at += n
+    return averages, dict(
+        average=np.array(rows, np.int64).reshape(-1, nw.AV_COLUMNS),
+        average_constants=np.array(constants, np.float64).reshape(-1, nw.AVERAGE_CONSTANTS),
+        average_event=np.zeros(at),
+        average_burst=np.zeros(at),
+        average_spike=np.concatenate([*spike_start, np.zeros(0)]),
+    )
+
+
+def average_key(target: str, rule: BurstDependentRule) -> AverageKey:
+    """Return the key of the averages that a rule reads."""
+    return target, rule.tau_avg_ms, rule.lower_tau_ms, rule.lower_start_hz
+
+
+def _constants(rule: BurstDependentRule, dt_ms: float) -> list[float]:
+    return [
+        rule.eta,
+        dt_ms / rule.tau_pre_ms,
+        rule.e_min_hz,
+        rule.e_max_hz,
+        rule.w_max,
+        -1.0 if rule.fixed_burst_prob is None else rule.fixed_burst_prob,
+        float(rule.lower_rate == "spikes"),
+    ]
+
+
+def _by_target(rows: Rows, n_source: int, n_target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Index synapses by postsynaptic neuron: where each begins, places in the rows, presynaptic neurons."""
+    by_target = np.argsort(rows.targets, kind="stable")
+    indptr = np.zeros(n_target + 1, np.int64)
+    np.cumsum(np.bincount(rows.targets, minlength=n_target), out=indptr[1:])
+    source = np.repeat(np.arange(n_source, dtype=np.int64), np.diff(rows.indptr))
+    return indptr, by_target, source[by_target]
+
+
+def _rebase(tau_ms: float, dt_ms: float) -> int:
+    """Return after how many steps a scaled trace is divided back: well before exp(t/tau) is large.
+
+    It is a power of two, because a remainder by it is then one instruction.
+    """
+    return min(LONGEST_REBASE, power_of_two(max(1, int(5 * tau_ms / dt_ms))))

@@ -1,0 +1,92 @@
+"""Draws the synapses of all projections and lays them out: rows by presynaptic neuron, thread by thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from burstprop.circuit import Projection
+from burstprop.circuit.projections import TRANSMITS
+from burstprop.engine import network as nw
+from burstprop.engine.compile.connect import Rows, draw_rows, split_rows
+from burstprop.engine.compile.neurons import receptor_row
+from burstprop.engine.compile.plan import Plan
+from burstprop.engine.layout import offset_of
+from burstprop.engine.random import generator
+
+
+def build_projections(plan: Plan, neurons: dict[str, nw.Neurons]) -> tuple[dict[str, np.ndarray], list[Rows]]:
+    """Return the arrays of all projections, and the synapses as drawn.
+
+    The column of efficacies is left to `build_short_term_plasticity`.
+    """
+    index = _index_type(plan, neurons)
+    table = np.zeros((len(plan.projections), nw.PR_COLUMNS), np.int64)
+    drawn, indptrs, targets, weights = [], [], [], []
+    at_indptr = at_synapse = at_weight = 0
+    for k, projection in enumerate(plan.projections):
+        rows = _draw(plan, projection)
+        split = split_rows(rows, plan.bounds[plan.emitter[projection.target]])
+        target, compiled = plan.circuit.neurons(projection.target), neurons[projection.target]
+        own = _own_weights(projection, rows, plan.dtype)
+        row = table[k]
+        row[nw.PR_SOURCE] = plan.emitter[projection.source]
+        row[nw.PR_TARGET] = plan.emitter[projection.target]
+        row[nw.PR_TRANSMITS] = TRANSMITS.index(projection.transmits)
+        row[nw.PR_ROW] = receptor_row(target, compiled, projection.receptor)
+        row[nw.PR_VARIABLES] = compiled.variables
+        row[nw.PR_DELAY] = plan.delays[k]
+        row[nw.PR_UNIFORM] = own is None
+        row[nw.PR_INDPTR] = at_indptr
+        row[nw.PR_SYNAPSE] = at_synapse
+        row[nw.PR_WEIGHT] = -1 if own is None else at_weight
+        at_indptr += len(split)
+        at_synapse += len(rows.targets)
+        if own is not None:
+            weights.append(own)
+            at_weight += len(own)
+        drawn.append(rows)
+        targets.append(offset_of(rows.targets.astype(np.int64), compiled.variables).astype(index))
+        indptrs.append(split)
+    # a weight of its own is stored as it is; the uniform factor of such a projection is 1
+    uniform = [
+        p.weight if row[nw.PR_UNIFORM] else 1.0 for p, row in zip(plan.projections, table, strict=True)
+    ]
+    arrays = dict(
+        projection=table,
+        uniform_weight=np.array(uniform, plan.dtype),
+        indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
+        targets=np.concatenate([*targets, np.zeros(0, index)]),
+        weights=np.concatenate([*weights, np.zeros(0, plan.dtype)]),
+    )
+    return arrays, drawn
+
+
+def _index_type(plan: Plan, neurons: dict[str, nw.Neurons]) -> Any:
+    """Return the type of targets, which are distances in the state: 16 bits where they fit."""
+    distances = [offset_of(p.n - 1, neurons[p.name].variables) for p in plan.neuron_populations]
+    sizes = [p.n for p in plan.circuit.populations]
+    return np.uint16 if max(distances, default=0) < 2**16 and max(sizes) <= 2**16 else np.uint32
+
+
+def _draw(plan: Plan, projection: Projection) -> Rows:
+    n_source = plan.circuit.population(projection.source).n
+    n_target = plan.circuit.neurons(projection.target).n
+    return draw_rows(
+        projection.connectivity,
+        n_source,
+        n_target,
+        recurrent=projection.source == projection.target,
+        rng=generator(plan.seed, f"connect {projection.name}"),
+        dtype=np.uint16 if n_target <= 2**16 else np.uint32,
+    )
+
+
+def _own_weights(projection: Projection, rows: Rows, dtype: np.dtype[Any]) -> np.ndarray | None:
+    """Return the weights of the synapses where they have some of their own (a matrix, or a rule)."""
+    if rows.factors is not None:
+        return np.asarray(projection.weight * rows.factors, dtype)
+    if projection.rule is not None:
+        return np.broadcast_to(np.asarray(projection.weight, dtype), rows.targets.shape)
+    return None

@@ -1,0 +1,86 @@
+"""Lays out what spikes: the ring of spikes, the traces that tell events from bursts, Poisson sources."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from burstprop.circuit import PoissonPopulation
+from burstprop.engine import network as nw
+from burstprop.engine.compile.plan import Plan
+from burstprop.engine.random import stream_key
+from burstprop.errors import BurstpropError
+
+NEVER = -(1 << 40)
+"""A step so long ago that every trace has decayed."""
+
+
+def build_emitters(plan: Plan) -> dict[str, np.ndarray]:
+    """Return the arrays of all populations, neurons and Poisson sources alike, and of their spikes."""
+    populations = plan.circuit.populations
+    n = np.array([p.n for p in populations], np.int64)
+    width = np.array([plan.lanes(p.name) for p in populations], np.int64)
+    first = np.concatenate([[0], np.cumsum(n)])
+    spikes = np.concatenate([[0], np.cumsum(width * plan.ring)])
+    presynaptic, lag = _presynaptic_lags(plan)
+    heard = int(spikes[-1]) if presynaptic.any() else 0
+    of_neuron = int(first[-1]) if presynaptic.any() else 0
+    windows = np.array([p.burst_window_ms / plan.circuit.dt_ms for p in populations])
+    return dict(
+        emitter_n=n,
+        emitter_first=first[:-1],
+        emitter_width=width,
+        emitter_spikes=spikes[:-1],
+        emitter_key=np.array([stream_key(plan.seed, f"spike {p.name}") for p in populations], np.uint64),
+        emitter_definition=np.array(
+            [nw.TRACE if p.burst_definition == "trace" else nw.INTERVAL for p in populations], np.int64
+        ),
+        emitter_decay=1.0 / windows,
+        # times are whole steps: half a step decides what "longer than the window" means in floating point
+        emitter_window=windows + 1e-6,
+        emitter_lag=lag,
+        emitter_presynaptic=presynaptic,
+        spikes=np.zeros(spikes[-1], np.int32),
+        counts=np.zeros((plan.threads, plan.ring, len(n)), np.int64),
+        flags=np.zeros(spikes[-1], np.uint8),
+        presynaptic_flags=np.zeros(max(heard, 1), np.uint8),
+        last=np.full(first[-1], NEVER, np.int64),
+        trace=np.zeros(first[-1], np.float64),
+        open=np.zeros(first[-1], np.bool_),
+        presynaptic_trace=np.zeros(max(of_neuron, 1), np.float64),
+        presynaptic_open=np.zeros(max(of_neuron, 1), np.bool_),
+    )
+
+
+def _presynaptic_lags(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """Return which populations have projections that listen to events or bursts, and their lag in steps."""
+    lag = np.zeros(len(plan.emitter), np.int64)
+    presynaptic = np.zeros(len(plan.emitter), np.bool_)
+    for projection in plan.circuit.projections:
+        if projection.transmits == "spikes":
+            continue
+        e = plan.emitter[projection.source]
+        steps = plan.circuit.steps(f"projection {projection.name}: trace_lag_ms", projection.trace_lag_ms)
+        if presynaptic[e] and lag[e] != steps:
+            raise BurstpropError(
+                f"projections from {projection.source!r} differ in trace_lag_ms; "
+                "give those of one source the same"
+            )
+        presynaptic[e], lag[e] = True, steps
+    return presynaptic, lag
+
+
+def build_poisson_sources(plan: Plan) -> dict[str, np.ndarray]:
+    """Return the arrays of the Poisson populations."""
+    dt = plan.circuit.dt_ms
+    found = [p for p in plan.circuit.populations if isinstance(p, PoissonPopulation)]
+    return dict(
+        poisson_emitter=np.array([plan.emitter[p.name] for p in found], np.int64),
+        poisson_log_miss=np.array([log_miss(p.rate_hz, dt) for p in found], np.float64),
+    )
+
+
+def log_miss(rate_hz: float, dt_ms: float) -> float:
+    """Return the logarithm of the probability that a source is silent in a step."""
+    return math.log1p(-rate_hz * dt_ms / 1000.0)

@@ -1,0 +1,134 @@
+"""Carries spikes that were emitted a delay ago into the conductances of their targets.
+
+A thread adds only to the neurons it owns, spikes in ascending order of the presynaptic neuron, so the sum of
+a target is the same whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from burstprop.engine.layout import prefetch
+from burstprop.engine.network import (
+    BURST,
+    BURSTS,
+    EVENT,
+    EVENTS,
+    PR_DELAY,
+    PR_EFFICACY,
+    PR_INDPTR,
+    PR_ROW,
+    PR_SOURCE,
+    PR_SYNAPSE,
+    PR_TRANSMITS,
+    PR_UNIFORM,
+    PR_WEIGHT,
+    RING,
+    THREADS,
+    get,
+)
+from burstprop.jit.kernel import kernel
+
+_TARGETS_PER_LINE, _WEIGHTS_PER_LINE = 32, 16
+"""Synapses whose targets (of 16 bits), or weights (of 32 bits), share a cache line."""
+FETCH_AHEAD = 2
+"""Steps between asking for a row and using it."""
+
+
+@kernel
+def fetch_rows(net, first, last, step, complete, t):
+    """Ask for the synapses, onto thread ``t``, that projections ``first`` to ``last`` need at ``step``.
+
+    Rows come from far away in memory: asked for together, they are waited for together. Only spikes of steps
+    before ``complete`` are all known.
+    """
+    projection = get(net, "projection")
+    sizes = get(net, "sizes")
+    counts = get(net, "counts")
+    emitter_width = get(net, "emitter_width")
+    emitter_spikes = get(net, "emitter_spikes")
+    bounds = get(net, "bounds")
+    spikes = get(net, "spikes")
+    indptr = get(net, "indptr")
+    targets = get(net, "targets")
+    weights = get(net, "weights")
+    for p in range(first, last):
+        emitted = step - projection[p, PR_DELAY]
+        if emitted < 0 or emitted >= complete:
+            continue
+        source = projection[p, PR_SOURCE]
+        slot = emitted & (sizes[RING] - 1)
+        synapse, weight = projection[p, PR_SYNAPSE], projection[p, PR_WEIGHT]
+        for other in range(sizes[THREADS]):
+            begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
+            for k in range(begin, begin + counts[other, slot, source]):
+                row = projection[p, PR_INDPTR] + spikes[k] * sizes[THREADS] + t
+                begin_row, end_row = indptr[row], indptr[row + 1]
+                for s in range(begin_row, end_row, _TARGETS_PER_LINE):
+                    prefetch(targets, synapse + s)
+                if not projection[p, PR_UNIFORM]:
+                    for s in range(begin_row, end_row, _WEIGHTS_PER_LINE):
+                        prefetch(weights, weight + s)
+
+
+@kernel
+def deliver(net, first, last, step, t):
+    """Add what projections ``first`` to ``last`` bring to thread ``t`` at the start of ``step``."""
+    projection = get(net, "projection")
+    sizes = get(net, "sizes")
+    counts = get(net, "counts")
+    emitter_width = get(net, "emitter_width")
+    bounds = get(net, "bounds")
+    for p in range(first, last):
+        emitted = step - projection[p, PR_DELAY]
+        if emitted < 0:
+            continue
+        source = projection[p, PR_SOURCE]
+        slot = emitted & (sizes[RING] - 1)
+        for other in range(sizes[THREADS]):
+            count = counts[other, slot, source]
+            if count:
+                begin = slot * emitter_width[source] + bounds[source, other]
+                _deliver_spikes(net, p, source, begin, count, t)
+
+
+@kernel
+def _deliver_spikes(net, p, source, begin, count, t):
+    projection = get(net, "projection")
+    emitter_spikes = get(net, "emitter_spikes")
+    uniform_weight = get(net, "uniform_weight")
+    state = get(net, "state")
+    targets = get(net, "targets")
+    weights = get(net, "weights")
+    presynaptic_flags = get(net, "presynaptic_flags")
+    spikes = get(net, "spikes")
+    sizes = get(net, "sizes")
+    indptr = get(net, "indptr")
+    efficacy = get(net, "efficacy")
+    threads = sizes[THREADS]
+    transmits = projection[p, PR_TRANSMITS]
+    to_efficacy = projection[p, PR_EFFICACY]
+    uniform = projection[p, PR_UNIFORM]
+    rows = projection[p, PR_INDPTR] + t
+    first_target = np.uintp(projection[p, PR_SYNAPSE])
+    first_spike = emitter_spikes[source]
+    weight = uniform_weight[p]
+    base = np.uintp(projection[p, PR_ROW])
+    for k in range(begin, begin + count):
+        place = first_spike + k
+        if transmits == EVENTS and presynaptic_flags[place] != EVENT:
+            continue
+        if transmits == BURSTS and presynaptic_flags[place] != BURST:
+            continue
+        row = rows + spikes[place] * threads
+        first, last = np.uintp(indptr[row]), np.uintp(indptr[row + 1])
+        amount = weight
+        if to_efficacy >= 0:
+            amount = weight * efficacy[to_efficacy + k]
+        if uniform:
+            for s in range(first, last):
+                state[base + np.uintp(targets[first_target + s])] += amount
+        else:
+            first_weight = np.uintp(projection[p, PR_WEIGHT])
+            for s in range(first, last):
+                state[base + np.uintp(targets[first_target + s])] += amount * weights[first_weight + s]

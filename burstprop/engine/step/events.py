@@ -1,0 +1,90 @@
+"""Spikes become events and bursts as they come.
+
+The trace that tells events from bursts decays with the burst window and rises by 1 at each spike; it is kept
+as its value just after the last spike and the step of that spike, so nothing has to decay per step.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from burstprop.engine.network import BIN_FIRST, BIN_STEPS, BURST, EVENT, INTERVAL, RING, get
+from burstprop.jit.kernel import kernel
+
+# a gap of exactly one window belongs to the burst, whatever the last digit of the exponential
+_ONE_OVER_E = math.exp(-1.0) * (1.0 - 1e-9)
+_NONE = np.uint8(0)
+
+
+@kernel
+def classify(net, now, t):
+    """Tell events from bursts among this step's spikes of the neurons of thread ``t``, and count them."""
+    sizes = get(net, "sizes")
+    counts = get(net, "counts")
+    emitter_spikes = get(net, "emitter_spikes")
+    emitter_width = get(net, "emitter_width")
+    bounds = get(net, "bounds")
+    slot = now & (sizes[RING] - 1)
+    for e in range(len(emitter_spikes)):
+        count = counts[t, slot, e]
+        if count:
+            place = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
+            _classify_spikes(net, e, place, count, now, t)
+
+
+@kernel
+def _classify_spikes(net, e, place, count, now, t):
+    emitter_decay = get(net, "emitter_decay")
+    emitter_window = get(net, "emitter_window")
+    emitter_lag = get(net, "emitter_lag")
+    emitter_definition = get(net, "emitter_definition")
+    emitter_presynaptic = get(net, "emitter_presynaptic")
+    emitter_first = get(net, "emitter_first")
+    spikes = get(net, "spikes")
+    last = get(net, "last")
+    trace = get(net, "trace")
+    open_ = get(net, "open")
+    flags = get(net, "flags")
+    presynaptic_trace = get(net, "presynaptic_trace")
+    presynaptic_flags = get(net, "presynaptic_flags")
+    presynaptic_open = get(net, "presynaptic_open")
+    sizes = get(net, "sizes")
+    bin_counts = get(net, "bin_counts")
+    decay, window, lag = emitter_decay[e], emitter_window[e], emitter_lag[e]
+    interval = emitter_definition[e] == INTERVAL
+    both = emitter_presynaptic[e]
+    first = emitter_first[e]
+    events, bursts = 0, 0
+    for k in range(place, place + count):
+        i = first + spikes[k]
+        gap = now - last[i]
+        kept = math.exp(-decay * gap)
+        if interval:
+            is_event = gap > window
+        else:
+            before = trace[i] * kept
+            is_event = before < _ONE_OVER_E
+            trace[i] = before + 1.0
+        flag = EVENT if is_event else (BURST if open_[i] else _NONE)
+        open_[i] = is_event
+        flags[k] = flag
+        events += flag == EVENT
+        bursts += flag == BURST
+        if both:
+            # the presynaptic trace rises a lag after the spike: later, hence larger, and for the very last
+            # spike perhaps not yet
+            if interval:
+                is_event = gap > window + lag
+            else:
+                counted = presynaptic_trace[i] if gap > lag else presynaptic_trace[i] - 1.0
+                is_event = counted * kept * math.exp(decay * lag) < _ONE_OVER_E
+                presynaptic_trace[i] = presynaptic_trace[i] * kept + 1.0
+            presynaptic_flags[k] = EVENT if is_event else (BURST if presynaptic_open[i] else _NONE)
+            presynaptic_open[i] = is_event
+        last[i] = now
+    row = now // sizes[BIN_STEPS] - sizes[BIN_FIRST]
+    bin_counts[t, row, e, 0] += count
+    bin_counts[t, row, e, 1] += events
+    bin_counts[t, row, e, 2] += bursts

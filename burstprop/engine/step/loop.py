@@ -1,0 +1,97 @@
+"""The time loop that every thread runs, compiled: all that happens between two changes of the protocol.
+
+A spike with an axonal delay of d steps is added to a conductance at the end of the d-th step after its own,
+that is, at the start of the next one. Up to then its targets do not depend on it, so threads, which own
+neurons, meet only once every ``block`` steps (the shortest such time; 9 for 0.8 ms). Projections without a
+delay (events, bursts, plastic ones) are felt on the next step; with them threads meet after every step.
+
+A population without afferents depends on no other: it takes ``ahead`` steps at once, and its spikes wait in
+the ring until the others come to the steps that they belong to.
+"""
+
+from __future__ import annotations
+
+from numba import literal_unroll
+
+from burstprop.engine.network import AHEAD, AHEAD_STOP, BLOCK, DELAYED, STOP_BLOCK, THREADS, get
+from burstprop.engine.step.barrier import wait
+from burstprop.engine.step.delivery import FETCH_AHEAD, deliver, fetch_rows
+from burstprop.engine.step.events import classify
+from burstprop.engine.step.learning import learn, raise_presynaptic_traces
+from burstprop.engine.step.neurons import advance_neurons
+from burstprop.engine.step.poisson_sources import emit_poisson
+from burstprop.engine.step.record import record_spikes, sample_states
+from burstprop.engine.step.short_term_plasticity import release
+from burstprop.jit.kernel import kernel
+
+
+def run_thread(net, populations, learning, t, first_step, last_step):
+    """Run steps ``first_step`` to ``last_step`` for thread ``t``; return the step up to which it came.
+
+    ``learning`` is None where no projection is plastic, and the compiler then leaves the rule out. The run
+    stops early, after the same step in all threads, when the spike record is full.
+    """
+    sizes = get(net, "sizes")
+    control = get(net, "control")
+    delayed, projections = sizes[DELAYED], get(net, "projection").shape[0]
+    block = 0
+    now = first_step
+    ahead = first_step
+    while now < last_step:
+        block_start = now
+        if now == ahead:
+            ahead = _next_ahead(sizes, now, last_step)
+            if sizes[AHEAD]:
+                _advance(net, populations, False, now, ahead, t)
+        until = min(now + sizes[BLOCK], ahead)
+        for step in range(now, now + FETCH_AHEAD):
+            fetch_rows(net, 0, delayed, step, block_start, t)
+        while now < until:
+            fetch_rows(net, 0, delayed, now + FETCH_AHEAD, block_start, t)
+            deliver(net, 0, delayed, now, t)
+            _advance(net, populations, True, now, now + 1, t)
+            if t == 0:
+                emit_poisson(net, now)
+            classify(net, now, t)
+            sample_states(net, now, t)
+            release(net, now, t)
+            if learning is not None:
+                raise_presynaptic_traces(net, now, t)
+            now += 1
+        wait(control, sizes[THREADS])
+        if delayed < projections:
+            fetch_rows(net, delayed, projections, now, now, t)
+        if t == 0:
+            record_spikes(net, now, block)
+        if delayed < projections:
+            deliver(net, delayed, projections, now, t)
+            if learning is not None:
+                learn(net, now - 1, t)
+            wait(control, sizes[THREADS])
+        if block >= control[STOP_BLOCK] and now == ahead:
+            break
+        block += 1
+    return now
+
+
+@kernel
+def _next_ahead(sizes, now, last_step):
+    """Return the step to which populations without afferents run, at most to the next sample of their states.
+
+    Without such populations it is the end of the block.
+    """
+    if sizes[AHEAD] == 0:
+        return min(now + sizes[BLOCK], last_step)
+    every = sizes[AHEAD_STOP]
+    return min(now + sizes[AHEAD], (now // every + 1) * every, last_step)
+
+
+@kernel
+def _advance(net, populations, with_afferents, first_step, last_step, t):
+    """Advance the populations with afferents, or those without.
+
+    A function of its own, because each turn of an unrolled loop takes stack that is freed only on return.
+    """
+    for neurons in literal_unroll(populations):
+        if neurons.has_afferents == with_afferents:
+            advance_neurons(net, neurons, first_step, last_step, t)

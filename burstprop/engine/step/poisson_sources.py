@@ -1,0 +1,42 @@
+"""Shared Poisson sources spike; they belong to thread 0."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from burstprop.engine.network import RING, get
+from burstprop.engine.random import step_key, uniform
+from burstprop.jit.kernel import kernel
+
+
+@kernel
+def emit_poisson(net, now):
+    """Draw the sources that spike in step ``now``: the gaps from one to the next are geometric."""
+    poisson_emitter = get(net, "poisson_emitter")
+    sizes = get(net, "sizes")
+    emitter_spikes = get(net, "emitter_spikes")
+    emitter_width = get(net, "emitter_width")
+    emitter_key = get(net, "emitter_key")
+    poisson_log_miss = get(net, "poisson_log_miss")
+    emitter_n = get(net, "emitter_n")
+    spikes = get(net, "spikes")
+    counts = get(net, "counts")
+    for k in range(len(poisson_emitter)):
+        e = poisson_emitter[k]
+        slot = now & (sizes[RING] - 1)
+        place = emitter_spikes[e] + slot * emitter_width[e]
+        key = step_key(emitter_key[e], now)
+        log_miss = poisson_log_miss[k]
+        count, draw = 0, 0
+        position = -1.0
+        while log_miss < 0.0:
+            # 1 - u lies in (0, 1], so the logarithm is finite
+            position += 1.0 + math.floor(math.log(1.0 - uniform(key, draw)) / log_miss)
+            if position >= emitter_n[e]:
+                break
+            spikes[place + count] = np.int32(position)
+            count += 1
+            draw += 1
+        counts[0, slot, e] = count

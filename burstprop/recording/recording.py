@@ -1,0 +1,228 @@
+"""What to keep of a run, and what came out, as pandas frames.
+
+Frames
+------
+spikes
+    ``time_ms, population, neuron_id, realization``: the time is the start of the step of the spike.
+rates
+    ``time_ms, population, rate_hz, event_rate_hz, burst_rate_hz, burst_prob, realization``: mean over the
+    neurons, in bins that end at ``time_ms``; burst_prob is NaN where there was no event.
+states
+    ``time_ms, population, neuron_id, realization`` and a column per variable: the state at ``time_ms``.
+weights
+    ``time_ms, projection, mean, sd, smallest, largest, realization``: the weights of the plastic projections.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from burstprop.circuit import Circuit
+from burstprop.errors import BurstpropError, near
+from burstprop.parameters import check_value, quantity
+from burstprop.system.files import plain
+from burstprop.system.npz import read_arrays, write_arrays
+
+
+@dataclass(frozen=True)
+class StateRecord:
+    """State variables of chosen neurons of one population.
+
+    For example ``StateRecord("pyr", ("v_s", "v_d"), (0, 1))``.
+    """
+
+    population: str
+    variables: tuple[str, ...]
+    neurons: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What to keep; memory grows with this and nothing else.
+
+    Parameters
+    ----------
+    spikes : bool or tuple of str
+        Spikes of all populations, of none, or of those named.
+    rates_bin_ms : float or None
+        Bin of the rates of all populations; None keeps no rates.
+    states : tuple of StateRecord
+        State variables to sample every ``states_every_ms``.
+    states_every_ms : float
+        Looked at only where states are recorded.
+    weights_every_ms : float or None
+        How often to summarise the weights of plastic projections.
+    """
+
+    spikes: bool | tuple[str, ...] = True
+    rates_bin_ms: float | None = 50.0
+    states: tuple[StateRecord, ...] = ()
+    states_every_ms: float = 1.0
+    weights_every_ms: float | None = None
+
+    def check(self, circuit: Circuit) -> None:
+        """Refuse a record of something that the circuit does not have."""
+        names = [p.name for p in circuit.populations]
+        if not isinstance(self.spikes, bool):
+            _check_several(
+                "Record.spikes", self.spikes, "True, False or the names of populations, as ('pyr',)"
+            )
+            for name in self.spikes:
+                if name not in names:
+                    raise BurstpropError(f"Record.spikes: no population {name!r}: {near(name, names)}")
+        times = {"rates_bin_ms": self.rates_bin_ms, "weights_every_ms": self.weights_every_ms}
+        if self.states:
+            times["states_every_ms"] = self.states_every_ms
+        time = quantity(None, "ms", "a positive time", low=0, open_low=True, optional=True).metadata
+        for what, value in times.items():
+            check_value(f"Record.{what}", value, {**time, "optional": what != "states_every_ms"})
+            if value is not None and circuit.steps(f"Record.{what}", value) < 1:
+                raise BurstpropError(
+                    f"Record.{what} = {value:g} ms: give at least one step, dt_ms = {circuit.dt_ms:g} ms"
+                )
+        self._check_states(circuit)
+
+    def _check_states(self, circuit: Circuit) -> None:
+        _check_several(
+            "Record.states", self.states, "several StateRecord, as (StateRecord('pyr', ('v_s',)),)"
+        )
+        found: set[tuple[str, str, int]] = set()
+        for record in self.states:
+            if not isinstance(record, StateRecord):
+                raise BurstpropError(f"Record.states holds {record!r}: give StateRecord('pyr', ('v_s',))")
+            population = circuit.neurons(record.population)
+            _check_several("StateRecord.variables", record.variables, "the names of variables, as ('v_s',)")
+            for variable in record.variables:
+                known = population.neuron.State._fields
+                if variable not in known:
+                    raise BurstpropError(
+                        f"Record.states: {record.population!r} has no variable {variable!r}: "
+                        f"{near(variable, known)}"
+                    )
+            _check_several(
+                "StateRecord.neurons", record.neurons, "the numbers of neurons, as (0,) or range(5)"
+            )
+            for neuron in record.neurons:
+                if not isinstance(neuron, int | np.integer) or not 0 <= neuron < population.n:
+                    raise BurstpropError(
+                        f"Record.states: no neuron {neuron} in {record.population!r}; "
+                        f"give 0 to {population.n - 1}"
+                    )
+                for variable in record.variables:
+                    if (record.population, variable, int(neuron)) in found:
+                        raise BurstpropError(
+                            f"Record.states: {variable!r} of neuron {neuron} of {record.population!r} is "
+                            "asked for twice; name it once"
+                        )
+                    found.add((record.population, variable, int(neuron)))
+
+
+@dataclass
+class Recording:
+    """What came out of a run; see the module's text for the frames.
+
+    ``spikes``, ``rates``, ``states`` and ``weights`` are frames (empty where nothing was recorded), ``info``
+    says what was run: circuit fingerprint, seed, versions, duration.
+    """
+
+    spikes: pd.DataFrame
+    rates: pd.DataFrame
+    states: pd.DataFrame
+    weights: pd.DataFrame
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: str | Path) -> Path:
+        """Write all frames and ``info`` into one .npz file, completely or not at all.
+
+        Raises
+        ------
+        BurstpropError
+            The file cannot be written.
+        """
+        arrays: dict[str, np.ndarray] = {"info": np.array(json.dumps(plain(self.info)))}
+        for name in ("spikes", "rates", "states", "weights"):
+            frame = getattr(self, name)
+            arrays[f"{name}/columns"] = np.array(list(frame.columns), dtype=str)
+            for column in frame.columns:
+                values = frame[column]
+                if isinstance(values.dtype, pd.CategoricalDtype):
+                    arrays[f"{name}/{column}/names"] = np.array(list(values.cat.categories), dtype=str)
+                    arrays[f"{name}/{column}"] = values.cat.codes.to_numpy()
+                else:
+                    arrays[f"{name}/{column}"] = values.to_numpy()
+        return write_arrays(path, arrays, compress=True)
+
+    @staticmethod
+    def load(path: str | Path) -> Recording:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        BurstpropError
+            There is no such file, or it is truncated, altered, or not a recording.
+        """
+        arrays = read_arrays(path, "a recording")
+        frames = {}
+        try:
+            for name in ("spikes", "rates", "states", "weights"):
+                columns: dict[str, Any] = {}
+                for column in arrays[f"{name}/columns"]:
+                    values = arrays[f"{name}/{column}"]
+                    if f"{name}/{column}/names" in arrays:
+                        names = arrays[f"{name}/{column}/names"]
+                        columns[str(column)] = categories(values, [str(n) for n in names])
+                    else:
+                        columns[str(column)] = values
+                frames[name] = pd.DataFrame(columns)
+            info = json.loads(str(arrays["info"]))
+        except (KeyError, ValueError) as error:
+            raise BurstpropError(f"{str(path)!r} is not a recording saved by burstprop ({error})") from None
+        return Recording(**frames, info=info)
+
+    @staticmethod
+    def concatenate(parts: Iterable[Recording]) -> Recording:
+        """Join recordings (of successive pieces, or realizations) into one; ``info`` is that of the last.
+
+        Raises
+        ------
+        BurstpropError
+            There is none.
+        """
+        parts = list(parts)
+        if not parts:
+            raise BurstpropError(
+                "Recording.concatenate: there is nothing to join; give at least one recording"
+            )
+        joined = {}
+        for name in ("spikes", "rates", "states", "weights"):
+            frames = [frame for part in parts if len(frame := getattr(part, name))]
+            joined[name] = pd.concat(frames, ignore_index=True) if frames else getattr(parts[-1], name)
+            for column in ("population", "projection"):
+                if column in joined[name]:
+                    joined[name][column] = joined[name][column].astype("category")
+        return Recording(**joined, info=parts[-1].info)
+
+
+def _check_several(what: str, value: Any, wanted: str) -> None:
+    """Refuse one thing where several are wanted: a string would be taken for its letters."""
+    if isinstance(value, str) or not isinstance(value, Collection):
+        raise BurstpropError(f"{what} = {value!r}: give {wanted}")
+
+
+def categories(codes: np.ndarray, names: list[str]) -> pd.Categorical[str]:
+    """Return names as a column that takes a byte or two per row."""
+    return pd.Categorical.from_codes(codes, pd.Index(names))
+
+
+def recorded_populations(record: Record, circuit: Circuit) -> np.ndarray:
+    """Return for each population whether its spikes are kept."""
+    if isinstance(record.spikes, bool):
+        return np.full(len(circuit.populations), record.spikes)
+    return np.array([p.name in record.spikes for p in circuit.populations])

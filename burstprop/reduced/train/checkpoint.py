@@ -1,0 +1,81 @@
+"""Checkpoints: what a run needs to go on as if it had not stopped, in one file that is whole or not there.
+
+A checkpoint holds the plan of the run, the network, the optimizer, the place in the data (epoch and step)
+and how long the log was. It holds no random state, because there is none: see
+`burstprop.reduced.data.streams`. It is written with ``torch.save``, that is, as a zip archive with a checksum
+of every part, which are compared before anything is read, and read with ``weights_only=True``, which loads
+tensors, numbers, text and containers and runs no code.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from burstprop.errors import BurstpropError
+from burstprop.system.files import writing
+
+FORMAT = 1
+NAME = "checkpoint.pt"
+_KEYS = ("format", "plan", "network", "optimizer", "epoch", "step", "log_bytes", "history", "seconds")
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint atomically; raises BurstpropError where the file cannot be written."""
+    with writing(path) as temporary:
+        torch.save({"format": FORMAT, **content}, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint (its tensors to the CPU).
+
+    Raises
+    ------
+    BurstpropError
+        When there is none, when it is damaged or no checkpoint of burstprop, or of another format.
+    """
+    if path.is_dir():
+        path = path / NAME
+    if not path.is_file():
+        raise BurstpropError(
+            f"there is no checkpoint {str(path)!r}; give the folder that a run wrote (--out DIR of "
+            "`burstprop train`) "
+            "or its checkpoint.pt"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch.load compares no checksums
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the checksum of its part {damaged!r} is wrong")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        zlib.error,
+        struct.error,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BurstpropError(
+            f"{str(path)!r} is no sound checkpoint ({reason[:200]}); put a sound copy in its place, or "
+            "remove it and train again"
+        ) from None
+    if not isinstance(content, dict) or any(key not in content for key in _KEYS):
+        raise BurstpropError(f"{str(path)!r} is no checkpoint of `burstprop train`")
+    if content["format"] != FORMAT:
+        raise BurstpropError(
+            f"{str(path)!r} has checkpoint format {content['format']}, this version of burstprop reads "
+            f"{FORMAT}; "
+            "go on with the version that wrote it"
+        )
+    return content

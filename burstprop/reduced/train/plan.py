@@ -1,0 +1,127 @@
+"""What a training run is: everything that its result depends on, and nothing else.
+
+A `Plan` goes into the checkpoint and the run's record as plain text and numbers, and comes back from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from burstprop.errors import BurstpropError
+from burstprop.reduced.data.augmentation import Augmentation
+from burstprop.reduced.data.dataset import ImageDataset
+from burstprop.reduced.networks import Convolution, NetworkSpec
+from burstprop.reduced.rules import resolved_name, rule_from_name, source_digest
+from burstprop.reduced.train.settings import Setting
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the rule; for one of one's own ``path.py:ClassName``, its path made absolute here.
+    setting : Setting
+        Rule, network, learning rate, schedule, batch size, epochs.
+    seed : int
+        Of the weights, of the order of the images, of their augmentation and of noise that a rule draws.
+    validation_fraction : float, optional
+        Part of the training images kept for validation; None: the dataset's own.
+    augment : bool
+        Whether training images are augmented in the dataset's usual way.
+    image_size : int, optional
+        Side of the images of a folder dataset in pixels; None: the dataset's own.
+    precision : str
+        ``"float32"``, or ``"bfloat16"`` for mixed precision.
+    """
+
+    rule: str
+    setting: Setting
+    seed: int = 0
+    validation_fraction: float | None = None
+    augment: bool = True
+    image_size: int | None = None
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        """Check seed, precision and epochs, and make the rule's path absolute; raises BurstpropError."""
+        object.__setattr__(self, "rule", resolved_name(self.rule))
+        if not 0 <= self.seed < 2**63:
+            raise BurstpropError(f"seed = {self.seed}: must be at least 0 and below 2**63 ({2**63})")
+        if self.precision not in PRECISIONS:
+            raise BurstpropError(f"precision = {self.precision!r}: give one of {', '.join(PRECISIONS)}")
+        if self.setting.epochs < 1:
+            raise BurstpropError(f"epochs = {self.setting.epochs}: must be at least 1")
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return self.setting.dataset
+
+    def augmentation(self, dataset: ImageDataset) -> Augmentation:
+        """Return what is done to training images."""
+        if self.augment:
+            return dataset.augmentation
+        # photographs of many sizes need some crop: the largest one that fits
+        return Augmentation(least_area=1.0) if dataset.augmentation.least_area else Augmentation()
+
+    def network(self, dataset: ImageDataset) -> NetworkSpec:
+        """Return the network with the classes and the image size of the data."""
+        return dataclasses.replace(
+            self.setting.network, classes=len(dataset.classes), input_shape=dataset.shape
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return the plan as a dictionary of text, numbers, lists and dictionaries."""
+        setting = {
+            field.name: getattr(self.setting, field.name)
+            for field in dataclasses.fields(self.setting)
+            if field.name not in ("rule", "network")
+        }
+        network = dataclasses.asdict(self.setting.network)
+        network["layers"] = list(network["layers"])
+        network["input_shape"] = list(network["input_shape"])
+        mine = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "setting"}
+        rule = {f.name: getattr(self.setting.rule, f.name) for f in dataclasses.fields(self.setting.rule)}
+        record = {**mine, "setting": setting, "rule_settings": rule, "network": network}
+        digest = source_digest(self.setting.rule)
+        # so that a run is not resumed after its rule was edited
+        return record if digest is None else {**record, "rule_source_sha256": digest}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Plan:
+        """Return the plan that `record` came from; a rule of one's own is that which its file holds now."""
+        record = dict(record)
+        record.pop("rule_source_sha256", None)
+        network = dict(record.pop("network"))
+        network["layers"] = tuple(
+            Convolution(**layer) if isinstance(layer, dict) else layer for layer in network["layers"]
+        )
+        network["input_shape"] = tuple(network["input_shape"])
+        rule = rule_from_name(record["rule"], **record.pop("rule_settings"))
+        setting = Setting(rule=rule, network=NetworkSpec(**network), **record.pop("setting"))
+        return cls(setting=setting, **record)
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return in words where the records of two plans differ."""
+    one, two = _flat(old), _flat(new)
+    names = list(dict.fromkeys([*two, *one]))
+    return [
+        f"{name}: {one.get(name)} there, {two.get(name)} here"
+        for name in names
+        if one.get(name) != two.get(name)
+    ]
+
+
+def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        flat |= _flat(value, f"{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

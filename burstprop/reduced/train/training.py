@@ -1,0 +1,152 @@
+"""`train`: run a `Plan` to its end, or until it is stopped, and go on from where it stopped.
+
+A run is a function of its plan. Order, augmentation and a rule's noise are derived from (seed, epoch, step,
+image), so a run that was stopped with Ctrl-C, or killed, and resumed ends with the same bits as one that
+was not (with the same number of threads on the same kind of machine). The folder of a run holds
+
+    run.json        plan, versions, machine, command
+    log.jsonl       one JSON object a line: epochs, layers, warnings (see `burstprop.reduced.train.journal`)
+    checkpoint.pt   all that is needed to go on
+    result.json     at the end: what ``burstprop train --json`` prints
+    training.png    at the end of ``burstprop train``: `burstprop.reduced.layers_figure` of the log
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from burstprop.errors import BurstpropError
+from burstprop.reduced.data import ImageDataset
+from burstprop.reduced.networks import Network
+from burstprop.reduced.train.checkpoint import NAME
+from burstprop.reduced.train.distributed import Group
+from burstprop.reduced.train.journal import Journal
+from burstprop.reduced.train.options import Options, Stopped
+from burstprop.reduced.train.plan import Plan
+from burstprop.reduced.train.trainer import Trainer
+from burstprop.system.files import writable_folder, write_json
+
+__all__ = ["Options", "Stopped", "Trainer", "train"]
+
+
+def train(
+    plan: Plan,
+    dataset: ImageDataset,
+    out: str | Path | None = None,
+    *,
+    resume: bool = False,
+    options: Options | None = None,
+    group: Group | None = None,
+    history: list[dict[str, Any]] | None = None,
+    after_epoch: Callable[[Network, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train a network and return the result.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is trained.
+    dataset : ImageDataset
+        From `burstprop.reduced.data.open_dataset`.
+    out : path, optional
+        Folder of the run; None keeps nothing.
+    resume : bool
+        Go on from the checkpoint in ``out`` where there is one.
+    options : Options, optional
+        How the run is carried out.
+    group : Group, optional
+        The processes that train together; see `burstprop.reduced.train.distributed.join`.
+    history : list, optional
+        Takes one dictionary for each epoch (train_loss, validation_error_percent ...), also of a run that
+        fails.
+    after_epoch : callable, optional
+        Called with the network and the number of finished epochs after every epoch, in every process.
+
+    Returns
+    -------
+    dict
+        rule, dataset, epochs, seed, test_error_percent, validation_error_percent, train_error_percent,
+        seconds (training alone), broken_images, trouble (the first warning of each kind; empty for a run that
+        is well), checkpoint.
+
+    Raises
+    ------
+    BurstpropError
+        For a folder that holds another run, or that cannot be written; in every process, when they would not
+        resume at the same place; for a log for TensorBoard without a folder.
+    Diverged
+        When the loss is no longer a finite number.
+    Stopped
+        When Ctrl-C or a termination signal asked for it; the state is saved.
+    """
+    options, group = options or Options(), group or Group()
+    if options.tensorboard and out is None:
+        raise BurstpropError("the log for TensorBoard (--tensorboard) needs the folder of the run: --out DIR")
+    folder = None if out is None else writable_folder(out)
+    resumed = _to_resume(folder, resume, group)
+    trainer = Trainer(plan, dataset, folder, options, group)
+    kept = trainer.restore() if resumed else 0
+    _same_in_all(group, f"after epoch {trainer.epoch}, step {trainer.step}", folder)
+    trainer.journal = Journal(folder if group.leads else None, kept, options.tensorboard, trainer.epoch)
+    trainer.after_epoch = after_epoch
+    try:
+        if resumed:
+            trainer.journal.write("resume", after_epoch=trainer.epoch, after_step=trainer.step)
+        else:
+            _begin(trainer)
+        result = trainer.run()
+        trainer.journal.write("end", **result)
+        if folder is not None and group.leads:
+            write_json(folder / "result.json", result)
+        return result
+    finally:
+        trainer.journal.close()
+        if history is not None:
+            history += trainer.history
+
+
+def _to_resume(folder: Path | None, resume: bool, group: Group) -> bool:
+    """Return whether there is a checkpoint to go on from, for all processes; raises BurstpropError.
+
+    No process gets on before all have looked, since the leading one then writes a checkpoint.
+    """
+    there = folder is not None and (folder / NAME).exists()
+    if any(group.gather(there)) and not resume:
+        holder = f"{str(folder)!r}" if there else "the folder of another process"
+        raise BurstpropError(
+            f"{holder} already holds a run; go on with it (--resume), or give another folder (--out DIR)"
+        )
+    _same_in_all(group, "from a checkpoint" if there else "at the start", folder)
+    return there
+
+
+def _same_in_all(group: Group, place: str, folder: Path | None) -> None:
+    """Raise BurstpropError in every process where they would not begin at one place."""
+    places = group.gather(place)
+    if len(set(places)) > 1:
+        told = ", ".join(f"process {rank} {there}" for rank, there in enumerate(places))
+        raise BurstpropError(
+            f"the processes would not go on from the same place ({told}); this one, process {group.rank}, "
+            f"looked in {str(folder)!r}: give all of them one shared folder (--out DIR), or copy the "
+            f"{NAME} of process 0 into the folder of each machine"
+        )
+
+
+def _begin(trainer: Trainer) -> None:
+    """Write the record of a run and the first line of its log; leave a checkpoint to resume from at once."""
+    from burstprop.report.report import provenance
+
+    plan = trainer.plan
+    trainer.journal.write("start", plan=plan.record(), images=len(trainer.loader.images))
+    if trainer.out is not None and trainer.group.leads:
+        command = trainer.options.command or "burstprop.reduced.train.training.train"
+        record = provenance(
+            command=command, seed=plan.seed, parameters=plan.record(), threads=torch.get_num_threads()
+        )
+        source = {"folder": trainer.dataset.source, "classes": len(trainer.dataset.classes)}
+        write_json(trainer.out / "run.json", {**record, "data": {"name": trainer.dataset.name, **source}})
+    trainer.save()

@@ -1,0 +1,1 @@
+"""Results for people: claims, figures, and one page to mail to a colleague."""

@@ -1,0 +1,255 @@
+"""Many runs of one function: on the cores of this machine or on a cluster, finished ones skipped.
+
+Each run is a call ``function(**task, progress=..., folder=...)`` that knows nothing of the others.
+``progress`` is a callable that takes the share done, 0 to 1; a run that goes on from a checkpoint tells the
+share of that first, before it works, and it does not count for the remaining time. ``folder`` is where the
+run may keep checkpoints, None where nothing is kept. The function must be importable by the worker processes
+(a function at the top of a module).
+
+The results do not depend on how many run side by side, in which order, or where: a run has its seed in its
+task.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from burstprop.errors import BurstpropError, BurstpropWarning
+from burstprop.runs.run_code import code_of_run, said
+from burstprop.runs.run_folder import RunFolder, identity, stored_form
+from burstprop.runs.workers import stream
+from burstprop.system.files import writable_folder
+from burstprop.system.progress import Progress, Shown
+
+LONGEST_NAME = 120
+LONGEST_VALUE = 40
+NAMED = 3
+"""A warning names so many runs at most."""
+
+_work: ContextVar[list[dict[str, Any]] | None] = ContextVar("work", default=None)
+
+
+@contextlib.contextmanager
+def work_counted() -> Iterator[list[dict[str, Any]]]:
+    """Collect the work in all runs that `run_many` returns meanwhile, whenever it was done.
+
+    Gives a list of parts: ``seconds``, and by which code (``burstprop``, ``code``;
+    `burstprop.runs.run_code`).
+    """
+    parts: list[dict[str, Any]] = []
+    token = _work.set(parts)
+    try:
+        yield parts
+    finally:
+        _work.reset(token)
+
+
+def combinations(**choices: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return one task for every combination of the choices, the last one running fastest.
+
+    Examples
+    --------
+    >>> combinations(eta=[1, 2], seed=[7])
+    [{'eta': 1, 'seed': 7}, {'eta': 2, 'seed': 7}]
+    """
+    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+
+
+def run_many(
+    function: Callable[..., Any],
+    tasks: Sequence[Mapping[str, Any]],
+    *,
+    jobs: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    label: str = "runs",
+    progress: Shown = None,
+    dask: str | None = None,
+    names: Sequence[str] | None = None,
+    notes: Sequence[Mapping[str, Any]] | None = None,
+    keep_going: bool = False,
+    modules: Sequence[ModuleType] = (),
+) -> list[Any]:
+    """Call ``function`` once for every task and return the results in the order of the tasks.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(**task, progress=..., folder=...)``, see the module. Where ``out`` is given it must return
+        a dict of pandas DataFrames.
+    tasks : sequence of mappings
+        Keyword arguments of each run.
+    jobs : int, optional
+        Processes side by side; by default one per core. 1 runs everything in this process.
+    out : path, optional
+        One folder a run, complete when that run ends. Runs whose folder is there are not run again.
+    label : str
+        Start of the progress line.
+    progress : bool or callable, optional
+        See `burstprop.system.progress.Progress`.
+    dask : str, optional
+        Address of a dask scheduler (``tcp://host:8786``): its workers run the tasks, not this machine.
+    names : sequence of str, optional
+        Folder names; by default made of the task's numbers and words.
+    notes : sequence of mappings, optional
+        What each run's ``run.json`` says beside the wall time, `burstprop.report.report.provenance` for
+        example.
+    keep_going : bool
+        A run that ends with a `BurstpropError` does not end the others: its result is the error.
+    modules : sequence of modules
+        What the function loads by name, so that its code is known to count too: see
+        `burstprop.runs.run_code`.
+
+    Returns
+    -------
+    list
+        What the function returned, or the `BurstpropError` with ``keep_going``. The same, bit for bit,
+        whether a run was made now or read from its folder (with ``out``, single precision columns become
+        double).
+
+    Raises
+    ------
+    BurstpropError
+        joblib or dask is missing, the cluster does not answer, a folder holds another run, or a run failed.
+    KeyboardInterrupt
+        Stopped by Ctrl-C; the message says what is kept. Worker processes have been ended.
+
+    Warns
+    -----
+    BurstpropWarning
+        Runs in ``out`` were made, or begun, by other code than this. They are used as they are.
+    """
+    if jobs is not None and jobs < 1:
+        raise BurstpropError(f"jobs = {jobs}: give the number of processes side by side, at least 1")
+    names = folder_names(tasks) if names is None else names
+    folders = _folders(tasks, names, out)
+    counted = _work.get()
+    codes = [code_of_run(function, task, modules) for task in tasks] if folders or counted is not None else []
+    worked = [folder.parts() for folder in folders]
+    _warn_of_other_code(folders, worked, codes)
+    results: dict[int, Any] = {k: folder.load() for k, folder in enumerate(folders) if folder.finished}
+    todo = [k for k in range(len(tasks)) if k not in results]
+    before = len(results)
+    parts = {k: worked[k] for k in results}
+    with Progress(max(len(tasks), 1), label, "runs", progress, start=before) as display:
+
+        def show(share: float, start: float | None) -> None:
+            display.update(before + share, None if start is None else before + start)
+
+        calls = [(k, function, dict(tasks[k]), folders[k].open(codes[k]) if folders else None) for k in todo]
+        arriving = stream(calls, jobs, dask, show)
+        outer = _work.set(None)  # runs inside a run count with it
+        try:
+            for k, outcome, how in arriving:
+                if isinstance(outcome, BurstpropError):
+                    if not keep_going:
+                        raise type(outcome)(f"{names[k]}: {outcome}") from outcome
+                elif folders:
+                    outcome = folders[k].save(outcome, {**(notes[k] if notes else {}), **how})
+                    parts[k] = folders[k].parts()
+                elif codes:
+                    parts[k] = [{**codes[k], "seconds": how["seconds"]}]
+                results[k] = outcome
+        except KeyboardInterrupt:
+            kept = f"{len(results)} of {len(tasks)} runs are finished"
+            where = f" and kept in {os.fspath(out)}; the same command goes on from there" if out else ""
+            raise KeyboardInterrupt(kept + where) from None
+        finally:
+            _work.reset(outer)
+            arriving.close()
+            for folder in folders:
+                folder.tidy()
+    if counted is not None:
+        counted += [part for k in sorted(parts) for part in parts[k]]
+    return [results[k] for k in range(len(tasks))]
+
+
+def folder_names(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a folder name for each task, made of its numbers and words, safe as one part of a path.
+
+    What a folder cannot be called becomes an underscore. A name that is too long, leaves out a long text, or
+    would be that of two tasks is shortened and ends in eight digits that stand for the whole task.
+    """
+    names, partial = [], set()
+    for k, task in enumerate(tasks):
+        plain_values = {name: value for name, value in task.items() if isinstance(value, str | int | float)}
+        short = {name: value for name, value in plain_values.items() if len(str(value)) < LONGEST_VALUE}
+        if len(short) < len(plain_values):
+            partial.add(k)
+        words = ",".join(f"{name}={value}" for name, value in short.items())
+        names.append(re.sub(r"[^\w.=,+-]", "_", words))
+    written = Counter(names)
+    for k, name in enumerate(list(names)):
+        if not name or k in partial or len(name) > LONGEST_NAME or written[name] > 1:
+            text = json.dumps(identity(tasks[k]), sort_keys=True)
+            names[k] = f"{name[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
+    return names
+
+
+def gather(
+    results: Sequence[Mapping[str, pd.DataFrame]], labels: Sequence[Mapping[str, Any]]
+) -> dict[str, pd.DataFrame]:
+    """Put the frames of many runs together, by name, each row labelled with the run it comes from.
+
+    Parameters
+    ----------
+    results : sequence of mappings
+        Frames by name, one mapping a run.
+    labels : sequence of mappings
+        The columns to put in front, one mapping a run; they replace a column of the same name.
+    """
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for frames, label in zip(results, labels, strict=True):
+        for name, frame in frames.items():
+            rest = stored_form(frame).drop(columns=[column for column in label if column in frame])
+            front = pd.DataFrame({column: [value] * len(frame) for column, value in label.items()})
+            parts.setdefault(name, []).append(pd.concat([front, rest], axis=1))
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+
+
+def _folders(
+    tasks: Sequence[Mapping[str, Any]], names: Sequence[str], out: str | os.PathLike[str] | None
+) -> list[RunFolder]:
+    if out is None:
+        return []
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise BurstpropError(f"two runs have the name {twice!r}: ask for each run once")
+    # absolute: the workers of a cluster were started somewhere else
+    parent = writable_folder(out).absolute()
+    return [RunFolder(parent, name, identity(task)) for name, task in zip(names, tasks, strict=True)]
+
+
+def _warn_of_other_code(
+    folders: Sequence[RunFolder],
+    worked: Sequence[Sequence[Mapping[str, Any]]],
+    codes: Sequence[Mapping[str, str]],
+) -> None:
+    """Warn where runs that are there were made, or begun, by other code than would make them now."""
+    others = []
+    for folder, parts, code in zip(folders, worked, codes, strict=False):
+        makers = [said(part) for part in parts]
+        if set(makers) - {said(code)}:
+            path = folder.path if folder.finished else folder.work
+            others.append(f"{path.name} by {', then '.join(dict.fromkeys(makers))}, now {said(code)}")
+    if others:
+        more = [f"and {len(others) - NAMED} more"] if len(others) > NAMED else []
+        warnings.warn(
+            f"{len(others)} of {len(folders)} runs in {str(folders[0].path.parent)!r} were made, or begun, "
+            f"by other code than this ({'; '.join(others[:NAMED] + more)}): they are used as they are; for "
+            "results of one code give another output folder (--out), or delete these",
+            BurstpropWarning,
+            stacklevel=3,
+        )

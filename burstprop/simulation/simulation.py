@@ -1,0 +1,305 @@
+"""Runs a circuit: the only time loop, the only seed, the only place that knows threads.
+
+`simulate` runs a circuit from start to end. A `Simulation` can be advanced piece by piece, looked into,
+changed, saved and resumed. The result is the same, bit for bit, for the same circuit and seed whatever the
+number of threads and however the run is cut into pieces.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pandas as pd
+
+import burstprop
+from burstprop.circuit import Circuit, PlasticityChange, RateChange, WeightChange
+from burstprop.engine import controls, inspection, snapshot
+from burstprop.engine.compile.circuit import compile_circuit
+from burstprop.engine.currents import Currents
+from burstprop.engine.handover import Handover
+from burstprop.engine.layout import WINDOW
+from burstprop.engine.network import FAR, RING
+from burstprop.engine.runner import Runner
+from burstprop.errors import BurstpropError
+from burstprop.parameters import check_value, quantity
+from burstprop.recording import Record, Recording
+from burstprop.recording.recorder import Recorder
+from burstprop.simulation.checkpoint import code_of, no_checkpoint, read_checkpoint, write_checkpoint
+from burstprop.system.interrupts import deferred_interrupt
+from burstprop.system.progress import Progress, Shown
+
+DTYPES = {"float32": np.float32, "float64": np.float64}
+
+
+def simulate(
+    circuit: Circuit,
+    duration_ms: float,
+    *,
+    seed: int = 1,
+    realization: int = 1,
+    record: Record | None = None,
+    threads: int = 1,
+    dtype: str = "float32",
+    progress: Shown = False,
+) -> Recording:
+    """Run a circuit from t = 0 for ``duration_ms`` and return what was recorded.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    duration_ms : float
+        A multiple of the circuit's dt.
+    seed : int
+        Decides synapses, initial states and all noise.
+    realization : int
+        Another realization of the same seed draws other synapses and noise; it is a column of every frame.
+    record : Record, optional
+        Left out: all spikes, and rates in bins of 50 ms.
+    threads : int
+        Does not change the result.
+    dtype : {"float32", "float64"}
+    progress : bool or callable, optional
+        None shows a bar on a terminal and plain lines elsewhere; a callable is told the share done.
+
+    Raises
+    ------
+    BurstpropError
+        For anything that does not fit; `Diverged` when a voltage is no longer a number.
+    """
+    simulation = Simulation(
+        circuit, seed=seed, realization=realization, record=record, threads=threads, dtype=dtype
+    )
+    simulation.advance(duration_ms, progress=progress)
+    return simulation.recording()
+
+
+class Simulation:
+    """A run of a circuit that can be advanced, looked into, changed, saved and resumed; see `simulate`."""
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        *,
+        seed: int = 1,
+        realization: int = 1,
+        record: Record | None = None,
+        threads: int = 1,
+        dtype: str = "float32",
+    ) -> None:
+        """Draw the synapses and the initial state; nothing runs yet."""
+        whole = quantity(1, "1", "", low=0).metadata
+        check_value("seed", seed, whole, int)
+        check_value("realization", realization, whole, int)
+        check_value("threads", threads, quantity(1, "1", "threads of the time loop", low=1).metadata, int)
+        if dtype not in DTYPES:
+            raise BurstpropError(f"dtype = {dtype!r}: give 'float32' or 'float64'")
+        self.circuit = circuit
+        # now, and not when the run is over: what cannot be described is refused here
+        self._fingerprint = circuit.fingerprint()
+        self._code = code_of(circuit)
+        self.seed = int(seed)
+        self.realization = int(realization)
+        self.record = Record() if record is None else record
+        self.record.check(circuit)
+        self.threads = int(threads)
+        self.dtype = dtype
+        self.step = 0
+        stream_seed = self.seed * 1_000_003 + self.realization
+        self._compiled = compile_circuit(circuit, stream_seed, self.threads, DTYPES[dtype])
+        self._runner = Runner(self._compiled, self.threads)
+        self._recorder = Recorder(circuit, self.record, self.realization)
+        self._handover = Handover(self._runner, self._recorder)
+        self._currents = Currents(self._compiled)
+        self._changes = sorted(circuit.protocol, key=lambda change: change.at_ms)
+        self._changes_done = 0
+
+    @property
+    def time_ms(self) -> float:
+        """How far the run is."""
+        return self.step * self.circuit.dt_ms
+
+    def advance(self, duration_ms: float, *, progress: Shown = False, label: str = "simulating") -> None:
+        """Run on for ``duration_ms``.
+
+        Ctrl-C stops between two pieces of compiled code (a fraction of a second): what was recorded is kept,
+        and the run can be advanced on or saved.
+
+        Raises
+        ------
+        Diverged
+            A voltage is beyond all bounds or no number: says in which population and when.
+        KeyboardInterrupt
+            After Ctrl-C.
+        """
+        check_value("duration_ms", duration_ms, quantity(0.0, "ms", "how long to run", low=0).metadata)
+        end = self.step + self.circuit.steps("duration_ms", duration_ms)
+        begin = self.step
+        with Progress(duration_ms, label, enabled=progress) as bar, deferred_interrupt() as interrupted:
+            while self.step < end:
+                self._apply_changes()
+                self._run_until(self._next_stop(end))
+                bar.update((self.step - begin) * self.circuit.dt_ms)
+                if interrupted():
+                    raise KeyboardInterrupt
+        self._apply_changes()
+
+    def recording(self) -> Recording:
+        """Return what was recorded so far."""
+        return self._recorder.recording(self.info())
+
+    def forget_recording(self) -> None:
+        """Forget what was recorded so far: for long runs that write as they go."""
+        self._recorder.clear()
+
+    def info(self) -> dict[str, Any]:
+        """Return what was run: fingerprint of the circuit, seed, versions, duration."""
+        return {
+            "circuit": self._fingerprint,
+            "populations": {p.name: int(p.n) for p in self.circuit.populations},
+            "dt_ms": self.circuit.dt_ms,
+            "duration_ms": self.time_ms,
+            "seed": self.seed,
+            "realization": self.realization,
+            "dtype": self.dtype,
+            "threads": self.threads,
+            "burstprop": burstprop.__version__,
+            "numba": numba.__version__,
+            "numpy": np.__version__,
+        }
+
+    def state(self, population: str, variable: str) -> np.ndarray:
+        """Return a state variable of all neurons of a population, shape (n,), in the units of its model."""
+        return inspection.state(self._compiled, population, variable)
+
+    def synapses(self, projection: str) -> pd.DataFrame:
+        """Return the synapses of a projection as a frame ``source_id, target_id, weight``."""
+        return inspection.synapses(self._compiled, projection)
+
+    def weights(self, projection: str) -> np.ndarray:
+        """Return the weights of a projection, shape (synapses,), in the order of `synapses`."""
+        return inspection.weights(self._compiled, projection)
+
+    def averages(self, projection: str) -> pd.DataFrame:
+        """Return the moving averages that a plastic projection learns from.
+
+        Frame ``neuron_id, event_rate_hz, burst_rate_hz, spike_rate_hz`` of the postsynaptic population: Ebar,
+        Bbar and the slow average of all spikes (R).
+        """
+        return inspection.averages(self._compiled, projection, self.step)
+
+    def sizes(self) -> dict[str, float]:
+        """Return the memory that the circuit takes: neurons, synapses, bytes of either."""
+        return inspection.sizes(self._compiled)
+
+    def set_current(self, population: str, compartment: str, current_pa: float | np.ndarray) -> None:
+        """Inject a current from the next step on, beside the circuit's own; it replaces the one set before.
+
+        One value for all neurons, or one per neuron where the circuit declares
+        ``Current(population, compartment, Controlled())``.
+        """
+        self._currents.set(population, compartment, current_pa)
+
+    def set_plasticity(self, on: bool) -> None:
+        """Let plastic projections learn from the next step on, or not; their averages go on either way."""
+        controls.set_plasticity(self._compiled, on)
+
+    def set_weight(self, projection: str, weight: float) -> None:
+        """Set the uniform weight of a projection from the next step on."""
+        controls.set_weight(self._compiled, projection, weight)
+
+    def set_rate(self, population: str, rate_hz: float) -> None:
+        """Set the rate of the sources of a Poisson population from the next step on."""
+        controls.set_rate(self._compiled, population, rate_hz)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the state of the run (not what was recorded) to a file, completely or not at all.
+
+        Raises
+        ------
+        BurstpropError
+            The file cannot be written.
+        """
+        set_currents, controlled = self._currents.take()
+        arrays = snapshot.take(self._compiled.arrays) | controlled | {"open_bin": self._handover.open_bin}
+        meta = self.info() | {
+            "step": self.step,
+            "changes_done": self._changes_done,
+            "set_currents": set_currents,
+            **self._layout(),
+        }
+        return write_checkpoint(path, arrays, meta)
+
+    def restore(self, path: str | Path) -> None:
+        """Continue from a file that `save` wrote, with the same circuit and seed and any number of threads.
+
+        What was recorded so far is forgotten: the recording goes on from the time of the file.
+
+        Raises
+        ------
+        BurstpropError
+            The file is missing, truncated or altered, or belongs to another circuit, seed, precision or bin
+            of the rates, or to another text of a neuron model or a waveform; nothing has changed then.
+        """
+        info = self.info()
+        same = {what: info[what] for what in ("circuit", "seed", "realization", "dtype")}
+        arrays, meta = read_checkpoint(path, same | self._layout())
+        try:
+            # everything is looked at before anything is put back
+            step, changes_done = int(meta["step"]), int(meta["changes_done"])
+            open_bin = arrays["open_bin"].reshape(self._handover.open_bin.shape)
+            self._currents.check(meta["set_currents"], arrays)
+            snapshot.put(self._compiled.arrays, arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise no_checkpoint(path, error) from None
+        self.forget_recording()
+        self._handover.open_bin = open_bin
+        self._currents.put(meta["set_currents"], arrays)
+        self.step, self._changes_done = step, changes_done
+
+    def _layout(self) -> dict[str, Any]:
+        """Return what a file must agree in beside circuit and seed.
+
+        Numbers in it are counted by bins and by the ring of steps. This follows from the circuit, but
+        another version of burstprop may have another rule for it; and a circuit does not know the code of its
+        models.
+        """
+        steps, ring = self._handover.bin_steps, int(self._compiled.arrays["sizes"][RING])
+        bins = None if steps == FAR else f"{steps * self.circuit.dt_ms:.12g} ms"
+        return {"Record.rates_bin_ms": bins, "ring_steps": ring, **self._code}
+
+    def _apply_changes(self) -> None:
+        """Apply the changes of the protocol that are due."""
+        while self._changes_done < len(self._changes):
+            change = self._changes[self._changes_done]
+            if self.circuit.steps("at_ms", change.at_ms) > self.step:
+                return
+            match change:
+                case WeightChange():
+                    self.set_weight(change.projection, change.weight)
+                case RateChange():
+                    self.set_rate(change.population, change.rate_hz)
+                case PlasticityChange():
+                    self.set_plasticity(change.on)
+            self._changes_done += 1
+
+    def _next_stop(self, end: int) -> int:
+        """Return the step of the next change, of the tabulated or set currents, or summary of the weights."""
+        change = FAR
+        if self._changes_done < len(self._changes):
+            change = self.circuit.steps("at_ms", self._changes[self._changes_done].at_ms)
+        window = (self.step // WINDOW + 1) * WINDOW
+        return min(
+            end, change, window, self._currents.next_stop(self.step), self._handover.next_stop(self.step)
+        )
+
+    def _run_until(self, stop: int) -> None:
+        """Run compiled code up to ``stop``, or until the spike record is full, and hand over what it gave."""
+        first = self.step
+        self._currents.tabulate(first)
+        self._handover.begin(first, stop)
+        self.step = self._runner.run(first, stop)
+        self._handover.end(first, self.step)
+        inspection.check_finite(self._compiled, first, self.step)

@@ -1,0 +1,1 @@
+"""The machine underneath: files, progress, interrupts, provenance of hardware and software."""

@@ -1,0 +1,70 @@
+"""The figure of the transfer functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from burstprop.report import plotting
+
+from .check import CURVES, ERRORS, sigmoid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return the two curves at every level, and both values over the whole grid of the P curve."""
+    fig, axes = plotting.figure(2, 2, width=8.0, height=6.2)
+    _curve(frames, axes[0, 0], "event_rate")
+    plotting.title(axes[0, 0], "Event rate against somatic current")
+    _curve(frames, axes[0, 1], "burst_prob")
+    plotting.title(axes[0, 1], "Burst probability against dendritic current")
+    _points(frames, axes[1, 0], "event_rate", "burst_prob", "burst_prob_se")
+    plotting.title(axes[1, 0], "Burst probability against somatic current")
+    _points(frames, axes[1, 1], "burst_prob", "event_rate_hz", "event_rate_se_hz")
+    plotting.title(axes[1, 1], "Event rate against dendritic current")
+    axes[1, 0].set_ylim(0.0, 100.0)
+    axes[1, 1].set_ylim(bottom=0.0)
+    plotting.panel_letters(axes.flat)
+    note = "points: mean and standard error of the counts; lines: sigmoids (A, B), to guide the eye (C, D)"
+    fig.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
+    return fig
+
+
+def _curve(frames: dict[str, pd.DataFrame], axes: Axes, name: str) -> None:
+    """Draw the curve's own value as points, and the fitted sigmoids."""
+    along, _, value = CURVES[name]
+    _points(frames, axes, name, value, ERRORS[value], line="")
+    transfer = frames["transfer"]
+    for k, row in enumerate(transfer[transfer["curve"] == name].sort_values("level_pa").itertuples()):
+        own = frames["curves"][frames["curves"]["curve"] == name][along]
+        fine = np.linspace(own.min(), own.max(), 200)
+        fitted = sigmoid(fine, row.top, row.midpoint_pa, row.width_pa, row.bottom)
+        axes.plot(fine, fitted * plotting.LABELS[value][1], color=plotting.CYCLE[k], linewidth=1.0)
+
+
+def _points(
+    frames: dict[str, pd.DataFrame], axes: Axes, name: str, value: str, error: str, line: str = "-"
+) -> None:
+    along, across, _ = CURVES[name]
+    label, factor = plotting.LABELS[value]
+    curves = frames["curves"][frames["curves"]["curve"] == name]
+    for k, (level, group) in enumerate(curves.groupby(across)):
+        axes.errorbar(
+            group[along],
+            group[value] * factor,
+            group[error] * factor,
+            marker="o",
+            markersize=3.0,
+            linestyle=line,
+            linewidth=0.8,
+            color=plotting.CYCLE[k],
+            label=f"{level:g} pA",
+        )
+    where = {"soma_pa": "somata", "dendrite_pa": "dendrites"}
+    axes.set(xlabel=f"current into {where[along]} (pA)", ylabel=label)
+    axes.legend(title=f"into {where[across]}", frameon=False, fontsize=7.0, title_fontsize=7.0)

@@ -1,0 +1,285 @@
+"""A spiking circuit that learns XOR with bursts as the error signal.
+
+Claim: two layers of plastic synapses onto bursting neurons learn the exclusive or of two inputs from teaching
+currents into the output's dendrites alone: bursts, sent back to the hidden populations, tell the hidden
+synapses what to do. After learning the event rate of the output is high for 10 and 01, low for 00 and 11, and
+the cost is far under chance.
+
+Five populations of 500 Burst-Poisson neurons: two inputs, two hidden populations, one output. Feedforward
+excitation is plastic and transmits events, beside fixed inhibition that does the same; feedback from the
+output transmits bursts into the hidden dendrites, mostly excitation to hidden1, mostly inhibition to hidden2
+(which gets a constant current instead).
+
+Protocol. Settling for 3 tau_avg; the four patterns 8 s each without plasticity; 500 epochs of the four
+patterns in the order 00, 10, 01, 11. Each example: 7.2 s in which the circuit predicts (no plasticity), then
+0.8 s with plasticity and, into the dendrite of each output neuron, a current that depends on how far its
+averaged event rate is from the target; then the four patterns again without plasticity. The cost of an
+example is the cross-entropy of the mean event rate of the output population, scaled from E_min..E_max to
+0..1; that of an epoch the sum over the four patterns, 4 ln 2 = 2.77 by guessing.
+
+Frames: ``xor`` (realization, epoch, cost, event rate of the output for each pattern, at the end of the
+prediction), ``examples`` (every example, with the mean teaching current), ``rates`` (event and burst rates of
+all populations, every tenth epoch: in the second half of the prediction, and bursts while it is taught),
+``tests`` (rates of all populations over time in the tests before and after), ``outputs`` (averaged output at
+the end of each test pattern), ``weights``, and ``protocol``, one row with what the check has to know of the
+parameters.
+
+Controls, each a variant that takes one thing away: ``frozen_hidden`` (no plasticity in the hidden layer),
+``no_teaching`` (no teaching current), ``no_feedback`` (feedback weights zero), ``shuffled_feedback`` (every
+hidden neuron draws which of the two kinds of feedback weights it gets), ``exchanged_feedback`` (hidden1 gets
+the feedback weights of hidden2 and the other way round; currents stay), ``fed_alike`` (hidden2 gets what
+hidden1 gets, and no current). Extended data: ``symmetric_feedback`` (fed alike, both learning rates halved),
+``example_4s`` (tau_avg 2 s, examples of 4 s), ``tau_avg_500ms`` (tau_avg 0.5 s, examples of 8 s),
+``no_feedback_inhibition``. The controls are run and shown beside the circuit by ``--controls``, the variants
+of the extended data by ``--extended``, any others by a sweep; all can be resumed::
+
+    burstprop reproduce xor --controls
+    burstprop reproduce xor --extended
+    burstprop sweep xor --variant published,symmetric_feedback,example_4s --seeds 1:6 --out extended
+
+A variant run alone is held against the claims of the published circuit: one that fails says what the part
+is needed for.
+
+``--quick`` runs a smaller circuit that learns faster (`quick_version`), one realization of it; what ``--set``
+changes are then the numbers of that circuit.
+
+The dendritic synapses feel the somatic voltage in their driving force, as in the published program.
+
+Source: Payeur, Guerguiev, Zenke, Richards & Naud (2021), Burst-dependent synaptic plasticity can coordinate
+learning in hierarchical circuits, Nature Neuroscience 24, https://doi.org/10.1038/s41593-021-00857-x, Fig. 4
+and Methods.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from burstprop.runs.sweep import gather, run_many
+
+from .check import check, rates_in_tests, solved
+from .circuit import PATTERNS, Params, build
+from .figure import compare, costs_and_outputs, figure
+from .protocol import one
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "CONTROLS",
+    "EXTENDED",
+    "VARIANTS",
+    "Params",
+    "build",
+    "check",
+    "compare",
+    "controls",
+    "controls_figure",
+    "extended",
+    "extended_figure",
+    "figure",
+    "quick_version",
+    "run",
+    "solved",
+]
+
+REALIZATIONS = 5
+QUICK_EPOCHS = 140
+
+_ALIKE = {"feedback2_exc": 0.26, "feedback2_inh": 0.06, "hidden2_dendrite_pa": 0.0}
+VARIANTS: dict[str, Params] = {
+    "published": Params(),
+    "frozen_hidden": Params(eta_hidden=0.0),
+    "no_teaching": Params(teaching_pa=0.0),
+    "no_feedback": Params(feedback1_exc=0.0, feedback1_inh=0.0, feedback2_exc=0.0, feedback2_inh=0.0),
+    "shuffled_feedback": Params(feedback_shuffled=True),
+    "exchanged_feedback": Params(
+        feedback1_exc=0.026, feedback1_inh=0.27, feedback2_exc=0.26, feedback2_inh=0.06
+    ),
+    "fed_alike": Params(**_ALIKE),
+    "symmetric_feedback": Params(**_ALIKE, eta_hidden=4e-3, eta_output=2e-3),
+    "example_4s": Params(example_ms=4000.0),
+    "tau_avg_500ms": Params(tau_avg_ms=500.0),
+    "no_feedback_inhibition": Params(feedback1_inh=0.0, feedback2_inh=0.0),
+}
+
+CONTROLS = (
+    "frozen_hidden",
+    "no_teaching",
+    "no_feedback",
+    "shuffled_feedback",
+    "exchanged_feedback",
+    "fed_alike",
+)
+"""Variants that take one thing away from the published circuit."""
+EXTENDED = ("symmetric_feedback", "example_4s", "tau_avg_500ms", "no_feedback_inhibition")
+"""Variants of the extended data."""
+
+
+def quick_version(params: Params) -> Params:
+    """Return a smaller circuit that learns the same faster.
+
+    Fewer neurons, shorter examples with a larger share of teaching, stronger teaching, larger steps of
+    learning.
+    """
+    return replace(
+        params,
+        n=min(params.n, 200),
+        contacts=min(params.contacts, 100.0),
+        tau_avg_ms=round(0.4 * params.tau_avg_ms, 1),
+        example_ms=round(0.3 * params.example_ms, 1),
+        teaching_share=1 / 3,
+        epochs=min(params.epochs, QUICK_EPOCHS),
+        teaching_pa=3 * params.teaching_pa,
+        eta_hidden=2 * params.eta_hidden,
+        eta_output=2 * params.eta_output,
+    )
+
+
+def run(
+    params: Params | None = None,
+    *,
+    seed: int = 1,
+    realizations: int | None = None,
+    jobs: int | None = None,
+    progress: bool | Callable[[float], None] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    quick: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Learn, and return the frames that the module's text names.
+
+    Parameters
+    ----------
+    params : Params, optional
+        Run as they are. Where not given the published numbers, and where quick `quick_version` of these.
+    seed : int
+        Decides synapses, initial states and noise.
+    realizations : int, optional
+        5 where not given (1 where quick).
+    jobs : int, optional
+        Processes side by side; one per core where not given.
+    progress : bool or callable, optional
+        See `burstprop.system.progress.Progress`.
+    out : path, optional
+        Where checkpoints and finished realizations are kept; the same call goes on from there.
+    quick : bool
+        What is run where ``params`` or ``realizations`` are not given.
+
+    Raises
+    ------
+    BurstpropError
+        The parameters do not fit together, or ``out`` holds another run.
+    """
+    if params is None:
+        params = quick_version(Params()) if quick else Params()
+    alone = {"realization": params}
+    return _run_all(alone, seed, realizations, jobs, progress, out, quick, "xor")["realization"]
+
+
+def controls(
+    frames: dict[str, pd.DataFrame],
+    *,
+    seed: int = 1,
+    realizations: int | None = None,
+    jobs: int | None = None,
+    progress: bool | Callable[[float], None] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    quick: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Run all `CONTROLS`, and return them beside the published circuit, whose ``frames`` `run` has returned.
+
+    Parameters and errors are those of `run`; where quick, `quick_version` of each is run. Returns
+    ``controls`` (variant, and the columns of ``xor``), ``controls_rates`` (variant, and the rates of all
+    populations in the tests before and after learning) and ``controls_solved`` (variant, and the columns of
+    `solved`).
+    """
+    how = {"seed": seed, "realizations": realizations, "jobs": jobs, "progress": progress, "out": out}
+    return _beside("controls", CONTROLS, frames, quick, how)
+
+
+def controls_figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return the learning curves of the published circuit and its controls, from the frames of `controls`."""
+    return compare(frames["controls"])
+
+
+def extended(
+    frames: dict[str, pd.DataFrame],
+    *,
+    seed: int = 1,
+    realizations: int | None = None,
+    jobs: int | None = None,
+    progress: bool | Callable[[float], None] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    quick: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Run all variants of `EXTENDED` as `controls` runs the controls; the frames are ``extended``,
+    ``extended_rates`` and ``extended_solved``."""
+    how = {"seed": seed, "realizations": realizations, "jobs": jobs, "progress": progress, "out": out}
+    return _beside("extended", EXTENDED, frames, quick, how)
+
+
+def extended_figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return costs and outputs of the variants of the extended data, from the frames of `extended`."""
+    return costs_and_outputs(frames["extended"])
+
+
+def _beside(
+    title: str, names: tuple[str, ...], frames: dict[str, pd.DataFrame], quick: bool, how: dict[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Run variants; return their frames, called after ``title``, those of the published circuit first."""
+    variants = {name: quick_version(VARIANTS[name]) if quick else VARIANTS[name] for name in names}
+    together = {"published": frames} | _run_all(variants, quick=quick, label=f"xor {title}", **how)
+    labels = [{"variant": name} for name in together]
+    kept = [
+        {title: own["xor"], f"{title}_rates": rates_in_tests(own["tests"]), f"{title}_solved": solved(own)}
+        for own in together.values()
+    ]
+    return gather(kept, labels)
+
+
+def _run_all(
+    variants: dict[str, Params],
+    seed: int,
+    realizations: int | None,
+    jobs: int | None,
+    progress: bool | Callable[[float], None] | None,
+    out: str | os.PathLike[str] | None,
+    quick: bool,
+    label: str,
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Run all realizations of all variants side by side, in folders NAME-K; return the frames by name."""
+    count = realizations or (1 if quick else REALIZATIONS)
+    runs = [(name, k) for name in variants for k in range(1, count + 1)]
+    results = run_many(
+        one,
+        [{"params": variants[name], "seed": seed, "realization": k} for name, k in runs],
+        jobs=jobs,
+        out=None if out is None else Path(out) / "realizations",
+        names=[f"{name}-{k}" for name, k in runs],
+        label=label,
+        progress=progress,
+    )
+    found = {}
+    for name, params in variants.items():
+        mine = [(k, result) for (variant, k), result in zip(runs, results, strict=True) if variant == name]
+        frames = gather([result for _, result in mine], [{"realization": k} for k, _ in mine])
+        protocol = {
+            "midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2,
+            "published": params == Params(),
+        }
+        found[name] = {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
+    return found
+
+
+def by_epoch(examples: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame ``xor``: realization, epoch, cost, and the output's event rate for each pattern."""
+    wide = examples.pivot_table(index=["realization", "epoch"], columns="pattern", values="output_hz")
+    wide = wide[list(PATTERNS)].rename(columns={p: f"event_rate_{p.replace(' ', '')}_hz" for p in PATTERNS})
+    wide.columns.name = None
+    wide.insert(0, "cost", examples.groupby(["realization", "epoch"])["cost"].sum())
+    return wide.reset_index()

@@ -1,0 +1,207 @@
+"""Figures of the XOR circuit: learning, what was learned, and the controls beside it."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from burstprop.report import plotting
+
+from .check import CHANCE, CURVE, rates_in_tests
+from .circuit import PATTERNS, POPULATIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PATTERN_COLOURS = dict(
+    zip(PATTERNS, (plotting.BLACK, plotting.VERMILION, plotting.ORANGE, plotting.BLUE), strict=True)
+)
+EARLY_EPOCHS = 100
+"""The signal to the hidden layer is drawn for these: later there is little left to teach."""
+
+
+def figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return the figure of one variant: lines are means over realizations, bands their standard deviation."""
+    fig, axes = plotting.figure(3, 2, width=7.6, height=7.4)
+    (cost, outputs), (before_after, rates), (signal, weights) = axes
+    _cost(frames, cost)
+    _outputs(frames, outputs)
+    _tests(frames, before_after)
+    _rates(frames["tests"], rates)
+    _signal(frames["rates"], signal)
+    _weights(frames["weights"], weights)
+    plotting.panel_letters(axes.flat)
+    return fig
+
+
+def compare(xor: pd.DataFrame) -> Figure:
+    """Return the learning curves of variants: ``xor`` frames put together, with a column ``variant``."""
+    variants = list(dict.fromkeys(xor["variant"]))
+    columns = 3
+    rows = -(-len(variants) // columns)
+    fig, axes = plotting.figure(
+        rows, columns, width=7.6, height=0.5 + 1.75 * rows, sharex=True, sharey=True, squeeze=False
+    )
+    base = xor[xor["variant"] == variants[0]]
+    mean = base.groupby("epoch")["cost"].mean().rolling(5, min_periods=1).mean()
+    for k, (panel, variant) in enumerate(zip(axes.flat, variants, strict=False)):
+        own = xor[xor["variant"] == variant]
+        panel.plot(mean.index, mean, color=plotting.GREY, linewidth=0.9)
+        plotting.learning_curve(own, panel, chance=CHANCE, smooth=5)
+        panel.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
+        plotting.title(panel, f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})")
+        panel.label_outer()
+        if k >= len(variants) - columns:
+            # the lowest of its column, also where the last row is not full
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel("epoch")
+    for panel in axes.flat[len(variants) :]:
+        panel.set_axis_off()
+    return fig
+
+
+def costs_and_outputs(xor: pd.DataFrame) -> Figure:
+    """Return learning curves and outputs of variants, a column each: ``xor`` frames with a ``variant``."""
+    variants = list(dict.fromkeys(xor["variant"]))
+    columns = len(variants)
+    fig, axes = plotting.figure(
+        2, columns, width=0.6 + 1.7 * columns, height=4.4, sharex=True, sharey="row", squeeze=False
+    )
+    for (cost, output), variant in zip(axes.T, variants, strict=True):
+        own = xor[xor["variant"] == variant]
+        plotting.learning_curve(own, cost, chance=CHANCE, smooth=5)
+        cost.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
+        name = f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})"
+        plotting.title(cost, textwrap.fill(name, 18))
+        _learned_outputs(own, output, smooth=5)
+        output.set(xlabel="epoch", ylabel="output event rate (Hz)")
+        output.set_ylim(bottom=0.0)
+        for panel in (cost, output):
+            panel.label_outer()
+    fig.legend(
+        *axes[1, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(PATTERNS),
+        frameon=False,
+        fontsize=7.5,
+    )
+    return fig
+
+
+def _cost(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
+    plotting.learning_curve(frames["xor"], axes, chance=CHANCE, smooth=3)
+    axes.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
+    if frames["protocol"]["published"].iloc[0]:
+        middles = [(first + last) / 2 for (first, last), _ in CURVE]
+        plotting.reference(middles, [value for _, value in CURVE], axes, "independent program")
+        plotting.key(axes)
+    plotting.title(axes, "cost of an epoch")
+
+
+def _outputs(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
+    _learned_outputs(frames["xor"], axes, smooth=3)
+    axes.axhline(
+        frames["protocol"]["midpoint_hz"].iloc[0], color=plotting.GREY, linestyle="--", linewidth=0.9
+    )
+    axes.set(xlabel="epoch", ylabel="output event rate (Hz)")
+    axes.set_ylim(bottom=0.0)
+    plotting.key(axes)
+    plotting.title(axes, "output")
+
+
+def _learned_outputs(xor: pd.DataFrame, axes: Axes, smooth: int) -> None:
+    """Draw the output's event rate for each pattern over the epochs, a running mean of ``smooth`` epochs."""
+    for pattern, shade in PATTERN_COLOURS.items():
+        column = f"event_rate_{pattern.replace(' ', '')}_hz"
+        rolling = xor[["realization", "epoch"]].assign(
+            **{column: xor.groupby("realization")[column].transform(lambda v: v.rolling(smooth, 1).mean())}
+        )
+        plotting.band(rolling, axes, "epoch", column, shade, pattern)
+
+
+def _tests(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
+    tests = frames["tests"]
+    example_s = tests["time_ms"].max() / 1000.0 / len(PATTERNS)
+    for phase, shade in (("before", plotting.GREY), ("after", plotting.colour("output"))):
+        own = tests[(tests["population"] == "output") & (tests["phase"] == phase)]
+        if len(own):
+            own = own.assign(time_s=own["time_ms"] / 1000.0)
+            plotting.band(own, axes, "time_s", "event_rate_hz", shade, f"{phase} learning")
+    midpoint = frames["protocol"]["midpoint_hz"].iloc[0]
+    axes.axhline(midpoint, color=plotting.GREY, linestyle="--", linewidth=0.9)
+    axes.set_ylim(0.0, 1.12 * axes.get_ylim()[1])
+    for k, pattern in enumerate(PATTERNS):
+        axes.axvline(k * example_s, color="#c9ced6", linewidth=0.5)
+        place = ((k + 0.5) * example_s, 0.99)
+        axes.annotate(pattern, place, xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
+    axes.set(xlabel="time (s)", ylabel="output event rate (Hz)", xlim=(0.0, len(PATTERNS) * example_s))
+    plotting.key(axes)
+    plotting.title(axes, "tests")
+
+
+def _rates(tests: pd.DataFrame, axes: Axes) -> None:
+    """Draw the mean rate of every population for every pattern, in the second half of the example."""
+    means = rates_in_tests(tests).groupby(["phase", "population", "pattern"])["event_rate_hz"]
+    table = means.agg(["mean", "std"])
+    for phase, filled in (("before", False), ("after", True)):
+        if phase not in table.index.get_level_values("phase"):
+            continue
+        for k, population in enumerate(POPULATIONS):
+            for j, (pattern, shade) in enumerate(PATTERN_COLOURS.items()):
+                mean, sd = table.loc[(phase, population, pattern)]
+                axes.errorbar(
+                    [k + 0.19 * (j - 1.5) + 0.06 * filled],
+                    [mean],
+                    [0.0 if np.isnan(sd) else sd],
+                    fmt="o" if filled else "_",
+                    color=shade,
+                    markersize=3.5 if filled else 7.0,
+                    elinewidth=0.8,
+                )
+    axes.set_xticks(range(len(POPULATIONS)), POPULATIONS)
+    axes.set(ylabel="event rate (Hz)")
+    axes.set_ylim(bottom=0.0)
+    plotting.title(axes, "all populations before (–) and after (•)")
+
+
+def _signal(rates: pd.DataFrame, axes: Axes) -> None:
+    """Draw what teaching does to the burst rates: the signal that the hidden synapses learn from."""
+    early = rates[rates["epoch"] <= EARLY_EPOCHS]
+    change = (early["teaching_burst_rate_hz"] - early["burst_rate_hz"]).rename("change")
+    means = (
+        pd.concat([early, change], axis=1).groupby(["population", "pattern", "realization"])["change"].mean()
+    )
+    table = means.groupby(["population", "pattern"]).agg(["mean", "std"])
+    shown = ("hidden1", "hidden2", "output")
+    for k, population in enumerate(shown):
+        for j, (pattern, shade) in enumerate(PATTERN_COLOURS.items()):
+            mean, sd = table.loc[(population, pattern)]
+            place = k + 0.19 * (j - 1.5)
+            axes.bar(
+                place,
+                mean,
+                0.16,
+                color=shade,
+                yerr=None if np.isnan(sd) else sd,
+                error_kw={"elinewidth": 0.8},
+            )
+    axes.axhline(0.0, color=plotting.GREY, linewidth=0.7)
+    axes.set_xticks(range(len(shown)), shown)
+    axes.set(ylabel="change of burst rate (Hz)")
+    plotting.title(axes, f"while taught, epochs 1 to {EARLY_EPOCHS}")
+
+
+def _weights(weights: pd.DataFrame, axes: Axes) -> None:
+    for k, name in enumerate(dict.fromkeys(weights["projection"])):
+        own = weights[weights["projection"] == name]
+        label = (
+            str(name).partition(".")[0].replace("->", " → ").replace("input", "in").replace("hidden", "hid")
+        )
+        plotting.band(own, axes, "epoch", "mean", plotting.CYCLE[k], label.replace("output", "out"))
+    axes.set(xlabel="epoch", ylabel="mean weight (leak)")
+    plotting.title(axes, "weights")
+    plotting.key(axes, ncols=3, fontsize=6)
