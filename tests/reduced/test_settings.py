@@ -1,0 +1,58 @@
+"""The stored settings: complete, without a rule that nobody knows, and with the numbers that were published."""
+
+from __future__ import annotations
+
+import tomllib
+from fnmatch import fnmatchcase
+from importlib import resources
+
+import pytest
+
+from burstprop.reduced.networks import NETWORKS
+from burstprop.reduced.rules import RULES
+from burstprop.reduced.train.settings import DATASETS, NAMES, setting
+
+FILES = {
+    file.name.removesuffix(".toml"): tomllib.loads(file.read_text(encoding="utf-8"))
+    for file in (resources.files("burstprop.reduced") / "settings").iterdir()
+}
+
+
+def test_every_dataset_has_a_file_and_every_file_a_dataset():
+    assert set(FILES) == set(DATASETS)
+
+
+@pytest.mark.parametrize("dataset", FILES)
+def test_a_file_holds_nothing_that_is_not_used(dataset):
+    assert set(FILES[dataset]) == set(NAMES)
+    for stored in FILES[dataset].values():
+        assert set(stored) <= {"run", "rule", "changes"}
+        for change in stored.get("changes", []):
+            assert set(change) <= {"rules", "run", "rule"}
+            for pattern in change["rules"]:
+                assert any(fnmatchcase(rule, pattern) for rule in RULES), pattern
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_has_both_settings_of_every_dataset(rule, dataset):
+    for name in NAMES:
+        found = setting(rule, dataset, name)
+        assert (found.name, found.dataset) == (name, dataset)
+        assert found.network.name in NETWORKS
+
+
+def test_published_numbers():
+    """Payeur et al. 2021, MNIST, with rates for means over a batch of 32; Greedy et al., MNIST and ImageNet."""
+    burstprop = setting("burstprop", "mnist", "published")
+    assert burstprop.lr * burstprop.rule.hidden_rate == pytest.approx(32 * 0.1)
+    assert burstprop.lr * burstprop.rule.output_rate == pytest.approx(32 * 0.01)
+    assert burstprop.lr * burstprop.weight_decay == pytest.approx(1e-6)
+    assert (burstprop.momentum, burstprop.batch_size, burstprop.rule.p0) == (0.8, 32, 0.2)
+    assert (burstprop.network.gain, burstprop.network.layers) == (3.6, (500, 500, 500))
+    burstccn = setting("burstccn", "mnist", "published")
+    assert (burstccn.lr, burstccn.momentum, burstccn.rule.p0, burstccn.rule.teaching) == (0.1, 0.0, 0.5, 0.5)
+    photographs = setting("burstccn", "imagenet", "published")
+    assert (photographs.lr, photographs.schedule, photographs.warmup_epochs) == (0.008, "cosine", 5.0)
+    assert (photographs.label_smoothing, photographs.weight_decay) == (0.1, 5e-5)
+    assert (photographs.rule.teaching, photographs.rule.feedback_gain) == (1e-3, 500.0)
