@@ -35,8 +35,8 @@ from burstprop.reduced.train.process import flushed_denormals
 from burstprop.system.progress import Progress
 
 logger = logging.getLogger("burstprop")
-NOISE = 3
-"""Stream of the noise that a rule draws in a step (the data use 1 and 2)."""
+NOISE, LOOK = 3, 4
+"""Streams of the noise that a rule draws, in a step and when its layers are looked at (data use 1 and 2)."""
 LOOK_AT = 128
 """Validation images on which the layers are looked at after an epoch."""
 FINITE_EVERY = 50
@@ -314,7 +314,10 @@ class Trainer:
         if self._noise[0] != self.epoch:
             counters = np.arange(self.loader.steps * self.group.world)
             self._noise = (self.epoch, words(self.plan.seed, NOISE, self.epoch, counters) >> np.uint64(1))
-        seed = int(self._noise[1][self.step * self.group.world + self.group.rank])
+        self._seed(int(self._noise[1][self.step * self.group.world + self.group.rank]))
+
+    def _seed(self, seed: int) -> None:
+        """Seed PyTorch's generators of the devices in use."""
         # torch.manual_seed does the same for every kind of device there is, and takes 80 times longer
         torch.default_generator.manual_seed(seed)
         if self.group.device.type == "cuda":
@@ -360,6 +363,8 @@ class Trainer:
         batch = next(iter(self.test_loaders["validation"].in_order()), None)
         if not self.group.leads or batch is None or not len(batch.labels):
             return
+        # a function of (seed, epoch), like all that is drawn: a resumed run logs what an unbroken one does
+        self._seed(int(words(self.plan.seed, LOOK, self.epoch, np.zeros(1))[0] >> np.uint64(1)))
         frame = diagnose(self.network, batch.images[:LOOK_AT], batch.labels[:LOOK_AT])
         for row in frame.to_dict("records"):
             there = {str(name): value for name, value in row.items() if value == value}
