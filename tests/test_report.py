@@ -144,7 +144,7 @@ def test_the_page_carries_everything_in_itself(tmp_path):
     assert "<li><em>two</em> of <a href='https://doi.org/10.1/ab'>https://doi.org/10.1/ab</a>.</li>" in text
     assert "<p><b>Claim:</b> a &lt; b.</p>" in text
     assert "1 of 2 claims FAIL" in text
-    assert "burstprop reproduce &#x27;a b&#x27;" in text
+    assert "<pre class='command'>burstprop reproduce &#39;a b&#39;</pre>" in text
 
 
 def test_a_figure_that_is_no_png_is_an_error_and_no_page_is_written(tmp_path):

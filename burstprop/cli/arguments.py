@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from burstprop.experiments import catalogue
+from burstprop.system.extras import missing
 
 
 def whole(low: int) -> Callable[[str], int]:
@@ -84,12 +85,13 @@ def require(library: str, what: str) -> None:
     import importlib.util
 
     if importlib.util.find_spec(library) is None:
-        raise catalogue.missing(library, what)
+        raise missing(library, what)
 
 
 def require_figure() -> None:
-    """Raise where figures cannot be drawn; otherwise draw them without a screen."""
+    """Raise where figures cannot be drawn, or no page holds them; otherwise draw them without a screen."""
     require("matplotlib", "a figure")
+    require("jinja2", "a report")
     import matplotlib
 
     matplotlib.use("Agg")

@@ -38,6 +38,7 @@ from typing import Any
 
 import burstprop
 from burstprop.errors import BurstpropError, near
+from burstprop.system.extras import missing
 
 #: Folders that the command line calls otherwise.
 RENAMED = {"rules": "reduced"}
@@ -156,14 +157,6 @@ def load(entry: Entry) -> ModuleType:
         if error.name is None or error.name.startswith("burstprop"):
             raise
         raise missing(error.name, f"'{entry.name}'") from None
-
-
-def missing(library: str, what: str) -> BurstpropError:
-    """Return the error that says which optional library is missing and how to install it."""
-    extra = {"matplotlib": "plot", "joblib": "plot", "torch": "train", "PIL": "train"}.get(library, "")
-    extra = {"dask": "dask", "distributed": "dask", "tensorboard": "tensorboard"}.get(library, extra)
-    command = f'pip install "burstprop[{extra}]"' if extra else f"pip install {library}"
-    return BurstpropError(f"{what} needs {library}, which is not installed: {command}")
 
 
 def require(entry: Entry, module: ModuleType, verb: str) -> None:

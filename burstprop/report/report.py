@@ -8,7 +8,6 @@ on one HTML page that needs no other file and nothing from the network.
 from __future__ import annotations
 
 import datetime
-import html
 import math
 import os
 import platform
@@ -22,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from burstprop.parameters import text_table
-from burstprop.report import page
+from burstprop.report import page, prose
 from burstprop.system.files import write_text
 from burstprop.system.machine import cpu_model, versions
 
@@ -141,7 +140,7 @@ def write_report(
     folder : path
         Where to write; must exist.
     title, text : str
-        Heading and introduction; a docstring will do (see `burstprop.report.page.prose`).
+        Heading and introduction; a docstring will do (see `burstprop.report.prose`).
     claims : sequence of Claim
         The table of claims; empty leaves it out.
     figures : mapping
@@ -157,49 +156,18 @@ def write_report(
         A figure is missing or is no PNG; the page cannot be written.
     """
     details = {key: value for key, value in provenance.items() if key not in ("run_again", "parameters")}
-    sections = []
-    if claims:
-        good = all(c.passed for c in claims)
-        mark = "✓" if good else "✗"
-        sections.append(f"<p class='badge {'good' if good else 'bad'}'>{mark} {verdict(claims)}</p>")
-    sections.append(page.prose(text))
-    sections += [page.figure(caption, Path(path)) for caption, path in figures.items()]
-    if claims:
-        sections.append(f"<h2>Claims</h2>{_claims_html(claims)}")
-    for heading, table in tables.items():
-        body = page.frame(table) if isinstance(table, pd.DataFrame) else page.text_tables(table)
-        sections.append(f"<h2>{html.escape(heading)}</h2>{body}")
-    command = html.escape(str(provenance["run_again"]))
-    sections.append(f"<h2>Run it again</h2><pre class='command'>{command}</pre>")
-    sections.append(f"<h2>Provenance</h2>{page.pairs(details)}")
-    return write_text(Path(folder) / "report.html", page.document(title, sections))
-
-
-def _claims_html(claims: Sequence[Claim]) -> str:
-    rows = []
-    for c in claims:
-        mark = "<td class='mark good'>✓</td>" if c.passed else "<td class='mark bad'>✗</td>"
-        opening = "<tr>" if c.passed else "<tr class='failed'>"
-        rows.append(
-            f"{opening}{mark}<td>{html.escape(c.claim)}</td>"
-            f"<td class='num'><b>{page.number(c.measured)}</b></td><td class='num'>{c.allowed}</td>"
-            f"<td>{html.escape(c.unit)}</td><td class='gauge'>{_gauge(c)}</td>"
-            f"<td class='quiet'>{html.escape(c.reference)}</td></tr>"
-        )
-    columns = ("", "claim", "measured", "allowed", "unit", "within bounds", "reference")
-    right = ("measured", "allowed")
-    return page.wide("".join(f"<th{' class=num' * (name in right)}>{name}</th>" for name in columns), rows)
-
-
-def _gauge(claim: Claim) -> str:
-    """Return a small picture of where the number lies in its bounds; nothing where a bound is infinite."""
-    width = claim.high - claim.low
-    if not math.isfinite(width) or width <= 0 or not math.isfinite(claim.measured):
-        return ""
-    place = 50 + 50 * max(-0.9, min(0.9, (claim.measured - claim.low) / width - 0.5))
-    return (
-        "<svg width='100' height='12' viewBox='0 0 100 12' aria-hidden='true'>"
-        "<line x1='2' x2='98' y1='6' y2='6' class='axis'/>"
-        "<rect x='25' width='50' y='3' height='6' rx='3' class='range'/>"
-        f"<circle cx='{place:.1f}' cy='6' r='4' class='{'dot' if claim.passed else 'dot bad'}'/></svg>"
+    content = page.render(
+        "report.html.jinja",
+        title=title,
+        text=prose.blocks(text),
+        claims=claims,
+        verdict=verdict(claims),
+        figures=[page.figure(caption, Path(path)) for caption, path in figures.items()],
+        tables=[
+            (heading, page.frame(table) if isinstance(table, pd.DataFrame) else page.text_tables(table))
+            for heading, table in tables.items()
+        ],
+        command=str(provenance["run_again"]),
+        details=page.pairs(details),
     )
+    return write_text(Path(folder) / "report.html", content)
