@@ -106,7 +106,9 @@ def test_one_verb_imports_only_its_own_module():
 def test_list_reads_claims_and_variants_without_importing(capsys, tmp_path, monkeypatch):
     (tmp_path / "demo.py").write_text(Path(DEMO).read_text() + "\nraise SystemError('imported')\n")
     (tmp_path / "part.py").write_text('"""A piece that circuits share."""\n')
-    monkeypatch.setattr(catalogue, "_circuit_files", lambda: sorted(tmp_path.glob("*.py")))
+    monkeypatch.setattr(
+        catalogue, "_experiment_files", lambda: {path.stem: path for path in sorted(tmp_path.glob("*.py"))}
+    )
     code, out, _ = call(capsys, "list")
     assert code == 0
     assert re.search(r"^demo +A noisy oscillator, for the tests of the command line\.$", out, re.MULTILINE)

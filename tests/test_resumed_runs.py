@@ -337,13 +337,13 @@ def test_code_that_computes_counts_and_code_that_shows_does_not(monkeypatch):
     here = named(monkeypatch)
     assert len(here) == 8
     for module in (
-        "_xor_circuit.py",
-        "engine/delivery.py",
+        "circuits/xor/circuit.py",
+        "engine/step/delivery.py",
         "neurons/pyramidal.py",
-        "burstprop/circuit/plasticity.py",
+        "circuit/plasticity.py",
     ):
         assert named(monkeypatch, module) != here, module
-    for module in ("_xor_check.py", "_xor_figure.py", "burstprop/report/report.py", "cli/reproduce.py"):
+    for module in ("circuits/xor/check.py", "circuits/xor/figure.py", "report/report.py", "cli/reproduce.py"):
         assert named(monkeypatch, module) == here, module
 
 

@@ -91,7 +91,7 @@ __all__ = [
 REALIZATIONS = 5
 QUICK_EPOCHS = 140
 
-_ALIKE = {"feedback2_exc": 0.26, "feedback2_inh": 0.06, "hidden2_dendrite_pa": 0.0}
+FED_ALIKE = Params(feedback2_exc=0.26, feedback2_inh=0.06, hidden2_dendrite_pa=0.0)
 VARIANTS: dict[str, Params] = {
     "published": Params(),
     "frozen_hidden": Params(eta_hidden=0.0),
@@ -101,8 +101,8 @@ VARIANTS: dict[str, Params] = {
     "exchanged_feedback": Params(
         feedback1_exc=0.026, feedback1_inh=0.27, feedback2_exc=0.26, feedback2_inh=0.06
     ),
-    "fed_alike": Params(**_ALIKE),
-    "symmetric_feedback": Params(**_ALIKE, eta_hidden=4e-3, eta_output=2e-3),
+    "fed_alike": FED_ALIKE,
+    "symmetric_feedback": replace(FED_ALIKE, eta_hidden=4e-3, eta_output=2e-3),
     "example_4s": Params(example_ms=4000.0),
     "tau_avg_500ms": Params(tau_avg_ms=500.0),
     "no_feedback_inhibition": Params(feedback1_inh=0.0, feedback2_inh=0.0),
