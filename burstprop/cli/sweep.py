@@ -142,10 +142,11 @@ def collect(out: Path, results: list[dict[str, pd.DataFrame]], labels: list[dict
             frame.to_csv(temporary, index=False)
     claims = together["results"]
     if len(claims):
-        held = claims.groupby("claim", sort=False)["passed"].agg(["sum", "count"])
-        width = max(len(claim) for claim in held.index)
-        for claim, (holds, count) in held.iterrows():
-            print(f"{claim:{width}}  holds in {holds} of {count} runs")
+        width = max(len(claim) for claim in claims["claim"])
+        for claim, verdicts in claims.groupby("claim", sort=False)["verdict"]:
+            holds, judged = (verdicts == "pass").sum(), (verdicts != "not judged").sum()
+            left = f" ({len(verdicts) - judged} more not judged)" if judged < len(verdicts) else ""
+            print(f"{claim:{width}}  holds in {holds} of {judged} runs{left}")
     print(f"\nwritten to {out}: {', '.join(f'{name}.csv' for name in together)}, one folder a run")
 
 
