@@ -17,7 +17,6 @@ from burstprop import (
     Projection,
     PyramidalNeuron,
 )
-from burstprop.experiments import Experiment
 from burstprop.parameters import quantity, validate
 
 
@@ -42,4 +41,17 @@ def build(params):
     )
 
 
-EXPERIMENT = Experiment("spiking", Params(), build=build, duration_ms=lambda params: 300.0)
+def duration_ms(params):
+    return 300.0
+
+
+def run(params, *, seed, realizations, jobs, progress, out, quick):
+    return {}
+
+
+def check(frames):
+    return []
+
+
+def figure(frames):
+    return None

@@ -31,7 +31,7 @@ def start(out):
     words = [sys.executable, "-m", "burstprop", "simulate", CIRCUIT, *LONG, "--out", str(out)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not (out / "checkpoint.npz").exists() and time.monotonic() < deadline:
+    while not (out / "checkpoint.json").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     return process
 
@@ -119,10 +119,15 @@ def test_what_cannot_be_resumed_says_so(tmp_path, capsys):
     (out / "run.json").write_text("{")
     assert "truncated or altered" in says("--resume", str(out))
     (out / "run.json").write_text(json.dumps(asked))
-    checkpoint = out / "checkpoint.npz"
+    (checkpoint,) = out.glob("state-*.npz")
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[: len(content) // 2])
-    assert "truncated or altered" in says("--resume", str(out))
+    message = says("--resume", str(out))
+    assert (
+        f"cannot go on: {checkpoint.name} has {len(content) // 2:,} instead of {len(content):,} bytes"
+        in message
+    )
+    assert "Put a copy of it back, or run again in another folder" in message
     assert checkpoint.read_bytes() == content[: len(content) // 2]
     checkpoint.write_bytes(content)
     assert main(["simulate", "--resume", str(out), "--checkpoint-every-ms", "20000", "--quiet"]) == 0
@@ -131,7 +136,7 @@ def test_what_cannot_be_resumed_says_so(tmp_path, capsys):
     assert "--checkpoint-every-ms 20000" in asked["run_again"]
     assert "is complete" in says("--resume", str(out))
     message = says(CIRCUIT, "--out", str(out))
-    assert "holds a run already: give another folder" in message
+    assert "holds a run already: give another folder, or --overwrite" in message
     (out / "run.json").write_text('{"name": "pyr", "claims": []}')
     assert "holds a run already: give another folder" in says(CIRCUIT, "--out", str(out))
 

@@ -1,6 +1,5 @@
 """Runs that were stopped, or made earlier: what the remaining time counts, and what they say of who made them."""
 
-import dataclasses
 import importlib
 import json
 import subprocess
@@ -20,9 +19,9 @@ from burstprop.circuits.xor import experiment as xor
 from burstprop.circuits.xor import protocol as _xor_protocol
 from burstprop.cli import main
 from burstprop.errors import BurstpropError, BurstpropWarning
-from burstprop.runs import run_code, sweep, workers
+from burstprop.runs import checkpoints, run_code, share, sweep
+from burstprop.runs.run import Run, identity
 from burstprop.runs.run_code import code_of_run, said
-from burstprop.runs.run_folder import RunFolder, identity
 from burstprop.runs.sweep import run_many, work_counted
 from burstprop.system.progress import Progress
 
@@ -107,11 +106,11 @@ def test_a_resumed_run_inside_a_run_counts_its_own_work_only(tmp_path, estimates
         )
         return results[0]
 
-    inner = tmp_path / "o.unfinished" / "a.unfinished"
+    inner = tmp_path / "o" / "a"
     inner.mkdir(parents=True)
     (inner / "checkpoint").write_text("75")
-    (inner / "task.json").write_text('{"k": 1}')
-    (inner.parent / "task.json").write_text('{"name": "o"}')
+    (inner / "run.json").write_text('{"task": {"k": 1}}')
+    (inner.parent / "run.json").write_text('{"task": {"name": "o"}}')
     with pytest.warns(BurstpropWarning, match="a version that did not say which it was"):
         run_many(outer, [{"name": "o"}], jobs=1, out=tmp_path, progress=False, names=["o"])
     known = [(at, left) for at, left in estimates if left is not None]
@@ -119,18 +118,22 @@ def test_a_resumed_run_inside_a_run_counts_its_own_work_only(tmp_path, estimates
 
 
 def test_worker_processes_tell_where_a_run_began(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "INTERVAL_S", 0.02)
+    monkeypatch.setattr(share, "INTERVAL_S", 0.02)
     work = tmp_path / "work"
     work.mkdir()
     board = tmp_path / "board"
     board.mkdir()
     shown = []
-    with workers._watched(str(board), lambda *told: shown.append(told)) as finished:
+
+    def show(told):
+        shown.append((told.share, told.start))
+
+    with share.watched(str(board), show) as finished:
         wait_for(lambda: shown and shown[-1] == (0, None))
-        workers._Share(workers._FractionFile(f"{board}/0"), work)(0.25)
+        share.Share(share.ShareFile(f"{board}/0"), work)(0.25)
         wait_for(lambda: shown[-1] == (0.25, 0.0))
         (work / "checkpoint").touch()
-        resumed = workers._Share(workers._FractionFile(f"{board}/1"), work)
+        resumed = share.Share(share.ShareFile(f"{board}/1"), work)
         resumed(0.75)
         wait_for(lambda: shown[-1] == (1.0, 0.75))
         time.sleep(0.03)
@@ -139,7 +142,7 @@ def test_worker_processes_tell_where_a_run_began(tmp_path, monkeypatch):
         finished(1)
         wait_for(lambda: shown[-1] == (1.25, 0.75))
         # ended before it was looked at
-        workers._Share(workers._FractionFile(f"{board}/2"), work)(0.5)
+        share.Share(share.ShareFile(f"{board}/2"), work)(0.5)
         finished(2)
         wait_for(lambda: shown[-1] == (2.25, 1.25))
 
@@ -151,7 +154,9 @@ def wait_for(true):
         time.sleep(0.005)
 
 
-def test_a_realization_of_xor_tells_first_where_it_goes_on(tmp_path):
+def test_a_realization_of_xor_tells_first_where_it_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+
     class StoppedError(Exception):
         pass
 
@@ -163,7 +168,7 @@ def test_a_realization_of_xor_tells_first_where_it_goes_on(tmp_path):
         _xor_protocol.one(TINY, 1, 1, stopping, tmp_path)
     shares = []
     _xor_protocol.one(TINY, 1, 1, shares.append, tmp_path)
-    assert shares == [k / 10 for k in range(5, 11)]
+    assert shares == [k / 10 for k in range(6, 11)]
 
 
 # --- which code made a run, and how long it worked ---
@@ -234,23 +239,24 @@ def test_a_resumed_run_adds_its_parts_and_names_both_codes(tmp_path, other_code,
         mark.unlink(missing_ok=True)
         return {"x": pd.DataFrame({"k": [k]})}
 
-    monkeypatch.setattr(workers, "NOTE_S", 0.0)
+    monkeypatch.setattr(share, "NOTE_S", 0.0)
     tasks = [{"k": k, "seconds": 0.3, "stop": k == 1} for k in (1, 2)]
     how = {"jobs": 1, "out": tmp_path, "progress": False, "names": ["a", "b"]}
     other_code(code="01dc0de5")
     with pytest.raises(KeyboardInterrupt):
         run_many(work, tasks, **how)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.unfinished"]
-    folder = RunFolder(tmp_path, "a", identity(tasks[0]))
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    folder = Run(tmp_path / "a", identity(tasks[0]))
+    assert folder.status == "interrupted"
     [part] = folder.parts()
     assert (part["code"], part["seconds"]) == ("01dc0de5", pytest.approx(0.3, abs=0.25))
     # stopped before its turn came: nothing of it is by this code
     other_code(code="0bad0bad")
     folder.open({"burstprop": "0.0.9", "code": "0bad0bad"})
-    folder.tidy()
+    folder.close("interrupted")
     assert folder.parts() == [part]
     other_code(code="0ddc0de5")
-    message = r"1 of 2 .*\(a.unfinished by burstprop 0.0.9 \(code 01dc0de5\)"
+    message = r"1 of 2 .*\(a by burstprop 0.0.9 \(code 01dc0de5\)"
     with pytest.warns(BurstpropWarning, match=message), work_counted() as counted:
         run_many(work, tasks, **how)
     runs = [json.loads((tmp_path / name / "run.json").read_text()) for name in "ab"]
@@ -262,7 +268,7 @@ def test_a_resumed_run_adds_its_parts_and_names_both_codes(tmp_path, other_code,
     assert runs[0]["seconds"] == pytest.approx(sum(part["seconds"] for part in runs[0]["parts"]))
     assert 0.6 <= runs[0]["seconds"] < 2.0
     assert counted == runs[0]["parts"] + runs[1]["parts"]
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["run.json", "task.json", "x.csv"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["run.json", "x.csv"]
 
 
 def test_work_of_runs_inside_runs_counts_once():
@@ -278,16 +284,15 @@ def test_reproduce_says_how_long_the_realizations_took_and_who_made_them(
         time.sleep(0.4)
         return {"rates": pd.DataFrame({"time_ms": [0.0], "rate_hz": [5.0]})}
 
-    def run(params, how):
-        tasks = [{"seed": how.seed, "realization": k} for k in range(1, how.realizations + 1)]
-        return run_many(one, tasks, jobs=1, progress=how.progress, out=how.out / "realizations")[0]
+    def run(params, *, seed, realizations=2, jobs=None, progress=None, out=None, quick=False):
+        tasks = [{"seed": seed, "realization": k} for k in range(1, realizations + 1)]
+        return run_many(one, tasks, jobs=1, progress=progress, out=out / "realizations")[0]
 
     def call(*words):
         assert main(["reproduce", DEMO, "--quiet", "--out", str(tmp_path), *words]) == 0
         return json.loads((tmp_path / "run.json").read_text())
 
-    changed = dataclasses.replace(demo_circuit.EXPERIMENT, run=run)
-    monkeypatch.setattr(demo_circuit, "EXPERIMENT", changed)
+    monkeypatch.setattr(demo_circuit, "run", run)
     other_code()
     first = call("--realizations", "2")
     assert 0.8 <= first["realization_seconds"] <= first["seconds"] + 0.1
@@ -339,13 +344,13 @@ def test_code_that_computes_counts_and_code_that_shows_does_not(monkeypatch):
     here = named(monkeypatch)
     assert len(here) == 8
     for module in (
-        "circuits/xor/circuit.py",
-        "engine/step/delivery.py",
+        "xor/circuit.py",
+        "step/delivery.py",
         "neurons/pyramidal.py",
-        "circuit/plasticity.py",
+        "burstprop/circuit/plasticity.py",
     ):
         assert named(monkeypatch, module) != here, module
-    for module in ("circuits/xor/check.py", "circuits/xor/figure.py", "report/report.py", "cli/reproduce.py"):
+    for module in ("xor/check.py", "xor/figure.py", "burstprop/report/report.py", "cli/reproduce.py"):
         assert named(monkeypatch, module) == here, module
 
 
@@ -419,11 +424,9 @@ def test_what_was_begun_by_other_code_is_told_and_what_left_nothing_is_not(tmp_p
                 partial(work, stop=True), [{"k": k}], jobs=1, out=tmp_path, names=[str(k)], progress=False
             )
     # the first left an empty folder, the second a checkpoint, though it never told how far it was
-    assert [path.name for path in tmp_path.iterdir()] == ["2.unfinished"]
+    assert [path.name for path in tmp_path.iterdir()] == ["2"]
     other_code(code="0ddc0de5")
-    with pytest.warns(
-        BurstpropWarning, match=r"1 of 2 .*\(2.unfinished by burstprop 0.0.9 \(code 01dc0de5\)"
-    ):
+    with pytest.warns(BurstpropWarning, match=r"1 of 2 .*\(2 by burstprop 0.0.9 \(code 01dc0de5\)"):
         run_many(
             partial(work, stop=False),
             [{"k": 1}, {"k": 2}],
@@ -435,9 +438,9 @@ def test_what_was_begun_by_other_code_is_told_and_what_left_nothing_is_not(tmp_p
 
 
 def test_a_damaged_record_of_parts_is_named(tmp_path):
-    work = tmp_path / "a.unfinished"
+    work = tmp_path / "a"
     work.mkdir()
-    for name, text in (("task.json", '{"k": 1}'), ("checkpoint", "1"), ("parts.json", "[{")):
+    for name, text in (("run.json", '{"task": {"k": 1}, "parts": [{}]}'), ("checkpoint", "1")):
         (work / name).write_text(text)
     with pytest.raises(BurstpropError, match="cannot be read as a run"):
         run_many(sweep_runs.no_frames, [{"k": 1}], out=tmp_path, names=["a"], progress=False)

@@ -13,8 +13,8 @@ import sweep_runs
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity, validate
-from burstprop.runs.run_folder import RunFolder, identity
-from burstprop.runs.sweep import combinations, folder_names, gather, run_many
+from burstprop.runs.run import Run, identity
+from burstprop.runs.sweep import combinations, folder_names, gather, load_frames, run_many
 
 HERE = Path(__file__).parent
 
@@ -65,8 +65,6 @@ def test_one_job_works_without_joblib(monkeypatch):
     assert run_many(sweep_runs.square, tasks, jobs=1, progress=False) == [4, 9]
     with pytest.raises(BurstpropError, match=r'pip install "burstprop\[plot\]"'):
         run_many(sweep_runs.square, tasks, jobs=2, progress=False)
-    with pytest.raises(BurstpropError, match=r'pip install "burstprop\[dask\]"'):
-        run_many(sweep_runs.square, tasks, dask="tcp://127.0.0.1:1", progress=False)
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(BurstpropError, match=r'pip install "burstprop\[dask\]"'):
@@ -97,7 +95,7 @@ def test_finished_runs_are_skipped_and_read_back_bit_for_bit(tmp_path):
     assert everything[0]["walk"]["x"].dtype == np.float64
     assert np.isnan(everything[0]["walk"]["x"][0])
     assert sorted(os.listdir(tmp_path / "out")) == sorted(names)
-    assert sorted(os.listdir(tmp_path / "out" / names[0])) == ["end.csv", "run.json", "task.json", "walk.csv"]
+    assert sorted(os.listdir(tmp_path / "out" / names[0])) == ["end.csv", "run.json", "walk.csv"]
     run = json.loads((tmp_path / "out" / names[0] / "run.json").read_text())
     assert run["frames"] == ["walk", "end"]
     assert run["seconds"] >= 0
@@ -142,7 +140,9 @@ def test_a_damaged_folder_is_named_and_not_used(tmp_path, damage):
     if damage == "missing":
         (folder / "walk.csv").unlink()
     elif damage == "task":
-        (folder / "task.json").unlink()
+        run = json.loads((folder / "run.json").read_text())
+        del run["task"]
+        (folder / "run.json").write_text(json.dumps(run))
     elif damage == "json":
         (folder / "run.json").write_text('{"frames": ["wa')
     else:
@@ -209,7 +209,7 @@ def test_gather_labels_every_row():
 
 def test_progress_counts_fractions_of_runs_under_way(tmp_path):
     code = (
-        "import sweep_runs; from burstprop.runs.sweep import run_many; from burstprop import progress as p;"
+        "import sweep_runs; from burstprop.runs.sweep import run_many; from burstprop.system import progress as p;"
         "p.FIRST_LINE_S = p.LONGEST_LINE_S = 0.2;"
         f"run_many(sweep_runs.slow, [dict(k=k, seconds=2) for k in (1, 2)], jobs=2, out={str(tmp_path)!r},"
         "label='xor')"
@@ -241,7 +241,7 @@ def started(tmp_path, jobs):
         start_new_session=True,
     )
     until = time.monotonic() + 120
-    while not ((tmp_path / "k=0,seconds=40").exists() and list(tmp_path.glob("*.unfinished/checkpoint"))):
+    while not (Run(tmp_path / "k=0,seconds=40").complete and list(tmp_path.glob("*/checkpoint"))):
         assert time.monotonic() < until, process.communicate()
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -284,6 +284,6 @@ def test_a_killed_parent_leaves_no_worker_behind(tmp_path):
         assert time.monotonic() < until, "an orphan works on"
         time.sleep(0.1)
     process.communicate()
-    done = RunFolder(tmp_path, "k=0,seconds=40", identity({"k": 0, "seconds": 40}))
-    assert done.finished
-    assert done.load()["x"]["k"].tolist() == [0]
+    done = Run(tmp_path / "k=0,seconds=40", identity({"k": 0, "seconds": 40}))
+    assert done.complete
+    assert load_frames(done)["x"]["k"].tolist() == [0]

@@ -20,7 +20,7 @@ from burstprop import BurstpropError, Matrix, Simulation
 from burstprop.circuits.xor import experiment as xor
 from burstprop.circuits.xor import protocol
 from burstprop.circuits.xor.circuit import PATTERNS, TARGETS
-from burstprop.runs import sweep
+from burstprop.runs import checkpoints
 
 TINY = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=12)
 
@@ -182,7 +182,9 @@ def test_inputs_show_the_pattern_and_learning_moves_only_plastic_weights():
         next(done)
 
 
-def test_realization_goes_on_from_its_checkpoint_bit_for_bit(tmp_path):
+def test_realization_goes_on_from_its_checkpoint_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+
     class StopError(Exception):
         pass
 
@@ -193,13 +195,14 @@ def test_realization_goes_on_from_its_checkpoint_bit_for_bit(tmp_path):
     whole = protocol.one(TINY, 1, 1, silent, None)
     with pytest.raises(StopError):
         protocol.one(TINY, 1, 1, stop, tmp_path)
-    kept = json.loads((tmp_path / "checkpoint.json").read_text())
-    assert kept["done"] == protocol.CHECKPOINT_EPOCHS
+    kept = json.loads((tmp_path / "checkpoint.json").read_text())["content"]
+    assert kept["done"] == 6
     assert (tmp_path / kept["simulation"]).exists()
     resumed = protocol.one(TINY, 1, 1, silent, tmp_path)
     for name, frame in whole.items():
         pd.testing.assert_frame_equal(resumed[name], frame, check_exact=True)
-    assert list(tmp_path.iterdir()) == []
+    # what it went on from stays until the result is written
+    assert len(list(tmp_path.iterdir())) == 2
     other = protocol.one(TINY, 1, 2, silent, None)
     assert not other["examples"]["output_hz"].equals(whole["examples"]["output_hz"])
 
@@ -207,8 +210,10 @@ def test_realization_goes_on_from_its_checkpoint_bit_for_bit(tmp_path):
 SCRIPT = """
 import sys
 from burstprop.circuits.xor import experiment as xor
+from burstprop.runs import checkpoints
+checkpoints.EVERY_S = 0.0
 params = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs={epochs})
-frames = xor.EXPERIMENT.frames(params, seed=1, realizations=1, jobs=1, progress=False, out=sys.argv[1])
+frames = xor.run(params, seed=1, realizations=1, jobs=1, progress=False, out=sys.argv[1])
 """
 
 
@@ -217,7 +222,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path):
     epochs = 40
     command = [sys.executable, "-c", SCRIPT.format(epochs=epochs), str(tmp_path)]
     running = subprocess.Popen(command)
-    work = tmp_path / "realizations" / "realization-1.unfinished"
+    work = tmp_path / "realizations" / "realization-1"
     deadline = time.monotonic() + 120.0
     while not (work / "checkpoint.json").exists():
         assert running.poll() is None, "ended before its first checkpoint"
@@ -227,12 +232,12 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path):
     assert running.wait() == -signal.SIGKILL
     assert work.exists()
     params = replace(TINY, epochs=epochs)
-    resumed = xor.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False, out=tmp_path)
-    whole = xor.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False)
+    resumed = xor.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+    whole = xor.run(params, realizations=1, jobs=1, progress=False)
     for name, frame in whole.items():
         pd.testing.assert_frame_equal(resumed[name], frame, check_exact=True)
     # finished: read back, not run again
-    again = xor.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+    again = xor.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
     pd.testing.assert_frame_equal(again["xor"], whole["xor"], check_exact=True)
 
 
@@ -272,7 +277,7 @@ def test_check_fails_where_a_pattern_is_on_the_wrong_side_or_the_cost_is_high():
 
 @pytest.fixture(scope="module")
 def quick():
-    return xor.EXPERIMENT.frames(quick=True, jobs=1, progress=False)
+    return xor.run(quick=True, jobs=1, progress=False)
 
 
 def test_quick_version_learns(quick):
@@ -315,11 +320,11 @@ def test_parameters_that_are_given_are_run_as_they_are(monkeypatch):
         told.extend(tasks)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "run_many", run_many)
+    monkeypatch.setattr(xor, "run_many", run_many)
     for params in (None, TINY):
         for quick in (False, True):
             with pytest.raises(KeyboardInterrupt):
-                xor.EXPERIMENT.frames(params, quick=quick)
+                xor.run(params, quick=quick)
     asked = [task["params"] for task in told if task["realization"] == 1]
     assert asked == [xor.Params(), xor.quick_version(xor.Params()), TINY, TINY]
     assert len(told) == 5 + 1 + 5 + 1
@@ -345,10 +350,10 @@ def test_variants_stand_beside_the_published_circuit(title, names, tmp_path, mon
         )
 
     monkeypatch.setattr(xor, "quick_version", tiny)
-    monkeypatch.setattr(xor, "EXPERIMENT", replace(xor.EXPERIMENT, quick=tiny))
     how = {"realizations": 2, "jobs": 1, "progress": False, "quick": True, "seed": 3}
-    frames = xor.EXPERIMENT.frames(**how)
-    beside = getattr(xor.EXPERIMENT, title).run(frames, xor.EXPERIMENT.execution(out=tmp_path, **how))
+    frames = xor.run(**how)
+    function = getattr(xor, title)
+    beside = function(frames, out=tmp_path, **how)
     assert list(beside) == [title, f"{title}_rates", f"{title}_solved"]
     solved = beside[f"{title}_solved"]
     assert list(dict.fromkeys(solved["variant"])) == ["published", *names]
@@ -362,7 +367,7 @@ def test_variants_stand_beside_the_published_circuit(title, names, tmp_path, mon
         same = np.array_equal(own["cost"].to_numpy(), frames["xor"]["cost"].to_numpy())
         assert same == (name == "published"), name
     assert len(list((tmp_path / "realizations").iterdir())) == 2 * len(names)
-    again = getattr(xor.EXPERIMENT, title).run(frames, xor.EXPERIMENT.execution(out=tmp_path, **how))
+    again = function(frames, out=tmp_path, **how)
     pd.testing.assert_frame_equal(again[title], curves)
     shown = getattr(xor, f"{title}_figure")(beside)
     assert sum(axis.has_data() for axis in shown.axes) == {"controls": 7, "extended": 2 * 5}[title]

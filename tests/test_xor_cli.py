@@ -13,6 +13,7 @@ import pytest
 from burstprop.circuits.xor import experiment as xor
 from burstprop.circuits.xor import protocol
 from burstprop.cli import main
+from burstprop.runs import checkpoints
 
 TINY = {
     "n": 40,
@@ -42,11 +43,7 @@ def learned(monkeypatch):
 
 
 def test_controls_are_saved_drawn_and_in_the_report(capsys, tmp_path, monkeypatch):
-    def tiny(params):
-        return replace(params, **TINY)
-
-    monkeypatch.setattr(xor, "quick_version", tiny)
-    monkeypatch.setattr(xor, "EXPERIMENT", replace(xor.EXPERIMENT, quick=tiny))
+    monkeypatch.setattr(xor, "quick_version", lambda params: replace(params, **TINY))
     words = ["reproduce", "xor", "--quick", "--controls", "--jobs", "1", "--quiet", "--out", str(tmp_path)]
     assert main(words) == 1, "so small a circuit cannot pass"
     printed = capsys.readouterr().out
@@ -113,9 +110,11 @@ def test_an_interrupted_sweep_goes_on_inside_a_run_to_the_same_bits(capsys, tmp_
     learned.clear()
     keep = protocol.Realization.keep
 
-    def keep_and_stop(self, folder):
-        keep(self, folder)
-        if self.params.teaching_pa == 0:
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+
+    def keep_and_stop(self, kept):
+        keep(self, kept)
+        if self.params.teaching_pa == 0 and self.done == 5:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -1,7 +1,8 @@
 """The command line: one verb, one module, imported only when that verb is used.
 
-Exit codes: 0 done; 1 a check failed; 2 bad use (one message on the error stream, no traceback); 130 stopped
-by Ctrl-C. A verb's module has ``add_arguments(parser)`` and ``run(args) -> int``; its docstring is the help.
+Exit codes: 0 done; 1 a check failed; 2 bad use (one message on the error stream, no traceback); 3 an error in
+the user's own file; 130 stopped by Ctrl-C, 143 by SIGTERM; 70 a fault of burstprop. A verb's module has
+``add_arguments(parser)`` and ``run(args) -> int``; its docstring is the help.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import burstprop
+from burstprop.cli.failures import tell
 from burstprop.errors import BurstpropError, BurstpropWarning, near
+from burstprop.system.interrupts import exit_code, stopped_by, terminable
 
 VERBS = {
     "list": ("burstprop.cli.list", "the circuits and comparisons there are, and what each claims"),
@@ -56,7 +59,8 @@ examples:
   burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --out sweep
 
 `burstprop VERB --help` says more about each.
-Exit codes: 0 done, 1 a check failed, 2 bad use, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a check failed, 2 bad use, 3 an error in your own file, 130 stopped by Ctrl-C,
+143 by SIGTERM.
 """
 
 
@@ -97,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        with _warnings_as_messages():
+        with _warnings_as_messages(), terminable():
             code = _dispatch(words)
         sys.stdout.flush()
         return code
@@ -105,11 +109,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"burstprop: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"burstprop: stopped by Ctrl-C{': ' if str(stop) else ''}{stop}", file=sys.stderr)
-        return 130
+        print(f"burstprop: stopped by {stopped_by()}{': ' if str(stop) else ''}{stop}", file=sys.stderr)
+        return exit_code()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception as error:
+        return tell(error)
 
 
 @contextlib.contextmanager

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
+import warnings
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-from burstprop.experiments import Experiment, catalogue
+from burstprop.errors import BurstpropError, BurstpropWarning
+from burstprop.experiments import catalogue
 from burstprop.system.extras import missing
+
+NS_PER_NEURON_STEP = 2.5
+"""Of one thread, on a processor as it is common (`burstprop bench`); for estimates."""
+LONG_S, LONGEST_S = 7 * 86400.0, 5 * 365 * 86400.0
 
 
 def whole(low: int) -> Callable[[str], int]:
@@ -37,8 +44,42 @@ def number(text: str) -> float:
     return value
 
 
+def folder(text: str) -> str:
+    """Convert option text to the name of a folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty: give the name of a folder")
+    return text
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise BurstpropError for more threads than this process has cores: they would wait for one another."""
+    from burstprop.system.machine import cores
+
+    if threads is not None and threads > cores():
+        raise BurstpropError(
+            f"--threads {threads}: this process may use {cores()} core{'s' * (cores() > 1)}, and more "
+            f"threads would wait for one another; give {cores()} or less"
+        )
+
+
+def check_time(circuit: Any, duration_ms: float, threads: int) -> None:
+    """Raise BurstpropError for a run that would take years, and warn of one that takes many days."""
+    from burstprop.system.progress import duration_text
+
+    neurons = sum(population.n for population in circuit.populations)
+    seconds = neurons * duration_ms / circuit.dt_ms * NS_PER_NEURON_STEP * 1e-9 / threads
+    said = (
+        f"{neurons:,} neurons for {duration_ms:g} ms in steps of {circuit.dt_ms:g} ms take about "
+        f"{duration_text(seconds)} of computing"
+    )
+    if seconds > LONGEST_S:
+        raise BurstpropError(f"{said}: give a shorter --duration-ms, or a smaller circuit")
+    if seconds > LONG_S:
+        warnings.warn(said, BurstpropWarning, stacklevel=2)
+
+
 def add_name(parser: argparse.ArgumentParser, what: str, *, optional: bool = False) -> None:
-    """Add NAME, ``--variant`` and ``--set``, which together choose an experiment and its parameters."""
+    """Add NAME, ``--variant`` and ``--set``, which together choose a module and its parameters."""
     parser.add_argument(
         "name",
         metavar="NAME",
@@ -64,8 +105,8 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, Experiment, Any]:
-    """Return entry, experiment and parameters that NAME, ``--variant`` and ``--set`` choose.
+def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, ModuleType, Any]:
+    """Return entry, module and parameters that NAME, ``--variant`` and ``--set`` choose.
 
     Raises
     ------
@@ -75,8 +116,8 @@ def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, Experiment, Any]:
     from burstprop.parameters import parse
 
     entry = catalogue.find(args.name)
-    experiment = catalogue.load(entry)
-    return entry, experiment, parse(catalogue.parameters(entry, experiment, args.variant), args.settings)
+    module = catalogue.load(entry)
+    return entry, module, parse(catalogue.parameters(entry, module, args.variant), args.settings)
 
 
 def require(library: str, what: str) -> None:

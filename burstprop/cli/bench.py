@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
 def _circuit(args: argparse.Namespace) -> dict[str, Any]:
     from burstprop.simulation.bench import bench_circuit
 
-    entry, experiment, params = chosen(args)
-    if experiment.build is None:
+    entry, module, params = chosen(args)
+    if not entry.builds:
         raise BurstpropError(f"{entry.name!r} has no circuit to time (no build)")
     result = bench_circuit(
-        experiment.build(params),
+        module.build(params),
         seed=args.seed,
         threads=args.threads or 1,
         repeats=args.repeats or 7,

@@ -26,19 +26,20 @@ def run(args: argparse.Namespace) -> int:
     """Print docstring, parameter table, variants and circuit."""
     from burstprop.parameters import parameter_table
 
-    entry, experiment, params = chosen(args)
+    entry, module, params = chosen(args)
     print(entry.text.strip())
     print(f"\nParameters{f' of variant {args.variant}' if args.variant else ''}\n\n{parameter_table(params)}")
-    if experiment.variants:
-        default = experiment.params
+    variants = getattr(module, "VARIANTS", {})
+    if variants:
+        default = module.Params()
         print("\nVariants, and the parameters they change")
-        for name, variant in experiment.variants.items():
+        for name, variant in variants.items():
             changes = [
                 f"{field.name}={getattr(variant, field.name)}"
                 for field in dataclasses.fields(variant)
                 if getattr(variant, field.name) != getattr(default, field.name)
             ]
             print(f"  {name}: {', '.join(changes) or 'the default'}")
-    if experiment.build:
-        print(f"\nCircuit\n\n{experiment.build(params).describe()}")
+    if hasattr(module, "build"):
+        print(f"\nCircuit\n\n{module.build(params).describe()}")
     return 0

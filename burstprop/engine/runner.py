@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+from numba.core import event
 from numba.core.errors import TypingError
 
 from burstprop.engine import network as nw
@@ -12,13 +15,16 @@ from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.step.loop import run_thread
 from burstprop.errors import BurstpropError
 from burstprop.jit.kernel import COMPILED, entry_point
+from burstprop.system.interrupts import answering
+
+COMPILING = "compiling, about 10 s, once"
 
 
 class Runner:
     """A compiled circuit and the compiled loop that runs it."""
 
     def __init__(self, compiled: Compiled, threads: int) -> None:
-        """Find the compiled loop for the models of the circuit; it is compiled by the first `run`.
+        """Find the compiled loop for the models of the circuit; it is compiled by `compile`.
 
         Raises
         ------
@@ -31,6 +37,7 @@ class Runner:
             )
         self.compiled = compiled
         self.threads = threads
+        self._ready = False
         self._net = nw.handle(compiled.arrays)
         self._loop = entry_point(run_thread, [type(population.neuron) for population, _ in compiled.pairs()])
 
@@ -39,32 +46,57 @@ class Runner:
         self.compiled.arrays.update(arrays)
         nw.point(self._net, self.compiled.arrays, *arrays)
 
-    def run(self, first: int, stop: int) -> int:
-        """Run steps ``first`` to ``stop``; return the step up to which it came.
-
-        That is less than ``stop`` when the spike record is full.
+    def compile(self, step: int, say: Callable[[str], None]) -> None:
+        """Compile the loop, or read it from the disk, by running no step; ``say`` is told where it compiles.
 
         Raises
         ------
         BurstpropError
             A neuron model does not compile: says what is wrong with it.
+        KeyboardInterrupt
+            At once after Ctrl-C or SIGTERM; the compilation goes on in the background.
         """
-        try:
-            if self.threads == 1:
-                return self._thread(0, first, stop)
-            self._thread(0, first, first)  # compiles before any thread waits for another
-            with ThreadPoolExecutor(self.threads - 1) as pool:
-                others = [pool.submit(self._thread, t, first, stop) for t in range(1, self.threads)]
-                reached = self._thread(0, first, stop)
-                assert all(other.result() == reached for other in others)
-            return reached
-        except TypingError as error:
-            raise _sentence(error) from None
+        if self._ready or not COMPILED:
+            return
+        with event.install_listener("numba:compile", _Announced(say)):
+            try:
+                answering(lambda: self._thread(0, step, step))
+            except TypingError as error:
+                raise _sentence(error) from None
+        say("")
+        self._ready = True
+
+    def run(self, first: int, stop: int) -> int:
+        """Run steps ``first`` to ``stop``; return the step up to which it came.
+
+        That is less than ``stop`` when the spike record is full. `compile` comes before: no thread may still
+        be compiling while another waits for it at a barrier.
+        """
+        if self.threads == 1:
+            return self._thread(0, first, stop)
+        with ThreadPoolExecutor(self.threads - 1) as pool:
+            others = [pool.submit(self._thread, t, first, stop) for t in range(1, self.threads)]
+            reached = self._thread(0, first, stop)
+            assert all(other.result() == reached for other in others)
+        return reached
 
     def _thread(self, t: int, first: int, stop: int) -> int:
         # without a plastic projection the compiler leaves the rule out
         learning = True if self.compiled.plastic else None
         return int(self._loop(self._net, self.compiled.populations, learning, t, first, stop))
+
+
+class _Announced(event.Listener):
+    """Says that the compiler is at work when it begins; code that is read from the disk is not compiled."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+
+    def on_start(self, event: Any) -> None:
+        self.say(COMPILING)
+
+    def on_end(self, event: Any) -> None:
+        pass
 
 
 def _sentence(error: Exception) -> BurstpropError:

@@ -28,9 +28,12 @@ from typing import Any
 import pandas as pd
 
 from burstprop.errors import BurstpropError, BurstpropWarning
+from burstprop.runs.frames import read_csv, stored_form, write_frames
+from burstprop.runs.lock import Locked
+from burstprop.runs.run import Run, identity
 from burstprop.runs.run_code import code_of_run, said
-from burstprop.runs.run_folder import RunFolder, identity, stored_form
-from burstprop.runs.workers import stream
+from burstprop.runs.share import Told
+from burstprop.runs.workers import Call, stream
 from burstprop.system.files import writable_folder
 from burstprop.system.progress import Progress, Shown
 
@@ -134,34 +137,58 @@ def run_many(
     if jobs is not None and jobs < 1:
         raise BurstpropError(f"jobs = {jobs}: give the number of processes side by side, at least 1")
     names = folder_names(tasks) if names is None else names
-    folders = _folders(tasks, names, out)
+    runs = _runs(tasks, names, out)
     counted = _work.get()
-    codes = [code_of_run(function, task, modules) for task in tasks] if folders or counted is not None else []
-    worked = [folder.parts() for folder in folders]
-    _warn_of_other_code(folders, worked, codes)
-    results: dict[int, Any] = {k: folder.load() for k, folder in enumerate(folders) if folder.finished}
+    codes = [code_of_run(function, task, modules) for task in tasks] if runs or counted is not None else []
+    worked = [run.parts() for run in runs]
+    _warn_of_other_code(runs, worked, codes)
+    results: dict[int, Any] = {k: load_frames(run) for k, run in enumerate(runs) if run.complete}
     todo = [k for k in range(len(tasks)) if k not in results]
     before = len(results)
     parts = {k: worked[k] for k in results}
+    busy: dict[int, Locked] = {}
     with Progress(max(len(tasks), 1), label, "runs", progress, start=before) as display:
 
-        def show(share: float, start: float | None) -> None:
-            display.update(before + share, None if start is None else before + start)
+        def show(told: Told) -> None:
+            display.say(told.doing)
+            display.update(before + told.share, None if told.start is None else before + told.start)
 
-        calls = [(k, function, dict(tasks[k]), folders[k].open(codes[k]) if folders else None) for k in todo]
-        arriving = stream(calls, jobs, dask, show)
+        def calls() -> Iterator[Call]:
+            for k in todo:
+                folder = None
+                if runs:
+                    try:
+                        folder = runs[k].open(codes[k], **(notes[k] if notes else {}))
+                    except Locked as error:
+                        busy[k] = error
+                        continue
+                    if runs[k].complete:  # by another process, since we looked
+                        runs[k].release()
+                        busy[k] = Locked("")
+                        continue
+                yield Call(k, function, dict(tasks[k]), folder)
+
+        arriving = stream(calls(), len(todo), jobs, dask, show)
         outer = _work.set(None)  # runs inside a run count with it
         try:
             for k, outcome, how in arriving:
                 if isinstance(outcome, BurstpropError):
+                    if runs:
+                        runs[k].close("failed", error=str(outcome))
                     if not keep_going:
                         raise type(outcome)(f"{names[k]}: {outcome}") from outcome
-                elif folders:
-                    outcome = folders[k].save(outcome, {**(notes[k] if notes else {}), **how})
-                    parts[k] = folders[k].parts()
+                elif runs:
+                    outcome = save_frames(runs[k], outcome, how)
+                    parts[k] = runs[k].parts()
                 elif codes:
                     parts[k] = [{**codes[k], "seconds": how["seconds"]}]
                 results[k] = outcome
+            for k, locked in busy.items():
+                runs[k].refresh()
+                if not runs[k].complete and not keep_going:
+                    raise locked
+                results[k] = load_frames(runs[k]) if runs[k].complete else locked
+                parts[k] = runs[k].parts()
         except KeyboardInterrupt:
             kept = f"{len(results)} of {len(tasks)} runs are finished"
             where = f" and kept in {os.fspath(out)}; the same command goes on from there" if out else ""
@@ -169,11 +196,50 @@ def run_many(
         finally:
             _work.reset(outer)
             arriving.close()
-            for folder in folders:
-                folder.tidy()
+            for run in runs:
+                run.close("interrupted")
     if counted is not None:
         counted += [part for k in sorted(parts) for part in parts[k]]
     return [results[k] for k in range(len(tasks))]
+
+
+def save_frames(
+    run: Run, frames: Mapping[str, pd.DataFrame], how: Mapping[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Write the frames of an open run (CSV), say that it is complete, and return them as stored.
+
+    ``how["seconds"]`` are those of this process; ``run.json`` says the sum of all that worked on it.
+
+    Raises
+    ------
+    BurstpropError
+        The result is no mapping of names to frames, or cannot be written.
+    """
+    if not isinstance(frames, Mapping) or not all(isinstance(f, pd.DataFrame) for f in frames.values()):
+        raise BurstpropError(
+            f"run '{run.name}' returned {type(frames).__name__}: "
+            "a run that is kept must return a dict of pandas DataFrames"
+        )
+    run.folder.mkdir(parents=True, exist_ok=True)
+    stored = {name: stored_form(frame) for name, frame in frames.items()}
+    files = write_frames(run.folder, stored)
+    run.finish(files, **how, frames=list(stored))
+    return stored
+
+
+def load_frames(run: Run) -> dict[str, pd.DataFrame]:
+    """Return the frames of a complete run.
+
+    Raises
+    ------
+    BurstpropError
+        A file is missing, altered, or cannot be read.
+    """
+    run.check_files()
+    try:
+        return {name: read_csv(run.folder / f"{name}.csv") for name in run.content["frames"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise run.unreadable(error) from None
 
 
 def folder_names(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -219,35 +285,35 @@ def gather(
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
-def _folders(
+def _runs(
     tasks: Sequence[Mapping[str, Any]], names: Sequence[str], out: str | os.PathLike[str] | None
-) -> list[RunFolder]:
+) -> list[Run]:
     if out is None:
         return []
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise BurstpropError(f"two runs have the name {twice!r}: ask for each run once")
+    wanted = [identity(task) for task in tasks]
     # absolute: the workers of a cluster were started somewhere else
     parent = writable_folder(out).absolute()
-    return [RunFolder(parent, name, identity(task)) for name, task in zip(names, tasks, strict=True)]
+    return [Run(parent / name, task) for name, task in zip(names, wanted, strict=True)]
 
 
 def _warn_of_other_code(
-    folders: Sequence[RunFolder],
+    runs: Sequence[Run],
     worked: Sequence[Sequence[Mapping[str, Any]]],
     codes: Sequence[Mapping[str, str]],
 ) -> None:
     """Warn where runs that are there were made, or begun, by other code than would make them now."""
     others = []
-    for folder, parts, code in zip(folders, worked, codes, strict=False):
+    for run, parts, code in zip(runs, worked, codes, strict=False):
         makers = [said(part) for part in parts]
         if set(makers) - {said(code)}:
-            path = folder.path if folder.finished else folder.work
-            others.append(f"{path.name} by {', then '.join(dict.fromkeys(makers))}, now {said(code)}")
+            others.append(f"{run.name} by {', then '.join(dict.fromkeys(makers))}, now {said(code)}")
     if others:
         more = [f"and {len(others) - NAMED} more"] if len(others) > NAMED else []
         warnings.warn(
-            f"{len(others)} of {len(folders)} runs in {str(folders[0].path.parent)!r} were made, or begun, "
+            f"{len(others)} of {len(runs)} runs in {str(runs[0].folder.parent)!r} were made, or begun, "
             f"by other code than this ({'; '.join(others[:NAMED] + more)}): they are used as they are; for "
             "results of one code give another output folder (--out), or delete these",
             BurstpropWarning,

@@ -1,158 +1,188 @@
-"""Where the runs of `burstprop.runs.sweep.run_many` are made: in this process, on its cores, or on a dask
-cluster.
+"""Where the runs of `burstprop.runs.sweep.run_many` are made: in this process, on its cores, or on a cluster.
 
 Everything goes through `stream`, which yields each result as it arrives and, when closed early, ends the
-work.
+work. There is one pool of processes, and one loop that fills it, for the cores and for dask.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import signal
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import burstprop
 from burstprop.errors import BurstpropError
-from burstprop.runs.run_folder import begun, note_seconds
-from burstprop.system.machine import cpu_model, versions
+from burstprop.runs.run import note_seconds
+from burstprop.runs.share import Share, ShareFile, Tell, Told, watched
+from burstprop.system.interrupts import STOPS
+from burstprop.system.machine import cores, cpu_model, threads_at_hand, use_threads, versions
 
-INTERVAL_S = 0.5
-NOTE_S = 2.0
 
-#: Index, function, keyword arguments, folder for checkpoints.
-Call = tuple[int, Callable[..., Any], dict[str, Any], Path | None]
-#: Index, result or BurstpropError, where it was made and how long it took.
+@dataclass(frozen=True)
+class Call:
+    """One run to make."""
+
+    number: int
+    function: Callable[..., Any]
+    task: dict[str, Any]
+    folder: Path | None
+    """For checkpoints."""
+    threads: int = 1
+    """Of each simulation in it."""
+
+
+IDLE_S = 60.0
+"""A worker process that has had nothing to do for so long ends."""
+
+#: Number of the call, result or BurstpropError, where it was made and how long it took.
 Outcome = tuple[int, Any, dict[str, Any]]
-#: Takes the share of a run, or of all, that is done, and how much of it was done before; None: not known yet.
-Told = Callable[[float, float | None], None]
+
+_at_work = False
+"""Whether this process makes runs for another one; runs inside a run are then made one after the other."""
 
 
 def stream(
-    calls: list[Call], jobs: int | None, dask: str | None, show: Told
+    calls: Iterator[Call], count: int, jobs: int | None, dask: str | None, show: Tell
 ) -> Generator[Outcome, None, None]:
-    """Yield outcomes as runs end; ``show`` is told how many are done, those under way as fractions, and how
-    much of that other processes did before.
+    """Yield outcomes as runs end.
+
+    Parameters
+    ----------
+    calls : iterator of Call
+        Taken one by one, as soon as there is a free place for it.
+    count : int
+        How many there are at most.
+    jobs : int, optional
+        Places; one per core where not given.
+    dask : str, optional
+        Address of a scheduler, whose cluster then has the places.
+    show : callable
+        Is told how many are done, those under way as fractions, and how much of that was done before.
 
     Raises
     ------
     BurstpropError
-        joblib or dask is missing, or the cluster does not answer.
+        joblib or dask is missing, the cluster does not answer, or a worker process died.
     """
-    if dask is None and (jobs == 1 or len(calls) <= 1):
-        starts = [0.0] * len(calls)
-        for done, call in enumerate(calls):
-            yield _call(*call, partial(_shown, show, starts, done))
-            show(done + 1, sum(starts))
+    places = min(jobs or cores(), count)
+    if dask is None and (places <= 1 or _at_work):
+        yield from _one_by_one(calls, jobs or cores(), show)
         return
-    joblib = _joblib("dask" if dask else "plot")
-    backend = _dask_backend(dask) if dask else joblib.parallel_config(backend="loky")
-    with tempfile.TemporaryDirectory(prefix="burstprop-") as board, backend:
-        pool = joblib.Parallel(
-            n_jobs=-1 if dask else min(jobs or joblib.cpu_count(), len(calls)),
-            return_as="generator_unordered",
-            batch_size=1,
-            max_nbytes=None,
-        )
-        place = _remote_call if dask else _local_call
-        outcomes = pool(joblib.delayed(place)(*call, f"{board}/{call[0]}", os.getpid()) for call in calls)
-        with _watched(board, show) as finished, contextlib.closing(_ended_quietly(outcomes)) as arriving:
-            for outcome in arriving:
+    with tempfile.TemporaryDirectory(prefix="burstprop-") as board, contextlib.ExitStack() as pool:
+        if dask is None:
+            executor, place = pool.enter_context(_processes(places)), _local_call
+        else:
+            from burstprop.runs.cluster import cluster
+
+            executor, places = pool.enter_context(cluster(dask))
+            place = _remote_call
+        with watched(board, show) as finished:
+            for outcome in _outcomes(executor, places, place, spread(calls, count, places), board):
                 finished(outcome[0])
                 yield outcome
 
 
-def _shown(show: Told, starts: list[float], done: int, share: float, start: float | None) -> None:
-    starts[done] = start or 0.0
-    show(done + share, sum(starts))
+def spread(calls: Iterator[Call], count: int, places: int) -> Iterator[Call]:
+    """Give the runs of the last, unfilled round of places the threads that would be idle."""
+    rest = count % places
+    for k, call in enumerate(calls):
+        yield replace(call, threads=places // rest) if rest and k >= count - rest else call
 
 
-class _Share:
-    """What a run is given as ``progress``: tells its share with that where it began, and notes its time.
+def _one_by_one(calls: Iterator[Call], threads: int, show: Tell) -> Iterator[Outcome]:
+    threads = threads_at_hand() if _at_work else threads
+    starts: list[float] = []
 
-    Where the run finds something in its folder to go on from, it began at the first share that it tells.
-    """
+    def tell(told: Told) -> None:
+        starts[-1] = told.start or 0.0
+        show(Told(len(starts) - 1 + told.share, sum(starts), told.doing))
 
-    def __init__(self, tell: Told, folder: Path | None) -> None:
-        self.tell = tell
-        self.folder = folder
-        self.start = None if folder is not None and begun(folder) else 0.0
-        self.began = self.next = time.monotonic()
-
-    def __call__(self, share: float) -> None:
-        share = min(1.0, max(0.0, float(share)))
-        if self.start is None:
-            self.start = share
-        self.tell(share, self.start)
-        now = time.monotonic()
-        if self.folder is not None and now >= self.next:
-            self.next = now + NOTE_S
-            note_seconds(self.folder, now - self.began)
+    for call in calls:
+        starts.append(0.0)
+        yield _call(replace(call, threads=threads), tell)
+        show(Told(len(starts), sum(starts)))
 
 
-def _call(
-    k: int,
-    function: Callable[..., Any],
-    task: dict[str, Any],
-    folder: Path | None,
-    tell: Told,
-) -> Outcome:
+def _outcomes(
+    executor: Executor,
+    places: int,
+    place: Callable[..., Outcome],
+    calls: Iterator[Call],
+    board: str,
+) -> Iterator[Outcome]:
+    """Keep all places busy; yield what arrives."""
+    running: set[Future[Outcome]] = set()
+    for call in calls:
+        running.add(executor.submit(place, call, f"{board}/{call.number}"))
+        if len(running) >= places:
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield future.result()
+    while running:
+        ended, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            yield future.result()
+
+
+@contextlib.contextmanager
+def _processes(places: int) -> Iterator[Executor]:
+    """Give worker processes of this machine; end them at once where the work is stopped."""
+    try:
+        import joblib  # noqa: F401 - its pool is all that is used, and another import might find that alone
+        from joblib.externals.loky import get_reusable_executor
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+    except ModuleNotFoundError:
+        raise BurstpropError(
+            "runs side by side need joblib, which is not installed: "
+            'pip install "burstprop[plot]", or use one job'
+        ) from None
+    # the threads of libraries of linear algebra beside each other would only be in each other's way
+    executor = get_reusable_executor(
+        places, timeout=IDLE_S, env={"OMP_NUM_THREADS": "1"}, initializer=_ready, initargs=(os.getpid(),)
+    )
+    try:
+        yield executor
+    except TerminatedWorkerError:
+        executor.shutdown(kill_workers=True)
+        raise BurstpropError(
+            "a worker process was ended from outside, as a system does that runs out of memory: "
+            f"{places} runs side by side may be too many, use fewer jobs (--jobs)"
+        ) from None
+    except BaseException:  # also a generator that is closed early
+        executor.shutdown(kill_workers=True)
+        raise
+
+
+def _call(call: Call, tell: Tell) -> Outcome:
     began = time.monotonic()
-    if folder is not None:
-        note_seconds(folder, 0.0)  # its turn has come: what it leaves behind from now on is by this code
+    if call.folder is not None:
+        note_seconds(call.folder, 0.0)  # its turn has come: what it leaves behind from now on is by this code
     result: Any
     try:
-        result = function(**task, progress=_Share(tell, folder), folder=folder)
+        with use_threads(call.threads):
+            progress = Share(tell, call.folder)
+            result = call.function(**call.task, progress=progress, folder=call.folder)
     except BurstpropError as error:
         result = error
     seconds = round(time.monotonic() - began, 2)
     how = {"seconds": seconds, "host": platform.node(), "cpu": cpu_model(), "versions": versions()}
-    return k, result, how
+    return call.number, result, how
 
 
-def _local_call(
-    k: int, function: Callable[..., Any], task: dict[str, Any], folder: Path | None, report: str, parent: int
-) -> Outcome:
-    """Run in a worker process: Ctrl-C is the parent's to handle, and no worker outlives its parent."""
-    if os.getpid() != parent:  # joblib stays in this process where it is itself inside a worker
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _end_with(parent)
-    return _call(k, function, task, folder, _FractionFile(report))
-
-
-def _remote_call(
-    k: int, function: Callable[..., Any], task: dict[str, Any], folder: Path | None, report: str, parent: int
-) -> Outcome:
-    """Run on a cluster, whose machines may share no disk with this one."""
-    del parent
-    if folder is None:
-        return _call(k, function, task, None, _FractionFile(report))
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    outcome = _call(k, function, task, folder, _FractionFile(report))
-    if made:
-        with contextlib.suppress(OSError):  # it holds a checkpoint that a failed run left
-            folder.rmdir()
-    return outcome
-
-
-_parents: set[int] = set()
-
-
-def _end_with(parent: int) -> None:
-    """End this worker process when its parent was killed, so that no orphan works on in a run's folder."""
-    if parent in _parents:
-        return
-    _parents.add(parent)
+def _ready(parent: int) -> None:
+    """Prepare a worker process: signals are the parent's to handle, and no worker outlives its parent."""
+    global _at_work
+    _at_work = True
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -162,122 +192,20 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-class _FractionFile:
-    """Tells the parent through a small file how far a run is and where it began; cheap to call too often."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.next = 0.0
-
-    def __call__(self, share: float, start: float | None) -> None:
-        now = time.monotonic()
-        if now < self.next:
-            return
-        self.next = now + INTERVAL_S
-        # On a cluster without a common disk this fails, and the progress line counts finished runs only.
-        with contextlib.suppress(OSError):
-            with open(f"{self.path}.new", "w", encoding="ascii") as file:
-                file.write(f"{share!r} {start or 0.0!r}")
-            os.replace(f"{self.path}.new", self.path)
+def _local_call(call: Call, report: str) -> Outcome:
+    return _call(call, ShareFile(report))
 
 
-@contextlib.contextmanager
-def _watched(board: str, show: Told) -> Iterator[Callable[[int], None]]:
-    """Show finished runs plus the fractions of those under way, from a thread of its own."""
-    done: set[str] = set()
-    told: dict[str, tuple[float, float]] = {}
-    stop = threading.Event()
-
-    def read(path: Path) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            share, start = path.read_text(encoding="ascii").split()
-            told[path.name] = float(share), float(start)
-
-    def finished(k: int) -> None:
-        read(Path(board, str(k)))  # it may have ended before it was looked at
-        done.add(str(k))
-
-    def watch() -> None:
-        while not stop.wait(INTERVAL_S):
-            for path in list(Path(board).iterdir()):
-                if path.suffix == "" and path.name not in done:
-                    read(path)
-            known = told.copy()
-            ended = done.copy()
-            share = len(ended) + sum(share for name, (share, _) in known.items() if name not in ended)
-            show(share, sum(start for _, start in known.values()) if known or ended else None)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield finished
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _ended_quietly(outcomes: Any) -> Generator[Outcome, None, None]:
-    """Pass on what arrives; when closed early, end the pool without joblib's advice about closing early."""
-    try:
-        # Not `yield from`, which would close the pool before the warning is silenced.
-        for outcome in outcomes:  # noqa: UP028
-            yield outcome
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            outcomes.close()
-
-
-def _joblib(extra: str) -> Any:
-    try:
-        import joblib
-    except ModuleNotFoundError:
-        raise BurstpropError(
-            "runs side by side need joblib, which is not installed: "
-            f'pip install "burstprop[{extra}]", or use one job'
-        ) from None
-    return joblib
-
-
-@contextlib.contextmanager
-def _dask_backend(address: str) -> Iterator[None]:
-    """Connect to a cluster, make sure that its workers have this version, and send joblib's calls there."""
-    try:
-        import distributed
-    except ModuleNotFoundError:
-        raise BurstpropError(
-            'a cluster needs dask, which is not installed: pip install "burstprop[dask]"'
-        ) from None
-
-    class Client(distributed.Client):
-        def start(self, **how: Any) -> None:
-            # One that did not start closes when it is collected, and takes a lock of dask's for that. If that
-            # happens while another client starts and holds the lock, both wait for ever: so close it at once.
-            try:
-                super().start(**how)
-            except BaseException:
-                self.close()
-                raise
-
-    try:
-        client = Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise BurstpropError(
-            f"no dask scheduler answers at {address!r} ({error}): start it with 'dask scheduler' and workers "
-            f"with 'dask worker {address}', or give the address that it printed"
-        ) from None
-    with client:
-        versions = client.run(importlib.metadata.version, "burstprop", on_error="return")
-        if not versions:
-            raise BurstpropError(
-                f"the dask scheduler at {address!r} has no worker: start one with 'dask worker {address}'"
-            )
-        for worker, version in versions.items():
-            if version != burstprop.__version__:
-                there = "no burstprop" if isinstance(version, Exception) else f"burstprop {version}"
-                raise BurstpropError(
-                    f"dask worker {worker} has {there}, here it is {burstprop.__version__}: "
-                    "install the same version there"
-                )
-        with _joblib("dask").parallel_config(backend="dask", client=client):
-            yield
+def _remote_call(call: Call, report: str) -> Outcome:
+    """Run on a cluster, whose machines may share no disk with this one."""
+    global _at_work
+    _at_work = True
+    if call.folder is None:
+        return _call(call, ShareFile(report))
+    made = not call.folder.exists()
+    call.folder.mkdir(parents=True, exist_ok=True)
+    outcome = _call(call, ShareFile(report))
+    if made:
+        with contextlib.suppress(OSError):  # it holds a checkpoint that a failed run left
+            call.folder.rmdir()
+    return outcome

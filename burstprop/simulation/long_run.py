@@ -1,64 +1,62 @@
-"""A run that writes as it goes: into a folder, with checkpoints, so that nothing is lost when it is stopped.
+"""A simulation that writes as it goes, so that nothing is lost when it is stopped or killed.
 
 The folder holds while the run is on
 
-``run.json``
-    what was asked for and how to go on; ``status`` is "running", "interrupted" or "complete";
 ``recorded-<step>.npz``
     what was recorded up to that step since the file before (`Recording.load`);
-``checkpoint.npz``
-    the state of the run at the step of the last such file (`Simulation.restore`).
+``state-<step>.npz``
+    the state of the run at the step of the last such file (`Simulation.restore`);
+``checkpoint.json``
+    which of these belong together, with size and checksum (`burstprop.runs.checkpoints`).
 
-and at the end ``rates.csv``, ``spikes.npz`` (and ``states.csv``, ``weights.csv`` where they were recorded).
-Files are complete or not there. The recorded file is written before the checkpoint that counts on it, so a
-process killed at any moment loses at most what it did since the last checkpoint, and the result of going on
-is the same, bit for bit.
+A process killed at any moment loses at most what it did since the last checkpoint, about a minute, and the
+result of going on is the same, bit for bit. Whose folder it is, and what becomes of the result, is for the
+caller to say: `burstprop.runs.run.Run`.
 """
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from burstprop.errors import BurstpropError
-from burstprop.recording import Recording
-from burstprop.runs.run_folder import RUN, read_run
+from burstprop.recording.recording import Recording
+from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation.simulation import Simulation
-from burstprop.system.files import plain, writable_folder, write_json, writing
+from burstprop.system.interrupts import deferred_stop
 from burstprop.system.progress import Progress, Shown
 
-CHECKPOINT = "checkpoint.npz"
-
-
-def _part(bar: Progress, begin_ms: float, piece_ms: float) -> Callable[[float], None]:
-    """Return what tells the bar of the whole run how much of one piece of it is done."""
-    return lambda share: bar.update(begin_ms + share * piece_ms)
+LOOK_S = 1.0
+"""The clock is looked at about so often."""
+FIRST_STEPS = 500
 
 
 class LongRun:
-    """Runs a `Simulation` for ``duration_ms`` into a folder.
+    """Runs a `Simulation` for ``duration_ms``, with checkpoints in a folder.
 
     Parameters
     ----------
     simulation : Simulation
         Fresh, of the circuit, seed and record that the folder is for.
     folder : path
-        Made where it does not exist.
+        Exists and can be written; nobody else works in it.
     duration_ms : float
         Of the whole run, from t = 0.
-    notes : dict
-        What ``run.json`` says beside the status: circuit, parameters, seed, versions, how to run it again.
+    label : str
+        Start of the progress line.
+    checkpoint_s : float, optional
+        Wall time between two checkpoints; about a minute where not given.
     checkpoint_every_ms : float, optional
-        Left out: only when the run is interrupted.
-    resume : bool
-        Go on from the checkpoint of the folder. Otherwise a folder that holds a run is refused.
+        Simulated time between two checkpoints, instead of the wall time.
+    skip_lost : bool
+        Go on where files with what was recorded are lost; the result then lacks their time. Without it such a
+        run is refused.
 
     Raises
     ------
     BurstpropError
-        The folder cannot be written, holds a run (or none, with ``resume``), or another circuit's.
+        A time is no multiple of dt, or the checkpoint in the folder cannot be read.
     """
 
     def __init__(
@@ -66,34 +64,70 @@ class LongRun:
         simulation: Simulation,
         folder: str | Path,
         duration_ms: float,
-        notes: dict[str, Any],
         *,
+        label: str = "simulating",
+        checkpoint_s: float | None = None,
         checkpoint_every_ms: float | None = None,
-        resume: bool = False,
+        skip_lost: bool = False,
     ) -> None:
-        """Prepare the folder; see the class."""
+        """Look for a checkpoint; see the class."""
         self.simulation = simulation
+        self.folder = Path(folder)
         self.steps = simulation.circuit.steps("duration_ms", duration_ms)
         self.duration_ms = duration_ms
-        self.notes = notes
-        self.every = math.inf
+        self.label = label
+        self.every: int | None = None
         if checkpoint_every_ms is not None:
             self.every = simulation.circuit.steps("checkpoint_every_ms", checkpoint_every_ms)
             if self.every < 1:
                 raise BurstpropError(
                     f"checkpoint_every_ms = {checkpoint_every_ms:g} ms: give a time of at least one step"
                 )
-        self.folder = writable_folder(folder)
-        if resume:
-            self._restore()
-        elif (self.folder / RUN).exists():
-            unfinished = read_run(self.folder).get("status") in ("running", "interrupted")
+        self.checkpoints = Checkpoints(self.folder, checkpoint_s)
+        self.skip_lost = skip_lost
+        self.lost: list[str] = []
+        """The times that the result lacks, in words."""
+        self._recorded: list[str] = []
+        self._pace = FIRST_STEPS
+
+    def restore(self) -> bool:
+        """Go on from the checkpoint in the folder; return whether there is one.
+
+        Raises
+        ------
+        BurstpropError
+            A file of it is lost or altered, or it belongs to another circuit; nothing has changed then.
+        """
+        content = self.checkpoints.content
+        if content is None:
+            for pattern in ("recorded-*.npz", "state-*.npz"):
+                self.checkpoints.tidy(pattern)
+            return False
+        step, recorded, wrong = int(content["step"]), list(content["recorded"]), self.checkpoints.lost()
+        state = _state(step)
+        if state in wrong:
             raise BurstpropError(
-                f"{str(self.folder)!r} holds a run already: "
-                + (f"go on with it (--resume {self.folder}), or " if unfinished else "")
-                + "give another folder"
+                f"the run in {str(self.folder)!r} cannot go on: {state} {wrong[state]}. Put a copy of it "
+                "back, or run again in another folder; what was recorded up to "
+                f"{step * self.simulation.circuit.dt_ms:g} ms can be read from recorded-*.npz "
+                "(burstprop.Recording.load)"
             )
-        self._status("running")
+        gaps = [
+            f"{self._span(recorded, k)} ({name} {wrong[name]})"
+            for k, name in enumerate(recorded)
+            if name in wrong
+        ]
+        if gaps and not self.skip_lost:
+            raise BurstpropError(
+                f"the run in {str(self.folder)!r} has lost what was recorded in {'; '.join(gaps)}. Put a "
+                "copy of it back, run again in another folder, or go on without it (--skip-lost)"
+            )
+        self.simulation.restore(self.folder / state)
+        for pattern in ("recorded-*.npz", "state-*.npz"):
+            self.checkpoints.tidy(pattern)
+        self._recorded = [name for name in recorded if name not in wrong]
+        self.lost = [*content.get("lost", []), *gaps]
+        return True
 
     def run(self, progress: Shown = None) -> Recording:
         """Run to the end and return everything that was recorded.
@@ -101,89 +135,96 @@ class LongRun:
         Raises
         ------
         KeyboardInterrupt
-            After Ctrl-C: what was recorded is in the folder, the message says how to go on.
+            After Ctrl-C or SIGTERM: the state at that time is in the folder.
         """
         simulation = self.simulation
         dt = simulation.circuit.dt_ms
-        label = str(self.notes.get("name", "simulating"))
-        try:
-            with Progress(self.duration_ms, label, enabled=progress, start=simulation.time_ms) as bar:
+        with Progress(self.duration_ms, self.label, enabled=progress, start=simulation.time_ms) as bar:
+            simulation.compile(bar.say)
+            bar.update(simulation.time_ms)
+            try:
                 while simulation.step < self.steps:
-                    stop = int(min(self.steps, (simulation.step // self.every + 1) * self.every))
-                    begin, piece = simulation.time_ms, (stop - simulation.step) * dt
+                    begin, first, clock = simulation.time_ms, simulation.step, time.perf_counter()
+                    piece = (self._stop() - first) * dt
                     simulation.advance(piece, progress=_part(bar, begin, piece))
-                    if simulation.step < self.steps:
-                        self._checkpoint()
-        except KeyboardInterrupt:
-            self._checkpoint()
-            self._write_results(self._collected())
-            self._status("interrupted")
-            raise KeyboardInterrupt(
-                f"at {simulation.time_ms:g} of {self.duration_ms:g} ms; what was recorded is in "
-                f"{self.folder}, and 'burstprop simulate --resume {self.folder}' goes on"
-            ) from None
-        self._checkpoint()
-        recording = self._collected()
-        self._write_results(recording)
-        self._status("complete")
-        for path in [*self._pieces(), self.folder / CHECKPOINT]:
-            path.unlink()
+                    seconds = max(time.perf_counter() - clock, 1e-6)
+                    self._pace = max(1, int((simulation.step - first) / seconds * LOOK_S))
+                    if self._due():
+                        self.keep()
+            except KeyboardInterrupt:
+                self.keep()
+                raise
+        return self.recording()
+
+    def keep(self) -> None:
+        """Make a checkpoint of where the run is."""
+        simulation, content = self.simulation, self.checkpoints.content
+        if not simulation.step or (content is not None and content["step"] == simulation.step):
+            return
+        piece, state = f"recorded-{simulation.step:012d}.npz", _state(simulation.step)
+        with deferred_stop() as stopped:
+            simulation.recording().save(self.folder / piece)
+            simulation.save(self.folder / state)
+            recorded = [*self._recorded, piece]
+            self.checkpoints.keep(
+                {"step": simulation.step, "recorded": recorded, "lost": self.lost}, [*recorded, state]
+            )
+            self._recorded = recorded
+            simulation.forget_recording()
+            if stopped():
+                raise KeyboardInterrupt
+
+    def recording(self) -> Recording:
+        """Return everything that was recorded so far."""
+        kept = [Recording.load(self.folder / name) for name in self._recorded]
+        recording = Recording.concatenate([*kept, self.simulation.recording()])
+        recording.info = self.simulation.info() | ({"lost": self.lost} if self.lost else {})
         return recording
 
-    def _restore(self) -> None:
-        notes = read_run(self.folder)
-        if notes.get("status") == "complete":
-            raise BurstpropError(
-                f"the run in {str(self.folder)!r} is complete: there is nothing to go on with"
-            )
-        if notes.get("run", {}).get("circuit") != self.simulation.info()["circuit"]:
-            raise BurstpropError(
-                f"{str(self.folder)!r} holds a run of another circuit: "
-                "resume it with the one it was started with"
-            )
-        for path in self.folder.glob(".*.partial*"):
-            path.unlink()  # half a file that a killed process was writing
-        checkpoint = self.folder / CHECKPOINT
-        if checkpoint.exists():
-            self.simulation.restore(checkpoint)
-        # a piece behind the checkpoint was written just before the process was killed: it will come again
-        for path in self._pieces():
-            if self._step_of(path) > self.simulation.step:
-                path.unlink()
+    def _stop(self) -> int:
+        if self.every is not None:
+            return min(self.steps, (self.simulation.step // self.every + 1) * self.every)
+        return min(self.steps, self.simulation.step + self._pace)
 
-    def _checkpoint(self) -> None:
-        # in this order, and able to be called again when Ctrl-C comes in the middle
-        simulation = self.simulation
-        piece = self.folder / f"recorded-{simulation.step:012d}.npz"
-        if not piece.exists():
-            simulation.recording().save(piece)
-        simulation.forget_recording()
-        simulation.save(self.folder / CHECKPOINT)
+    def _due(self) -> bool:
+        if self.simulation.step >= self.steps:
+            return False
+        return self.checkpoints.due() if self.every is None else True
 
-    def _pieces(self) -> list[Path]:
-        return sorted(self.folder.glob("recorded-*.npz"))
+    def _span(self, recorded: list[str], k: int) -> str:
+        dt = self.simulation.circuit.dt_ms
+        begin, end = (_step_of(recorded[k - 1]) if k else 0), _step_of(recorded[k])
+        return f"{begin * dt:g} to {end * dt:g} ms"
 
-    @staticmethod
-    def _step_of(path: Path) -> int:
-        return int(path.stem.partition("-")[2])
 
-    def _collected(self) -> Recording:
-        recording = Recording.concatenate([Recording.load(path) for path in self._pieces()])
-        recording.info = self.simulation.info()
-        return recording
+def run_kept(
+    simulation: Simulation,
+    duration_ms: float,
+    folder: str | Path | None,
+    progress: Callable[[float], None] | Shown = None,
+) -> Recording:
+    """Run a simulation, in a folder with checkpoints where there is one; go on from what is there.
 
-    def _write_results(self, recording: Recording) -> None:
-        for name in ("rates", "states", "weights"):
-            frame = getattr(recording, name)
-            if len(frame):
-                with writing(self.folder / f"{name}.csv") as temporary:
-                    frame.to_csv(temporary, index=False)
-        recording.save(self.folder / "spikes.npz")
+    For the realizations of a circuit: ``folder`` is what `burstprop.runs.sweep.run_many` gives them.
+    """
+    if folder is None:
+        simulation.advance(duration_ms, progress=progress)
+        return simulation.recording()
+    long_run = LongRun(simulation, folder, duration_ms)
+    long_run.restore()
+    recording = long_run.run(progress)
+    long_run.checkpoints.forget()
+    return recording
 
-    def _status(self, status: str) -> None:
-        content = (
-            self.notes
-            | {"status": status, "simulated_ms": self.simulation.time_ms}
-            | {"run": self.simulation.info()}
-        )
-        write_json(self.folder / RUN, plain(content))
+
+def _part(bar: Progress, begin_ms: float, piece_ms: float) -> Callable[[float], None]:
+    """Return what tells the bar of the whole run how much of one piece of it is done."""
+    return lambda share: bar.update(begin_ms + share * piece_ms)
+
+
+def _state(step: int) -> str:
+    return f"state-{step:012d}.npz"
+
+
+def _step_of(recorded: str) -> int:
+    return int(Path(recorded).stem.partition("-")[2])

@@ -7,6 +7,7 @@ number of threads and however the run is cut into pieces.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from burstprop.parameters import check_value, quantity
 from burstprop.recording import Record, Recording
 from burstprop.recording.recorder import Recorder
 from burstprop.simulation.checkpoint import code_of, no_checkpoint, read_checkpoint, write_checkpoint
-from burstprop.system.interrupts import deferred_interrupt
+from burstprop.system.interrupts import deferred_stop
+from burstprop.system.machine import threads_at_hand
 from burstprop.system.progress import Progress, Shown
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
@@ -41,7 +43,7 @@ def simulate(
     seed: int = 1,
     realization: int = 1,
     record: Record | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     dtype: str = "float32",
     progress: Shown = False,
 ) -> Recording:
@@ -58,8 +60,8 @@ def simulate(
         Another realization of the same seed draws other synapses and noise; it is a column of every frame.
     record : Record, optional
         Left out: all spikes, and rates in bins of 50 ms.
-    threads : int
-        Does not change the result.
+    threads : int, optional
+        Does not change the result. Left out: 1, or those that a run of a sweep has to itself.
     dtype : {"float32", "float64"}
     progress : bool or callable, optional
         None shows a bar on a terminal and plain lines elsewhere; a callable is told the share done.
@@ -86,13 +88,14 @@ class Simulation:
         seed: int = 1,
         realization: int = 1,
         record: Record | None = None,
-        threads: int = 1,
+        threads: int | None = None,
         dtype: str = "float32",
     ) -> None:
         """Draw the synapses and the initial state; nothing runs yet."""
         whole = quantity(1, "1", "", low=0).metadata
         check_value("seed", seed, whole, int)
         check_value("realization", realization, whole, int)
+        threads = threads_at_hand() if threads is None else threads
         check_value("threads", threads, quantity(1, "1", "threads of the time loop", low=1).metadata, int)
         if dtype not in DTYPES:
             raise BurstpropError(f"dtype = {dtype!r}: give 'float32' or 'float64'")
@@ -121,29 +124,47 @@ class Simulation:
         """How far the run is."""
         return self.step * self.circuit.dt_ms
 
+    def compile(self, say: Callable[[str], None] = lambda doing: None) -> None:
+        """Compile the time loop now, or read it from the disk, and not with the first step.
+
+        Parameters
+        ----------
+        say : callable, optional
+            Is told that it is being compiled, where it is, and an empty text when that is over.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            At once after Ctrl-C or SIGTERM.
+        """
+        self._runner.compile(self.step, say)
+
     def advance(self, duration_ms: float, *, progress: Shown = False, label: str = "simulating") -> None:
         """Run on for ``duration_ms``.
 
-        Ctrl-C stops between two pieces of compiled code (a fraction of a second): what was recorded is kept,
-        and the run can be advanced on or saved.
+        Ctrl-C, or SIGTERM, stops between two pieces of compiled code (a fraction of a second): what was
+        recorded is kept, and the run can be advanced on or saved.
 
         Raises
         ------
         Diverged
             A voltage is beyond all bounds or no number: says in which population and when.
         KeyboardInterrupt
-            After Ctrl-C.
+            After Ctrl-C or SIGTERM.
         """
         check_value("duration_ms", duration_ms, quantity(0.0, "ms", "how long to run", low=0).metadata)
         end = self.step + self.circuit.steps("duration_ms", duration_ms)
         begin = self.step
-        with Progress(duration_ms, label, enabled=progress) as bar, deferred_interrupt() as interrupted:
-            while self.step < end:
-                self._apply_changes()
-                self._run_until(self._next_stop(end))
-                bar.update((self.step - begin) * self.circuit.dt_ms)
-                if interrupted():
-                    raise KeyboardInterrupt
+        with Progress(duration_ms, label, enabled=progress) as bar:
+            self.compile(bar.say)
+            bar.update(0.0)
+            with deferred_stop() as stopped:
+                while self.step < end:
+                    self._apply_changes()
+                    self._run_until(self._next_stop(end))
+                    bar.update((self.step - begin) * self.circuit.dt_ms)
+                    if stopped():
+                        raise KeyboardInterrupt
         self._apply_changes()
 
     def recording(self) -> Recording:
@@ -164,7 +185,6 @@ class Simulation:
             "seed": self.seed,
             "realization": self.realization,
             "dtype": self.dtype,
-            "threads": self.threads,
             "burstprop": burstprop.__version__,
             "numba": numba.__version__,
             "numpy": np.__version__,

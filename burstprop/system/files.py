@@ -70,6 +70,12 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def remove_partial(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that killed processes left; nobody else may be writing in the folder."""
+    for path in Path(folder).glob(".*.partial*"):
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write a text file (UTF-8) atomically and return its path."""
     with writing(path) as temporary:

@@ -1,4 +1,9 @@
-"""Ctrl-C held back while something runs that must not be cut in the middle."""
+"""Stop signals: Ctrl-C, and SIGTERM, which every batch system sends before it kills.
+
+Both mean the same: finish the step at hand, save, stop. `deferred_stop` holds them back while something runs
+that must not be cut in the middle. `terminable` makes SIGTERM raise `KeyboardInterrupt` as Ctrl-C does.
+`answering` runs a call that cannot be cut, such as a compilation, and still answers at once.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +11,101 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
+POLL_S = 0.05
+T = TypeVar("T")
+
+_last: signal.Signals = signal.SIGINT
+
+
+def stopped_by() -> str:
+    """Return which signal stopped this process last, as a person says it: ``Ctrl-C`` or ``SIGTERM``."""
+    return "Ctrl-C" if _last == signal.SIGINT else _last.name
+
+
+def exit_code() -> int:
+    """Return the exit code of a process stopped by that signal: 130 after Ctrl-C, 143 after SIGTERM."""
+    return 128 + int(_last)
+
+
+def _note(number: int) -> None:
+    global _last
+    _last = signal.Signals(number)
+
+
+def _raise(number: int, frame: Any) -> None:
+    del frame
+    _note(number)
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Hold Ctrl-C back; give a function that says whether it was pressed.
+def _handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Handle both signals; elsewhere than in the main thread, which alone sees them, do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, usual in before.items():
+            signal.signal(number, usual)
 
-    Elsewhere than in the main thread, which alone sees Ctrl-C, nothing is held back.
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does, and note which of the two came."""
+    _note(signal.SIGINT)
+    with _handled(_raise):
+        yield
+
+
+@contextlib.contextmanager
+def deferred_stop(*, second_ends: bool = False) -> Iterator[Callable[[], bool]]:
+    """Hold both signals back; give a function that says whether one has come.
+
+    Parameters
+    ----------
+    second_ends : bool
+        A second signal raises `KeyboardInterrupt` at once: for work whose next step may be far away.
     """
     seen: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
-    try:
+
+    def note(number: int, frame: Any) -> None:
+        if seen and second_ends:
+            _raise(number, frame)
+        _note(number)
+        seen.append(number)
+
+    with _handled(note):
         yield lambda: bool(seen)
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+
+def answering(call: Callable[[], T]) -> T:
+    """Return what ``call()`` returns, and raise `KeyboardInterrupt` at once where a signal comes meanwhile.
+
+    The call itself then ends in a thread of its own. Python runs the handler of a signal between two
+    instructions of the main thread, which a compiler can keep from it for seconds, and an exception raised
+    inside a call-back of the compiler is lost.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    answers: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(call())
+        except BaseException as error:  # handed to the caller
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(POLL_S)
+    if errors:
+        raise errors[0]
+    return answers[0]

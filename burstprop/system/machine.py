@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import math
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import burstprop
@@ -31,6 +35,55 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+_threads: ContextVar[int] = ContextVar("threads", default=1)
+
+
+def threads_at_hand() -> int:
+    """Return how many threads a simulation may use where nobody says: 1, or what `use_threads` gives it."""
+    return _threads.get()
+
+
+@contextlib.contextmanager
+def use_threads(threads: int) -> Iterator[None]:
+    """Give simulations that are begun meanwhile so many threads, which do not change their results."""
+    token = _threads.set(threads)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+
+
+def free_memory() -> float:
+    """Return the bytes of memory that this process can still get; infinite where the system does not tell.
+
+    The least of what the machine has left, and of what a container or a job of a batch system may still take.
+    """
+    found = [math.inf]
+    with contextlib.suppress(OSError, ValueError):
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        found += [1024.0 * int(kilobytes) for kilobytes in re.findall(r"^MemAvailable:\s*(\d+)", text, re.M)]
+    for group in _memory_groups():
+        with contextlib.suppress(OSError, ValueError):
+            limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is no number: no limit
+            used = int((group / "memory.current").read_text(encoding="ascii"))
+            statistics = (group / "memory.stat").read_text(encoding="ascii")
+            # what is held of files is given back when it is needed
+            files = sum(int(size) for size in re.findall(r"^inactive_file (\d+)", statistics, re.M))
+            found.append(float(max(limit - used + files, 0)))
+    return min(found)
+
+
+def _memory_groups() -> list[Path]:
+    """Return the folders of the control groups that this process is in, on Linux."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+    own = [root / line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
+    return [folder for group in own for folder in (group, *group.parents) if folder.is_relative_to(root)]
 
 
 def versions() -> dict[str, str]:

@@ -17,10 +17,12 @@ REDRAW_S = 0.1
 FIRST_LINE_S = 2.0
 LONGEST_LINE_S = 600.0
 BAR = 24
+DAY_S = 86400.0
+YEAR_S = 365.0 * DAY_S
 
 
 def duration_text(seconds: float) -> str:
-    """Return a time span as a person says it: ``4.2 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    """Return a time span as a person says it: ``4.2 s``, ``3 min 05 s``, ``2 h 07 min``, ``12 days``."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -28,6 +30,10 @@ def duration_text(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
+    if seconds >= 2 * YEAR_S:
+        return f"{seconds / YEAR_S:,.0f} years"
+    if seconds >= 3 * DAY_S:
+        return f"{seconds / DAY_S:.0f} days"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
@@ -87,6 +93,7 @@ class Progress:
         self._interval = REDRAW_S if self._bar else FIRST_LINE_S
         self._width = 0
         self._told = False
+        self._doing = ""
         self._began = self._working = self._shown = clock()
 
     def __enter__(self) -> Progress:
@@ -120,6 +127,23 @@ class Progress:
         else:
             self._interval = min(2 * self._interval, LONGEST_LINE_S)
             print(self._line(), file=self._stream, flush=True)
+
+    def say(self, doing: str) -> None:
+        """Say what is under way while nothing gets done: ``compiling``; empty when that is over.
+
+        Its time does not count for the remaining time.
+        """
+        if doing == self._doing:
+            return
+        self._doing = doing
+        if not doing and self.done <= self.start:
+            self._working = self._clock()
+        if callable(say := getattr(self._report, "say", None)):
+            say(doing)
+        if self._bar:
+            self._draw(self._line())
+        elif self.enabled and doing:
+            print(f"{self.label}: {doing}", file=self._stream, flush=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -158,6 +182,8 @@ class Progress:
         return f"{self._amount(self.done)} of {self._amount(self.total)} {self.unit}"
 
     def _line(self) -> str:
+        if self._doing:
+            return f"{self.label}: {self._doing}"
         share = self.share
         remaining = self.remaining_s()
         left = "" if remaining is None else f", {duration_text(remaining)} left"

@@ -99,15 +99,11 @@ def distances(measured: pd.DataFrame) -> dict[tuple[str, str], float]:
     found = {}
     for key in compared():
         mean, sd = FIGURES[key]
-        away = _of(measured, key, "mean") - mean
+        away = measured.loc[key, "mean"] - mean
         if key[1].endswith("phase"):
             away = float(wrapped(away))
-        found[key] = away / _error(sd, int(_of(measured, key, "n")))
+        found[key] = away / _error(sd, int(measured.loc[key, "n"]))
     return found
-
-
-def _of(measured: pd.DataFrame, key: tuple[str, str], column: str) -> float:
-    return float(measured[column].to_dict()[key])
 
 
 def _error(sd: float, n: int) -> float:
@@ -120,7 +116,7 @@ def _published(measured: pd.DataFrame) -> list[Claim]:
     claims = []
     for key, distance in distances(measured).items():
         mean, sd = FIGURES[key]
-        error = _error(sd, int(_of(measured, key, "n")))
+        error = _error(sd, int(measured.loc[key, "n"]))
         signal, name = key
         claims.append(
             Claim(
@@ -149,7 +145,7 @@ def _all_together(measured: pd.DataFrame) -> list[Claim]:
         )
     ]
     if measured["n"].min() >= REALIZATIONS:
-        ratios = [math.log(_of(measured, key, "sd") / FIGURES[key][1]) for key in compared()]
+        ratios = [math.log(measured.loc[key, "sd"] / FIGURES[key][1]) for key in compared()]
         spread = math.exp(sum(ratios) / len(ratios))
         claims.append(
             Claim(
@@ -163,6 +159,6 @@ def _messages(measured: pd.DataFrame) -> list[Claim]:
     claims = []
     for key, (low, high, text) in MESSAGES.items():
         mean, sd = FIGURES[key]
-        value = _of(measured, key, "mean")
+        value = float(measured.loc[key, "mean"])
         claims.append(Claim(text, value, low, high, "", f"{mean:.3g}, SD {sd:.2g} (published)"))
     return claims

@@ -1,5 +1,5 @@
 """Learning rules of deep networks compared: no circuit, but an experiment like the others."""
 
-from .experiment import EXPERIMENT, Params
+from .experiment import Params, run
 
-__all__ = ["EXPERIMENT", "Params"]
+__all__ = ["Params", "run"]

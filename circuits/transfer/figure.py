@@ -40,12 +40,10 @@ def _curve(frames: dict[str, pd.DataFrame], axes: Axes, name: str) -> None:
     along, _, value = CURVES[name]
     _points(frames, axes, name, value, ERRORS[value], line="")
     transfer = frames["transfer"]
-    rows = transfer[transfer["curve"] == name].sort_values("level_pa")
-    parameters = rows[["top", "midpoint_pa", "width_pa", "bottom"]].to_numpy(dtype=float)
-    for k, (top, midpoint, width, bottom) in enumerate(parameters):
+    for k, row in enumerate(transfer[transfer["curve"] == name].sort_values("level_pa").itertuples()):
         own = frames["curves"][frames["curves"]["curve"] == name][along]
         fine = np.linspace(own.min(), own.max(), 200)
-        fitted = sigmoid(fine, top, midpoint, width, bottom)
+        fitted = sigmoid(fine, row.top, row.midpoint_pa, row.width_pa, row.bottom)
         axes.plot(fine, fitted * plotting.LABELS[value][1], color=plotting.CYCLE[k], linewidth=1.0)
 
 

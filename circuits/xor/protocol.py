@@ -1,13 +1,12 @@
 """One realization of the XOR task: settle, test, learn example by example, test again; kept so that it can go
 on.
 
-Every few epochs the state of the simulation and what was measured so far are written into the run's folder. A
-run that was interrupted or killed goes on from there and ends with the same numbers, bit for bit.
+About every minute the state of the simulation and what was measured so far are written into the run's
+folder. A run that was interrupted or killed goes on from there and ends with the same numbers, bit for bit.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +17,11 @@ import pandas as pd
 
 from burstprop.errors import BurstpropError
 from burstprop.recording import Record
+from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation import Simulation
-from burstprop.system.files import write_json
 
 from .circuit import FEEDFORWARD, PATTERNS, POPULATIONS, TARGETS, Params, build
 
-CHECKPOINT_EPOCHS = 5
 RATES_EPOCHS = 10
 """Rates of all populations and weights are kept of every tenth epoch."""
 BINS = 20
@@ -77,26 +75,17 @@ def one(
     Returns the frames of `FRAMES`, each with the column ``realization`` in front.
     """
     run = Realization(params, seed, realization)
-    if folder is not None:
-        run.resume(folder)
+    checkpoints = None if folder is None else Checkpoints(folder)
+    if checkpoints is not None:
+        run.resume(checkpoints)
     total = params.epochs + 2
+    run.simulation.compile(getattr(progress, "say", lambda doing: None))
     progress(run.done / total)
     for done in run.epochs():
         progress(done / total)
-        if folder is not None and done % CHECKPOINT_EPOCHS == 0:
-            run.keep(folder)
-    if folder is not None:
-        forget(folder)
+        if checkpoints is not None and checkpoints.due():
+            run.keep(checkpoints)
     return run.frames()
-
-
-def forget(folder: Path, but: str = "") -> None:
-    """Remove checkpoints from a run's folder, but for the one named."""
-    for path in folder.glob("simulation-*.npz"):
-        if path.name != but:
-            path.unlink()
-    if not but:
-        (folder / "checkpoint.json").unlink(missing_ok=True)
 
 
 class Realization:
@@ -177,34 +166,31 @@ class Realization:
             out[name] = frame
         return out
 
-    def keep(self, folder: Path) -> None:
-        """Write a checkpoint: first the simulation under a new name, then the file that names it."""
+    def keep(self, checkpoints: Checkpoints) -> None:
+        """Make a checkpoint."""
         name = f"simulation-{self.done:05d}.npz"
-        self.simulation.save(folder / name)
-        write_json(folder / "checkpoint.json", {"done": self.done, "simulation": name, "rows": self.rows})
-        forget(folder, but=name)
+        self.simulation.save(checkpoints.folder / name)
+        checkpoints.keep({"done": self.done, "simulation": name, "rows": self.rows}, [name])
 
-    def resume(self, folder: Path) -> None:
-        """Go on from the checkpoint in ``folder``; without one, from the start.
+    def resume(self, checkpoints: Checkpoints) -> None:
+        """Go on from the last checkpoint; without one, from the start.
 
         Raises
         ------
         BurstpropError
-            The checkpoint cannot be read.
+            The checkpoint cannot be read, or a file of it is lost.
         """
-        path = folder / "checkpoint.json"
-        if not path.exists():
+        content = checkpoints.content
+        if content is None:
             return
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            done, name, rows = int(content["done"]), str(content["simulation"]), content["rows"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        for name, wrong in checkpoints.lost().items():
             raise BurstpropError(
-                f"{str(path)!r} cannot be read as a checkpoint ({error}): delete its folder, and the run "
-                "starts again"
-            ) from None
-        self.simulation.restore(folder / name)
-        self.done, self.rows = done, rows
+                f"the realization in {str(checkpoints.folder)!r} cannot go on: {name} {wrong}; put a copy of "
+                "it back, or delete the folder, and it starts again"
+            )
+        checkpoints.tidy("simulation-*.npz")
+        self.simulation.restore(checkpoints.folder / content["simulation"])
+        self.done, self.rows = content["done"], content["rows"]
 
     def _settle(self) -> None:
         self.simulation.advance(self.settle_ms)

@@ -11,6 +11,7 @@ from burstprop.circuit import Circuit, Population
 from burstprop.engine import network as nw
 from burstprop.engine.compile.backgrounds import build_backgrounds
 from burstprop.engine.compile.learning import AverageKey, build_learning
+from burstprop.engine.compile.memory import check_memory
 from burstprop.engine.compile.neurons import build_neurons
 from burstprop.engine.compile.plan import Plan, make_plan
 from burstprop.engine.compile.projections import build_projections
@@ -55,8 +56,15 @@ class Compiled:
 
 
 def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Compiled:
-    """Draw the synapses and lay out all arrays. ``dtype`` is float32 or float64."""
+    """Draw the synapses and lay out all arrays. ``dtype`` is float32 or float64.
+
+    Raises
+    ------
+    BurstpropError
+        It does not fit into the memory that is free; nothing has been drawn then.
+    """
     plan = make_plan(circuit, seed, threads, dtype)
+    check_memory(plan)
     neurons, state = build_neurons(plan)
     synapses, rows = build_projections(plan, neurons)
     plasticity, efficacy_places = build_short_term_plasticity(plan)

@@ -1,0 +1,86 @@
+"""How much memory a circuit takes, told before any of it is allocated.
+
+What stands while the circuit runs is counted as `burstprop.engine.network` lays it out; on top comes what
+drawing the synapses of the largest projection takes for a moment. What is recorded is not counted.
+"""
+
+from __future__ import annotations
+
+from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability
+from burstprop.circuit.populations import Population
+from burstprop.circuit.projections import Projection
+from burstprop.engine.compile.plan import Plan
+from burstprop.engine.layout import ROW, blocks
+from burstprop.errors import BurstpropError
+from burstprop.system.machine import free_memory
+
+RING_BYTES = 6
+"""Of one place in the ring: the neuron, and whether it is an event or a burst for either kind of listener."""
+NEURON_BYTES = 26
+"""Of one neuron beside its state: when it spiked last, its traces."""
+SYNAPSE_BYTES = 4
+PLASTIC_BYTES = 16
+"""Of one synapse that learns, beside its target: weight, place among the synapses of its target, neurons."""
+DRAWING_BYTES = 24
+"""Of one synapse of the projection that is being drawn."""
+NAMED = 3
+
+
+def memory_needed(plan: Plan) -> dict[str, float]:
+    """Return the bytes of every part of a circuit, by its name in words."""
+    populations = {p.name: p for p in plan.circuit.populations}
+    needed: dict[str, float] = {}
+    for name, population in populations.items():
+        state = 0
+        if isinstance(population, Population):
+            state = blocks(population.n) * len(population.neuron.State._fields) * ROW * plan.dtype.itemsize
+        needed[f"population {name!r} ({population.n:,} neurons)"] = state + NEURON_BYTES * population.n
+        needed[f"spikes of {name!r} on their way ({plan.ring:,} steps)"] = (
+            float(plan.ring) * plan.lanes(name) * RING_BYTES
+        )
+    drawing = 0.0
+    for projection in plan.projections:
+        n = synapses(projection, populations[projection.source].n, populations[projection.target].n)
+        own = SYNAPSE_BYTES + (PLASTIC_BYTES if projection.rule is not None else 0)
+        needed[f"projection {projection.name} ({n:,.0f} synapses)"] = own * n
+        drawing = max(drawing, DRAWING_BYTES * n)
+    needed["drawing the synapses"] = drawing
+    return needed
+
+
+def synapses(projection: Projection, n_source: int, n_target: int) -> float:
+    """Return the number of synapses that a projection has on average."""
+    match projection.connectivity:
+        case Probability(p=p):
+            return p * n_source * n_target
+        case FixedInDegree(k=k):
+            return float(k) * n_target
+        case OneToOne():
+            return float(n_target)
+        case Matrix(weights=w):
+            return float(w.nnz)
+
+
+def check_memory(plan: Plan) -> None:
+    """Refuse a circuit that does not fit into the memory that is free.
+
+    Raises
+    ------
+    BurstpropError
+        Says how much it needs, what for, and how much is free.
+    """
+    needed = memory_needed(plan)
+    total, free = sum(needed.values()), free_memory()
+    if total <= free:
+        return
+    largest = sorted(needed, key=lambda name: -needed[name])[:NAMED]
+    parts = "; ".join(f"{name}: {gigabytes(needed[name])}" for name in largest)
+    raise BurstpropError(
+        f"the circuit needs about {gigabytes(total)} of memory and {gigabytes(free)} are free ({parts}): "
+        "make these smaller, or run it on a larger machine"
+    )
+
+
+def gigabytes(size: float) -> str:
+    """Return a number of bytes as a person says it."""
+    return f"{size / 1e9:,.0f} GB" if size >= 1e10 else f"{size / 1e9:.2g} GB"
