@@ -13,8 +13,10 @@ if TYPE_CHECKING:  # what `__getattr__` imports, for editors and type checkers
     from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine
     from burstprop.circuit.synapses import ShortTermPlasticity
     from burstprop.errors import BurstpropError
+    from burstprop.experiments import Experiment
     from burstprop.neurons import AdEx, BurstPoissonNeuron, NeuronModel, PyramidalNeuron
     from burstprop.recording import Record, Recording, StateRecord
+    from burstprop.report.report import Claim
     from burstprop.simulation import Simulation, simulate
     from burstprop.spikes.bursts import find_bursts
 
@@ -27,9 +29,11 @@ _WHERE = {
     "BurstPoissonNeuron": "neurons",
     "BurstpropError": "errors",
     "Circuit": "circuit",
+    "Claim": "report.report",
     "Constant": "circuit.stimuli",
     "Controlled": "circuit.stimuli",
     "Current": "circuit.stimuli",
+    "Experiment": "experiments",
     "FixedInDegree": "circuit.connectivity",
     "Matrix": "circuit.connectivity",
     "Microcircuit": "circuit.microcircuit",
@@ -57,9 +61,11 @@ __all__ = [
     "BurstPoissonNeuron",
     "BurstpropError",
     "Circuit",
+    "Claim",
     "Constant",
     "Controlled",
     "Current",
+    "Experiment",
     "FixedInDegree",
     "Matrix",
     "Microcircuit",

@@ -10,15 +10,15 @@ Equations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from burstprop.errors import Diverged
+from burstprop.experiments import Experiment
 from burstprop.parameters import quantity, text_table, validate
 from burstprop.report.report import Claim
-from burstprop.runs.sweep import run_many
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def build(params):
     return Circuit(params)
 
 
-def one(params, seed, realization, samples, progress, folder):
+def noisy(params, seed, realization, samples, progress, folder):
     if params.offset_hz == 99.0:
         raise Diverged("the rate of pyr1 is no number at 12.5 ms")
     rng = np.random.default_rng((seed, realization))
@@ -61,16 +61,12 @@ def one(params, seed, realization, samples, progress, folder):
         + params.noise_hz * rng.normal(size=samples)
     )
     progress(1.0)
-    return {"rates": pd.DataFrame({"time_ms": time, "rate_hz": rate, "realization": realization})}
+    return {"rates": pd.DataFrame({"time_ms": time, "rate_hz": rate})}
 
 
-def run(params, *, seed, realizations=2, jobs=None, progress=None, out=None, quick=False):
-    tasks = [
-        {"params": params, "seed": seed, "realization": k, "samples": 100 if quick else 1000}
-        for k in range(1, realizations + 1)
-    ]
-    results = run_many(one, tasks, jobs=jobs, progress=progress, label="demo")
-    return {"rates": pd.concat([r["rates"] for r in results], ignore_index=True)}
+def run(params, execution):
+    kept_nowhere = replace(execution, out=None)
+    return kept_nowhere.each(noisy, params, samples=100 if execution.quick else 1000)
 
 
 def check(frames):
@@ -89,3 +85,16 @@ def figure(frames):
     axes.plot(frames["rates"]["time_ms"], frames["rates"]["rate_hz"])
     axes.set(xlabel="time (ms)", ylabel="rate (Hz)")
     return drawn
+
+
+EXPERIMENT = Experiment(
+    "demo",
+    Params(),
+    build=build,
+    run=run,
+    check=check,
+    figure=figure,
+    variants=VARIANTS,
+    realizations=2,
+    quick_realizations=2,
+)

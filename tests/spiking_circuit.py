@@ -17,6 +17,7 @@ from burstprop import (
     Projection,
     PyramidalNeuron,
 )
+from burstprop.experiments import Experiment
 from burstprop.parameters import quantity, validate
 
 
@@ -41,17 +42,4 @@ def build(params):
     )
 
 
-def duration_ms(params):
-    return 300.0
-
-
-def run(params, *, seed, realizations, jobs, progress, out, quick):
-    return {}
-
-
-def check(frames):
-    return []
-
-
-def figure(frames):
-    return None
+EXPERIMENT = Experiment("spiking", Params(), build=build, duration_ms=lambda params: 300.0)

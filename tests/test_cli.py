@@ -23,6 +23,11 @@ HERE = Path(__file__).parent
 DEMO = str(HERE / "demo_circuit.py")
 
 
+def altered(monkeypatch, **changes):
+    """Give the demo's experiment other parts."""
+    monkeypatch.setattr(demo_circuit, "EXPERIMENT", dataclasses.replace(demo_circuit.EXPERIMENT, **changes))
+
+
 def call(capsys, *words):
     code = main(words)
     captured = capsys.readouterr()
@@ -106,7 +111,9 @@ def test_one_verb_imports_only_its_own_module():
 def test_list_reads_claims_and_variants_without_importing(capsys, tmp_path, monkeypatch):
     (tmp_path / "demo.py").write_text(Path(DEMO).read_text() + "\nraise SystemError('imported')\n")
     (tmp_path / "part.py").write_text('"""A piece that circuits share."""\n')
-    monkeypatch.setattr(catalogue, "_circuit_files", lambda: sorted(tmp_path.glob("*.py")))
+    monkeypatch.setattr(
+        catalogue, "_experiment_files", lambda: {path.stem: path for path in sorted(tmp_path.glob("*.py"))}
+    )
     code, out, _ = call(capsys, "list")
     assert code == 0
     assert re.search(r"^demo +A noisy oscillator, for the tests of the command line\.$", out, re.MULTILINE)
@@ -151,7 +158,7 @@ def test_reproduce_writes_everything_and_the_same_again(capsys, tmp_path):
     assert (again / "rates.csv").read_bytes() == (first / "rates.csv").read_bytes()
     frame = read_csv(first / "rates.csv")
     assert len(frame) == 200
-    direct = demo_circuit.run(demo_circuit.Params(), seed=3, jobs=1, quick=True, progress=False)["rates"]
+    direct = demo_circuit.EXPERIMENT.frames(seed=3, jobs=1, quick=True, progress=False)["rates"]
     np.testing.assert_array_equal(frame["rate_hz"], direct["rate_hz"])
 
 
@@ -179,7 +186,7 @@ def test_without_matplotlib_nothing_is_run(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(
         catalogue.importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name)
     )
-    monkeypatch.setattr(demo_circuit, "run", None)
+    altered(monkeypatch, run=lambda params, execution: pytest.fail("it ran"))
     code, _, err = call(capsys, "reproduce", DEMO, "--out", str(tmp_path / "x"))
     assert code == 2
     assert 'a figure needs matplotlib, which is not installed: pip install "burstprop[plot]"' in err
@@ -233,9 +240,9 @@ def test_sweep_over_variants_and_a_run_that_diverges(capsys, tmp_path):
 def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
     slow = tmp_path / "slow_circuit.py"
     slow.write_text(
-        "import time\nfrom demo_circuit import *\nimport demo_circuit\n"
-        "def run(params, **how):\n    print('running', flush=True)\n    time.sleep(120)\n"
-        "Params = demo_circuit.Params\ndef check(frames): return []\ndef figure(frames): return None\n"
+        "import dataclasses, time\nimport demo_circuit\n"
+        "def run(params, execution):\n    print('running', flush=True)\n    time.sleep(120)\n"
+        "EXPERIMENT = dataclasses.replace(demo_circuit.EXPERIMENT, run=run)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "burstprop", "reproduce", str(slow), "--out", str(tmp_path / "x")],
@@ -283,34 +290,59 @@ def test_a_users_file_with_the_name_of_another_module_is_an_error(tmp_path):
         catalogue.find(str(tmp_path / "my.circuit.py"))
 
 
-PARAMS = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass Params:\n    n: int = 1\n"
+PARAMS = """
+import dataclasses
+from burstprop import Experiment
+@dataclasses.dataclass(frozen=True)
+class Params:
+    n: int = 1
+def no(): pass
+"""
 
 
 @pytest.mark.parametrize(
     ("verb", "text", "message"),
     [
-        ("info", "def build(params): pass\n", "has no Params: 'burstprop info' needs Params()"),
-        ("info", "class Params:\n    n = 1\n", "Params of 'FILE' is no dataclass"),
-        ("info", PARAMS.replace(" = 1", ""), r"Params of 'FILE' cannot be called .*: write Params\(\)"),
-        ("simulate", PARAMS, "has no build: 'burstprop simulate' needs"),
+        (
+            "info",
+            "def build(params): pass\n",
+            r"'FILE' defines no EXPERIMENT: write EXPERIMENT = burstprop\.E",
+        ),
+        ("info", "EXPERIMENT = 3\n", r"EXPERIMENT of 'FILE' is 3: give a burstprop\.Experiment"),
+        (
+            "info",
+            PARAMS + "EXPERIMENT = Experiment('my', Params)\n",
+            r"Experiment\.params = .*: give the parameters themselves, an instance",
+        ),
+        (
+            "info",
+            PARAMS + "EXPERIMENT = Experiment('my', Params(), variants={'big': 3})\n",
+            r"Experiment\.variants\['big'\] = 3: give a Params, like params",
+        ),
         (
             "simulate",
-            PARAMS + "def build(): pass\n",
-            r"build of 'FILE' cannot be called .*: write build\(params",
+            PARAMS + "EXPERIMENT = Experiment('my', Params())\n",
+            r"'FILE' has no build, which 'burstprop simulate' needs: write Experiment\(\.\.\., build=build\)",
         ),
-        ("reproduce", PARAMS, "has no run and no check and no figure: 'burstprop reproduce' needs"),
-        ("sweep", PARAMS + "def run(params): pass\n", r"has no check: .* Params\(\), run\(params, \*, seed"),
+        (
+            "simulate",
+            PARAMS + "EXPERIMENT = Experiment('my', Params(), build=no)\n",
+            r"Experiment\.build cannot be called as build\(params\)",
+        ),
         (
             "reproduce",
-            PARAMS + "def run(params): pass\ndef check(frames): pass\ndef figure(frames): pass\n",
-            r"run of 'FILE' cannot .* keyword argument 'seed'\): write run\(params, \*, seed, realizations=1",
+            PARAMS + "EXPERIMENT = Experiment('my', Params())\n",
+            r"'FILE' has no run, which 'burstprop reproduce' needs: write Experiment\(\.\.\., run=run\)",
         ),
         (
             "sweep",
-            PARAMS
-            + "def run(params, *, seed, realizations, jobs, progress, out, quick): pass\n"
-            + "def check(frames): pass\n",
-            "missing a required argument: 'realizations'",
+            PARAMS + "EXPERIMENT = Experiment('my', Params(), run=no)\n",
+            r"Experiment\.run cannot be called as run\(params, execution\)",
+        ),
+        (
+            "reproduce",
+            PARAMS + "EXPERIMENT = Experiment('my', Params(), run=no, check=no)\n",
+            r"Experiment\.\w+ cannot be called as ",
         ),
     ],
 )
@@ -327,7 +359,7 @@ def test_a_users_file_needs_what_the_verb_uses(capsys, tmp_path, monkeypatch, ve
 
 def test_a_users_file_without_run_check_and_figure_is_simulated_and_shown(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    text = (HERE / "spiking_circuit.py").read_text().partition("def duration_ms")[0]
+    text = (HERE / "spiking_circuit.py").read_text().replace(", duration_ms=lambda params: 300.0", "")
     path = tmp_path / "only_built.py"
     path.write_text(text)
     assert call(capsys, "info", str(path))[0] == 0
@@ -336,10 +368,32 @@ def test_a_users_file_without_run_check_and_figure_is_simulated_and_shown(capsys
 
 
 def test_what_the_verbs_ask_of_a_users_file_is_in_their_help(capsys):
-    assert catalogue.RUN in call(capsys, "reproduce", "--help")[1]
-    assert "build(params) -> Circuit" in call(capsys, "simulate", "--help")[1]
-    assert catalogue.RUN in catalogue.__doc__
-    assert catalogue.RUN in (HERE.parent / "README.md").read_text(encoding="utf-8")
+    for verb in ("reproduce", "simulate"):
+        assert "your own file, with an Experiment that has" in call(capsys, verb, "--help")[1]
+
+
+def test_a_page_of_your_own_is_reproduced_simulated_and_swept(capsys, tmp_path, monkeypatch):
+    """The example of the README, as a file."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    text = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    (page,) = [
+        block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "EXPERIMENT" in block
+    ]
+    path = tmp_path / "page_of_mine.py"
+    path.write_text(page)
+    quiet = ["--quiet", "--jobs", "1"]
+    code, out, _ = call(capsys, "reproduce", str(path), "--out", str(tmp_path / "a"), *quiet)
+    assert code == 0
+    assert "1 of 1 claims hold" in out
+    files = ["rates.csv", "realizations", "report.html", "run.json"]
+    assert sorted(os.listdir(tmp_path / "a")) == files, "no figure, as it has none"
+    rates = pd.read_csv(tmp_path / "a" / "rates.csv")
+    assert sorted(rates["realization"].unique()) == [1, 2, 3]
+    more = ["--seeds", "1:3", "--out", str(tmp_path / "s"), *quiet]
+    assert call(capsys, "sweep", str(path), "--set", "n=200,300", *more)[0] == 0
+    assert len(pd.read_csv(tmp_path / "s" / "results.csv")) == 4
+    more = ["--duration-ms", "50", "--out", str(tmp_path / "b"), "--quiet"]
+    assert call(capsys, "simulate", str(path), *more)[0] == 0
 
 
 def quick_demo(params):
@@ -347,7 +401,7 @@ def quick_demo(params):
 
 
 def test_quick_reports_the_parameters_that_it_ran_and_keeps_those_set_by_hand(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(demo_circuit, "quick_version", quick_demo, raising=False)
+    altered(monkeypatch, quick=quick_demo)
     words = ["reproduce", DEMO, "--jobs", "1", "--quick", "--quiet", "--out"]
 
     def ran(folder):
@@ -397,7 +451,7 @@ def test_a_figure_that_fails_loses_nothing(capsys, tmp_path, monkeypatch):
     def broken(frames):
         raise BurstpropError("no population 'pv'")
 
-    monkeypatch.setattr(demo_circuit, "figure", broken)
+    altered(monkeypatch, figure=broken)
     code, out, err = call(capsys, "reproduce", DEMO, "--jobs", "1", "--quiet", "--out", str(tmp_path / "x"))
     assert code == 2
     assert "no population 'pv'" in err
@@ -407,10 +461,7 @@ def test_a_figure_that_fails_loses_nothing(capsys, tmp_path, monkeypatch):
 
 
 def test_a_run_that_returns_no_frames_is_an_error(capsys, tmp_path, monkeypatch):
-    def other(params, *, seed, realizations=1, jobs=None, progress=None, out=None, quick=False):
-        return pd.DataFrame({"x": [1]})
-
-    monkeypatch.setattr(demo_circuit, "run", other)
+    altered(monkeypatch, run=lambda params, execution: pd.DataFrame({"x": [1]}))
     code, _, err = call(capsys, "reproduce", DEMO, "--out", str(tmp_path / "x"))
     assert code == 2
     assert "run returned DataFrame: it must return a dict of pandas DataFrames" in err
@@ -421,23 +472,20 @@ def test_sweep_runs_pairing_with_its_own_number_of_realizations(capsys, tmp_path
 
     asked = []
 
-    def told(params, **how):
-        asked.append(how)
+    def told(params, execution):
+        asked.append(execution)
         return {"pairing": pd.DataFrame({"x": [1.0]})}
 
-    monkeypatch.setattr(pairing, "run", told)
-    monkeypatch.setattr(pairing, "check", lambda frames: [])
+    changed = dataclasses.replace(pairing.EXPERIMENT, run=told, check=lambda frames: [])
+    monkeypatch.setattr(pairing, "EXPERIMENT", changed)
     out = str(tmp_path)
     assert call(capsys, "sweep", "pairing", "--out", out, "--jobs", "1", "--quiet")[0] == 0
-    assert asked[0]["realizations"] == pairing.REALIZATIONS == 200
+    assert asked[0].realizations == pairing.REALIZATIONS == 200
 
 
 def test_sweep_names_are_one_part_of_a_path_and_settings_may_have_spaces(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        demo_circuit,
-        "VARIANTS",
-        demo_circuit.VARIANTS | {"../../esc": demo_circuit.Params(), "a/b": demo_circuit.Params()},
-    )
+    more = {"../../esc": demo_circuit.Params(), "a/b": demo_circuit.Params()}
+    altered(monkeypatch, variants=demo_circuit.VARIANTS | more)
     words = ["sweep", DEMO, "--quick", "--quiet", "--jobs", "1", "--out", str(tmp_path / "in" / "out")]
     more = ["--variant", "../../esc, a/b", "--set", "offset_hz = 5, 7"]
     assert call(capsys, *words, *more)[0] == 0

@@ -30,7 +30,7 @@ REFERENCE = Path(__file__).parent / "reference" / "pairing.csv"
 
 @pytest.fixture(scope="module")
 def frames():
-    return pairing.run(seed=1, realizations=REALIZATIONS)
+    return pairing.EXPERIMENT.frames(seed=1, realizations=REALIZATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_trains_near_the_fastest_rate_are_complete():
 
 def test_what_cannot_be_drawn_is_refused_before_anything_runs():
     with pytest.raises(BurstpropError, match="20 ms"):
-        pairing.run(pairing.Params(burst_delay_high_ms=25.0), realizations=10**6)
+        pairing.EXPERIMENT.frames(pairing.Params(burst_delay_high_ms=25.0), realizations=10**6)
 
 
 def test_closed_form_rates_of_poisson_trains():
@@ -371,7 +371,7 @@ def test_all_claims_hold(frames, variant):
     result = (
         frames
         if variant == "euler"
-        else pairing.run(pairing.VARIANTS[variant], seed=2, realizations=REALIZATIONS)
+        else pairing.EXPERIMENT.frames(pairing.VARIANTS[variant], seed=2, realizations=REALIZATIONS)
     )
     claims = pairing.check(result)
     assert len(claims) == 15
@@ -397,7 +397,7 @@ def test_a_wrong_result_fails_the_claims(frames):
 
 
 def test_another_learning_rate_is_not_the_published_result():
-    result = pairing.run(pairing.Params(eta=0.15), realizations=30)
+    result = pairing.EXPERIMENT.frames(pairing.Params(eta=0.15), realizations=30)
     assert "periodic: largest distance from the published change" in failed(result)
 
 
@@ -406,7 +406,7 @@ def test_other_conditions_are_judged_by_the_closed_form_alone():
     params = pairing.Params(
         burst_start_burst_prob=0.35, burst_prob_high=0.7, poisson_rates=8, periodic_frequencies=9
     )
-    result = pairing.run(params, seed=3, realizations=100)
+    result = pairing.EXPERIMENT.frames(params, seed=3, realizations=100)
     claims = pairing.check(result)
     assert not any("published" in claim.claim for claim in claims)
     assert all(claim.passed for claim in claims)
@@ -415,17 +415,17 @@ def test_other_conditions_are_judged_by_the_closed_form_alone():
 
 
 def test_realization_k_is_the_same_however_many_there_are():
-    few, many = (pairing.run(seed=4, realizations=n)["realizations"] for n in (2, 4))
+    few, many = (pairing.EXPERIMENT.frames(seed=4, realizations=n)["realizations"] for n in (2, 4))
     merged = few.merge(many, on=["protocol", "condition", "x", "realization"], suffixes=("", "_many"))
     assert len(merged) == len(few)
     np.testing.assert_array_equal(merged["dw"], merged["dw_many"])
-    other = pairing.run(seed=5, realizations=2)["realizations"]
+    other = pairing.EXPERIMENT.frames(seed=5, realizations=2)["realizations"]
     random = few["protocol"] != "periodic"
     assert np.mean(few["dw"][random] == other["dw"][random]) < 0.1
 
 
 def test_conditions_do_not_share_trains_except_the_two_histories():
-    draws = pairing.run(seed=4, realizations=40)["realizations"]
+    draws = pairing.EXPERIMENT.frames(seed=4, realizations=40)["realizations"]
     draws = draws[draws["protocol"] != "periodic"]
     dw = draws.pivot_table(index="realization", columns=["protocol", "condition", "x"], values="dw")
     correlation = pd.DataFrame(np.corrcoef(dw.to_numpy().T), dw.columns, dw.columns)
@@ -491,10 +491,16 @@ def test_figure_shows_means_spreads_and_closed_forms(frames):
             "give pairs",
         ),
         (lambda: dead_time_poisson((1,), 1, rate_hz=500.0, dead_ms=2.0, duration_ms=9.0), "500 Hz"),
-        (lambda: pairing.run(pairing.Params(poisson_high_hz=600.0), realizations=2), "dead time"),
-        (lambda: pairing.run(pairing.Params(burst_delay_high_ms=25.0), realizations=2), "20 ms"),
-        (lambda: pairing.run(realizations=1), "at least 2"),
-        (lambda: pairing.run(seed=-1), "seed"),
+        (
+            lambda: pairing.EXPERIMENT.frames(pairing.Params(poisson_high_hz=600.0), realizations=2),
+            "dead time",
+        ),
+        (
+            lambda: pairing.EXPERIMENT.frames(pairing.Params(burst_delay_high_ms=25.0), realizations=2),
+            "20 ms",
+        ),
+        (lambda: pairing.EXPERIMENT.frames(realizations=1), "at least 2"),
+        (lambda: pairing.EXPERIMENT.frames(seed=-1), "seed"),
         (lambda: pairing.Params(poisson_start_burst_prob_low=0.6), "poisson_start_burst_prob_high"),
         (lambda: pairing.Params(burst_prob_high=1.5), "between 0 and 1"),
     ],

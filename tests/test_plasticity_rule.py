@@ -118,7 +118,7 @@ def test_parameters_are_checked():
     with pytest.raises(BurstpropError, match=r"probability = 1\.2"):
         plasticity_rule.Params(probability=1.2)
     with pytest.raises(BurstpropError, match="no multiple of dt_ms"):
-        plasticity_rule.run(plasticity_rule.Params(segment_ms=25_000.05, bin_ms=0.05))
+        plasticity_rule.EXPERIMENT.frames(plasticity_rule.Params(segment_ms=25_000.05, bin_ms=0.05))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_check_finds_the_bins_of_other_times():
 
 
 def test_two_realizations_keep_the_claims():
-    frames = plasticity_rule.run(realizations=2, jobs=1, progress=False)
+    frames = plasticity_rule.EXPERIMENT.frames(realizations=2, jobs=1, progress=False)
     assert list(frames["plasticity_rule"].groupby("realization").size()) == [68, 68]
     claims = plasticity_rule.check(frames)
     assert all(claim.passed for claim in claims), [(c.claim, c.measured) for c in claims if not c.passed]

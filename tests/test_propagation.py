@@ -35,7 +35,7 @@ TINY = propagation.Params(
 @pytest.fixture(scope="module")
 def frames():
     """Two realizations at the published size."""
-    return propagation.run(quick=True, jobs=1, progress=False)
+    return propagation.EXPERIMENT.frames(quick=True, jobs=1, progress=False)
 
 
 def published_frames():
@@ -133,7 +133,7 @@ def test_every_parameter_reaches_the_circuit():
 )
 def test_a_wrong_parameter_is_named_before_anything_runs(setting, named):
     with pytest.raises(BurstpropError, match=named):
-        propagation.run(parse(propagation.Params(), [setting]), jobs=1, progress=False)
+        propagation.EXPERIMENT.frames(parse(propagation.Params(), [setting]), jobs=1, progress=False)
 
 
 def test_a_microcircuit_goes_between_any_two_layers():
@@ -312,13 +312,13 @@ def test_the_figure_shows_ours_and_the_published_ones(frames, tmp_path):
 )
 def test_without_a_departure_of_the_published_program_the_check_fails(undone):
     params = parse(propagation.Params(), [undone])
-    claims = propagation.check(propagation.run(params, realizations=1, jobs=1, progress=False))
+    claims = propagation.check(propagation.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False))
     assert "all published figures: mean distance from them" in failed(claims)
 
 
 def test_a_realization_is_the_same_however_many_run_and_wherever():
-    several = propagation.run(TINY, realizations=3, jobs=2, progress=False)
-    alone = propagation.run(TINY, realizations=1, jobs=1, progress=False)
+    several = propagation.EXPERIMENT.frames(TINY, realizations=3, jobs=2, progress=False)
+    alone = propagation.EXPERIMENT.frames(TINY, realizations=1, jobs=1, progress=False)
     first = several["rates"][several["rates"]["realization"] == 1]
     pd.testing.assert_frame_equal(first, alone["rates"])
     pd.testing.assert_frame_equal(several["spikes"], alone["spikes"])

@@ -82,8 +82,10 @@ def test_bounds_in_words(low, high, words):
 
 def test_claims_as_frame_and_as_text():
     frame = claims_frame([GOOD, BAD])
-    assert list(frame) == ["claim", "measured", "unit", "low", "high", "reference", "passed"]
+    assert list(frame) == ["claim", "measured", "unit", "low", "high", "reference", "passed", "verdict"]
     assert frame["passed"].tolist() == [True, False]
+    assert frame["verdict"].tolist() == ["pass", "FAIL"]
+
     assert frame["measured"].tolist() == [5.512345, 0.61]
     assert claims_frame([]).empty
     lines = claims_text([GOOD, BAD]).splitlines()
@@ -93,6 +95,22 @@ def test_claims_as_frame_and_as_text():
     assert lines[-1] == "1 of 2 claims FAIL"
     assert verdict([GOOD]) == "1 of 1 claims hold"
     assert verdict([]) == "nothing was checked"
+
+
+def test_a_claim_that_is_not_judged_neither_holds_nor_fails(tmp_path):
+    left = Claim("spread", 0.3, 0.0, 0.1, "Hz", "published", not_judged="needs 5 realizations")
+    assert (left.passed, left.failed, left.verdict) == (False, False, "not judged")
+    assert verdict([GOOD, left]) == "1 of 1 claims hold, 1 not judged"
+    assert verdict([GOOD, BAD, left]) == "1 of 2 claims FAIL, 1 not judged"
+    assert verdict([left]) == "nothing was checked, 1 not judged"
+    row = claims_text([GOOD, left]).splitlines()[-2]
+    assert re.search(r"^spread +0\.3 +needs 5 realizations +Hz +published +not judged$", row)
+    path = write_report(
+        tmp_path, title="t", text="x", claims=[GOOD, left], figures={}, tables={}, provenance=RUN
+    )
+    cells = Page(path.read_text()).tables[0][-1]
+    assert cells[0] == "–"
+    assert "needs 5 realizations" in cells
 
 
 def test_provenance_is_complete_and_quotes_the_command():

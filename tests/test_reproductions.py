@@ -1,14 +1,11 @@
 """What every module that `burstprop reproduce` runs has to have; its claims are tested elsewhere."""
 
 import dataclasses
-import inspect
-from functools import partial
 
 import pytest
 
 from burstprop.cli import main
-from burstprop.cli.reproduce import SETS
-from burstprop.experiments import catalogue
+from burstprop.experiments import Experiment, catalogue
 
 ENTRIES = catalogue.entries()
 
@@ -25,44 +22,38 @@ def test_the_docstring_states_title_claim_and_source(entry):
 
 
 def test_parameters_have_units_and_meaning_and_variants_are_parameters(entry):
-    module = catalogue.load(entry)
-    params = module.Params()
+    experiment = catalogue.load(entry)
+    params = experiment.params
     assert params.__dataclass_params__.frozen
     for field in dataclasses.fields(params):
         if isinstance(getattr(params, field.name), bool | int | float):
             assert "unit" in field.metadata, f"{field.name}: declare it with quantity(...)"
             assert field.metadata["doc"], field.name
-    variants = getattr(module, "VARIANTS", {})
-    assert set(entry.variants) == set(variants), (
+    assert set(entry.variants) == set(experiment.variants), (
         "write VARIANTS as a dict of names, so that a list can read them"
     )
-    for variant in variants.values():
-        assert isinstance(variant, module.Params)
+    for variant in experiment.variants.values():
+        assert isinstance(variant, type(params))
 
 
-def test_run_takes_what_the_command_line_gives(entry):
-    module = catalogue.load(entry)
-    parameters = inspect.signature(module.run).parameters
-    assert next(iter(parameters)) == "params"
-    for name in ("seed", "realizations", "jobs", "progress", "out", "quick"):
-        assert parameters[name].kind in (
-            inspect.Parameter.KEYWORD_ONLY,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        )
-    assert parameters["realizations"].default is not inspect.Parameter.empty
-    for name in filter(partial(hasattr, module), SETS):
-        same = inspect.signature(getattr(module, name)).parameters
-        assert list(same) == ["frames", *list(parameters)[1:]]
-    assert list(inspect.signature(module.check).parameters) == ["frames"]
-    assert list(inspect.signature(module.figure).parameters) == ["frames"]
+def test_it_has_all_that_reproduce_uses(entry):
+    experiment = catalogue.load(entry)
+    assert isinstance(experiment, Experiment)
+    assert entry.name == experiment.name
+    assert experiment.run
+    assert experiment.check
+    assert experiment.figure
+    quick, full = experiment.execution(quick=True), experiment.execution()
+    assert 1 <= quick.realizations <= full.realizations
+    assert experiment.execution(quick=True, realizations=7).realizations == 7
 
 
 def test_info_shows_it(entry, capsys):
     assert main(["info", entry.name]) == 0
     out = capsys.readouterr().out
     assert entry.title in out
-    module = catalogue.load(entry)
-    for field in dataclasses.fields(module.Params):
+    experiment = catalogue.load(entry)
+    for field in dataclasses.fields(experiment.params):
         assert field.name in out
-    if hasattr(module, "build"):
+    if experiment.build:
         assert "\nCircuit\n" in out

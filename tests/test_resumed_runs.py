@@ -1,5 +1,6 @@
 """Runs that were stopped, or made earlier: what the remaining time counts, and what they say of who made them."""
 
+import dataclasses
 import importlib
 import json
 import subprocess
@@ -284,15 +285,16 @@ def test_reproduce_says_how_long_the_realizations_took_and_who_made_them(
         time.sleep(0.4)
         return {"rates": pd.DataFrame({"time_ms": [0.0], "rate_hz": [5.0]})}
 
-    def run(params, *, seed, realizations=2, jobs=None, progress=None, out=None, quick=False):
-        tasks = [{"seed": seed, "realization": k} for k in range(1, realizations + 1)]
-        return run_many(one, tasks, jobs=1, progress=progress, out=out / "realizations")[0]
+    def run(params, how):
+        tasks = [{"seed": how.seed, "realization": k} for k in range(1, how.realizations + 1)]
+        return run_many(one, tasks, jobs=1, progress=how.progress, out=how.out / "realizations")[0]
 
     def call(*words):
         assert main(["reproduce", DEMO, "--quiet", "--out", str(tmp_path), *words]) == 0
         return json.loads((tmp_path / "run.json").read_text())
 
-    monkeypatch.setattr(demo_circuit, "run", run)
+    changed = dataclasses.replace(demo_circuit.EXPERIMENT, run=run)
+    monkeypatch.setattr(demo_circuit, "EXPERIMENT", changed)
     other_code()
     first = call("--realizations", "2")
     assert 0.8 <= first["realization_seconds"] <= first["seconds"] + 0.1
@@ -344,13 +346,13 @@ def test_code_that_computes_counts_and_code_that_shows_does_not(monkeypatch):
     here = named(monkeypatch)
     assert len(here) == 8
     for module in (
-        "xor/circuit.py",
-        "step/delivery.py",
+        "circuits/xor/circuit.py",
+        "engine/step/delivery.py",
         "neurons/pyramidal.py",
-        "burstprop/circuit/plasticity.py",
+        "circuit/plasticity.py",
     ):
         assert named(monkeypatch, module) != here, module
-    for module in ("xor/check.py", "xor/figure.py", "burstprop/report/report.py", "cli/reproduce.py"):
+    for module in ("circuits/xor/check.py", "circuits/xor/figure.py", "report/report.py", "cli/reproduce.py"):
         assert named(monkeypatch, module) == here, module
 
 

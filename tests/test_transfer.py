@@ -15,7 +15,7 @@ SMALL = transfer.Params(n=250, counting_ms=1000.0, soma_points=6, dendrite_point
 
 @pytest.fixture(scope="module")
 def frames():
-    return transfer.run(SMALL, realizations=1, jobs=1, progress=False)
+    return transfer.EXPERIMENT.frames(SMALL, realizations=1, jobs=1, progress=False)
 
 
 def failed(frames):
@@ -105,7 +105,9 @@ def test_a_curve_without_a_fit_fails_and_is_not_passed_over():
 
 def test_many_processes_change_nothing(frames):
     small = replace(SMALL, n=20, counting_ms=200.0)
-    one, two = (transfer.run(small, realizations=2, jobs=jobs, progress=False) for jobs in (1, 2))
+    one, two = (
+        transfer.EXPERIMENT.frames(small, realizations=2, jobs=jobs, progress=False) for jobs in (1, 2)
+    )
     pd.testing.assert_frame_equal(one["curves"], two["curves"])
 
 

@@ -20,7 +20,7 @@ from burstprop import BurstpropError, Matrix, Simulation
 from burstprop.circuits.xor import experiment as xor
 from burstprop.circuits.xor import protocol
 from burstprop.circuits.xor.circuit import PATTERNS, TARGETS
-from burstprop.runs import checkpoints
+from burstprop.runs import checkpoints, sweep
 
 TINY = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=12)
 
@@ -213,7 +213,7 @@ from burstprop.circuits.xor import experiment as xor
 from burstprop.runs import checkpoints
 checkpoints.EVERY_S = 0.0
 params = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs={epochs})
-frames = xor.run(params, seed=1, realizations=1, jobs=1, progress=False, out=sys.argv[1])
+frames = xor.EXPERIMENT.frames(params, seed=1, realizations=1, jobs=1, progress=False, out=sys.argv[1])
 """
 
 
@@ -232,12 +232,12 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path):
     assert running.wait() == -signal.SIGKILL
     assert work.exists()
     params = replace(TINY, epochs=epochs)
-    resumed = xor.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
-    whole = xor.run(params, realizations=1, jobs=1, progress=False)
+    resumed = xor.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+    whole = xor.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False)
     for name, frame in whole.items():
         pd.testing.assert_frame_equal(resumed[name], frame, check_exact=True)
     # finished: read back, not run again
-    again = xor.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+    again = xor.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False, out=tmp_path)
     pd.testing.assert_frame_equal(again["xor"], whole["xor"], check_exact=True)
 
 
@@ -277,7 +277,7 @@ def test_check_fails_where_a_pattern_is_on_the_wrong_side_or_the_cost_is_high():
 
 @pytest.fixture(scope="module")
 def quick():
-    return xor.run(quick=True, jobs=1, progress=False)
+    return xor.EXPERIMENT.frames(quick=True, jobs=1, progress=False)
 
 
 def test_quick_version_learns(quick):
@@ -320,11 +320,11 @@ def test_parameters_that_are_given_are_run_as_they_are(monkeypatch):
         told.extend(tasks)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(xor, "run_many", run_many)
+    monkeypatch.setattr(sweep, "run_many", run_many)
     for params in (None, TINY):
         for quick in (False, True):
             with pytest.raises(KeyboardInterrupt):
-                xor.run(params, quick=quick)
+                xor.EXPERIMENT.frames(params, quick=quick)
     asked = [task["params"] for task in told if task["realization"] == 1]
     assert asked == [xor.Params(), xor.quick_version(xor.Params()), TINY, TINY]
     assert len(told) == 5 + 1 + 5 + 1
@@ -350,10 +350,10 @@ def test_variants_stand_beside_the_published_circuit(title, names, tmp_path, mon
         )
 
     monkeypatch.setattr(xor, "quick_version", tiny)
+    monkeypatch.setattr(xor, "EXPERIMENT", replace(xor.EXPERIMENT, quick=tiny))
     how = {"realizations": 2, "jobs": 1, "progress": False, "quick": True, "seed": 3}
-    frames = xor.run(**how)
-    function = getattr(xor, title)
-    beside = function(frames, out=tmp_path, **how)
+    frames = xor.EXPERIMENT.frames(**how)
+    beside = getattr(xor.EXPERIMENT, title).run(frames, xor.EXPERIMENT.execution(out=tmp_path, **how))
     assert list(beside) == [title, f"{title}_rates", f"{title}_solved"]
     solved = beside[f"{title}_solved"]
     assert list(dict.fromkeys(solved["variant"])) == ["published", *names]
@@ -367,7 +367,7 @@ def test_variants_stand_beside_the_published_circuit(title, names, tmp_path, mon
         same = np.array_equal(own["cost"].to_numpy(), frames["xor"]["cost"].to_numpy())
         assert same == (name == "published"), name
     assert len(list((tmp_path / "realizations").iterdir())) == 2 * len(names)
-    again = function(frames, out=tmp_path, **how)
+    again = getattr(xor.EXPERIMENT, title).run(frames, xor.EXPERIMENT.execution(out=tmp_path, **how))
     pd.testing.assert_frame_equal(again[title], curves)
     shown = getattr(xor, f"{title}_figure")(beside)
     assert sum(axis.has_data() for axis in shown.axes) == {"controls": 7, "extended": 2 * 5}[title]

@@ -43,7 +43,11 @@ def learned(monkeypatch):
 
 
 def test_controls_are_saved_drawn_and_in_the_report(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(xor, "quick_version", lambda params: replace(params, **TINY))
+    def tiny(params):
+        return replace(params, **TINY)
+
+    monkeypatch.setattr(xor, "quick_version", tiny)
+    monkeypatch.setattr(xor, "EXPERIMENT", replace(xor.EXPERIMENT, quick=tiny))
     words = ["reproduce", "xor", "--quick", "--controls", "--jobs", "1", "--quiet", "--out", str(tmp_path)]
     assert main(words) == 1, "so small a circuit cannot pass"
     printed = capsys.readouterr().out

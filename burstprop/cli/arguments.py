@@ -6,11 +6,10 @@ import argparse
 import math
 import warnings
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from burstprop.errors import BurstpropError, BurstpropWarning
-from burstprop.experiments import catalogue
+from burstprop.experiments import Experiment, catalogue
 from burstprop.system.extras import missing
 
 NS_PER_NEURON_STEP = 2.5
@@ -79,7 +78,7 @@ def check_time(circuit: Any, duration_ms: float, threads: int) -> None:
 
 
 def add_name(parser: argparse.ArgumentParser, what: str, *, optional: bool = False) -> None:
-    """Add NAME, ``--variant`` and ``--set``, which together choose a module and its parameters."""
+    """Add NAME, ``--variant`` and ``--set``, which together choose an experiment and its parameters."""
     parser.add_argument(
         "name",
         metavar="NAME",
@@ -105,8 +104,8 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, ModuleType, Any]:
-    """Return entry, module and parameters that NAME, ``--variant`` and ``--set`` choose.
+def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, Experiment, Any]:
+    """Return entry, experiment and parameters that NAME, ``--variant`` and ``--set`` choose.
 
     Raises
     ------
@@ -116,8 +115,8 @@ def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, ModuleType, Any]:
     from burstprop.parameters import parse
 
     entry = catalogue.find(args.name)
-    module = catalogue.load(entry)
-    return entry, module, parse(catalogue.parameters(entry, module, args.variant), args.settings)
+    experiment = catalogue.load(entry)
+    return entry, experiment, parse(catalogue.parameters(entry, experiment, args.variant), args.settings)
 
 
 def require(library: str, what: str) -> None:

@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
 def _circuit(args: argparse.Namespace) -> dict[str, Any]:
     from burstprop.simulation.bench import bench_circuit
 
-    entry, module, params = chosen(args)
-    if not entry.builds:
+    entry, experiment, params = chosen(args)
+    if experiment.build is None:
         raise BurstpropError(f"{entry.name!r} has no circuit to time (no build)")
     result = bench_circuit(
-        module.build(params),
+        experiment.build(params),
         seed=args.seed,
         threads=args.threads or 1,
         repeats=args.repeats or 7,

@@ -26,20 +26,19 @@ def run(args: argparse.Namespace) -> int:
     """Print docstring, parameter table, variants and circuit."""
     from burstprop.parameters import parameter_table
 
-    entry, module, params = chosen(args)
+    entry, experiment, params = chosen(args)
     print(entry.text.strip())
     print(f"\nParameters{f' of variant {args.variant}' if args.variant else ''}\n\n{parameter_table(params)}")
-    variants = getattr(module, "VARIANTS", {})
-    if variants:
-        default = module.Params()
+    if experiment.variants:
+        default = experiment.params
         print("\nVariants, and the parameters they change")
-        for name, variant in variants.items():
+        for name, variant in experiment.variants.items():
             changes = [
                 f"{field.name}={getattr(variant, field.name)}"
                 for field in dataclasses.fields(variant)
                 if getattr(variant, field.name) != getattr(default, field.name)
             ]
             print(f"  {name}: {', '.join(changes) or 'the default'}")
-    if hasattr(module, "build"):
-        print(f"\nCircuit\n\n{module.build(params).describe()}")
+    if experiment.build:
+        print(f"\nCircuit\n\n{experiment.build(params).describe()}")
     return 0

@@ -2,7 +2,8 @@
 
 Prints a table: claim, measured, allowed, reference, result. The output folder then holds the figure (PNG),
 the data (CSV), run.json (how it was run, and how to run it again) and report.html, one page with all of it
-that can be mailed. Exit code 1 when a claim fails.
+that can be mailed. Exit code 1 when a claim fails. A claim that so few realizations cannot decide is "not
+judged": it counts neither way, and the last line of the table says how many there are.
 
 examples:
   burstprop reproduce propagation                      into results/propagation
@@ -11,9 +12,8 @@ examples:
   burstprop reproduce xor --controls                   and, beside it, what each part is needed for
   burstprop reproduce xor --extended                   and the variants of the extended data
   burstprop reproduce propagation --realizations 2 --seed 7 --set w_pyr1_pyr2=0.06
-  burstprop reproduce my_circuit.py                    your own module, with
-      Params (a dataclass), check(frames) -> list of Claim, figure(frames) -> Figure, and
-      run(params, *, seed, realizations=1, jobs=None, progress=None, out=None, quick=False) -> dict of frames
+  burstprop reproduce my_circuit.py                    your own file, with an Experiment that has run(params,
+                                                       execution), and check and figure if you like
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstprop.cli.arguments import add_name, add_seed, require_figure, whole
 from burstprop.errors import BurstpropError
-from burstprop.experiments import catalogue
+from burstprop.experiments import Experiment, catalogue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from burstprop.experiments.catalogue import Entry
 
 SETS = ("controls", "extended")
-"""Variants that a circuit may have beside it: its functions of these names run and draw them."""
+"""Variants that an experiment may have beside it: its parts of these names run and draw them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,53 +68,54 @@ def run(args: argparse.Namespace) -> int:
     from burstprop.system.files import writable_folder
 
     entry = catalogue.find(args.name)
-    module = catalogue.load(entry)
+    experiment = catalogue.load(entry)
     # the quick version first: what is set by hand is what is run
-    params = parse(catalogue.parameters(entry, module, args.variant, args.quick), args.settings)
-    require_figure()
-    catalogue.require(entry, module, "reproduce")
+    params = parse(catalogue.parameters(entry, experiment, args.variant, args.quick), args.settings)
+    run_of = catalogue.need(entry, experiment, "run", "reproduce")
+    if experiment.figure:
+        require_figure()
     sets = [name for name in SETS if getattr(args, name)]
     for name in sets:
-        require_set(name, args, entry, module)
-    params = resolve(args, module, params)
+        require_set(name, args, entry, experiment)
+    params = resolve(args, experiment, params)
     out = args.out or catalogue.results_folder(entry, args.variant, "quick" if args.quick else None)
     out = writable_folder(out)
     refuse_other_run(out, entry)
     began = time.monotonic()
-    how = {"realizations": args.realizations} if args.realizations else {}
-    how |= {
-        "seed": args.seed,
-        "jobs": args.jobs,
-        "progress": False if args.quiet else None,
-        "out": out,
-        "quick": args.quick,
-    }
+    execution = experiment.execution(
+        seed=args.seed,
+        realizations=args.realizations,
+        jobs=args.jobs,
+        progress=False if args.quiet else None,
+        out=out,
+        quick=args.quick,
+    )
     with work_counted() as work:
-        frames = module.run(params, **how)
+        frames = run_of(params, execution)
         save_frames(out, frames)
-        claims = module.check(frames)
+        claims = experiment.claims(frames)
         print(claims_text(claims))
         beside: dict[str, pd.DataFrame] = {}
         for name in sets:
-            beside |= getattr(module, name)(frames, **how)
+            beside |= getattr(experiment, name).run(frames, execution)
             save_frames(out, beside)
             print(f"\n{beside[f'{name}_solved'].to_string(index=False)}")
     # all that is known is written before anything is drawn: a figure that fails loses nothing
     known = save_run(out, args, entry, params, claims, time.monotonic() - began, work)
-    pictures = draw(out, entry, module, frames, beside, sets)
+    pictures = draw(out, entry, experiment, frames, beside, sets)
     tables = {name.capitalize(): beside[f"{name}_solved"] for name in sets}
-    save_report(out, entry, module, params, claims, tables, pictures, known)
+    save_report(out, entry, experiment, params, claims, tables, pictures, known)
     written = [path.name for path in pictures.values()] + [f"{name}.csv" for name in frames | beside]
     files = [*written, "run.json", "report.html"]
     print(f"\nwritten to {out}: {', '.join(files)}")
-    return 0 if all(claim.passed for claim in claims) else 1
+    return 1 if any(claim.failed for claim in claims) else 0
 
 
-def resolve(args: argparse.Namespace, module: Any, params: Any) -> Any:
+def resolve(args: argparse.Namespace, experiment: Experiment, params: Any) -> Any:
     """Return the parameters with what depends on this machine named, as does the command to run it again."""
-    if not hasattr(module, "resolved"):
+    if experiment.resolved is None:
         return params
-    here = module.resolved(params, args.quick)
+    here = experiment.resolved(params, args.quick)
     changed = {
         field.name: getattr(here, field.name)
         for field in dataclasses.fields(here)
@@ -156,9 +157,9 @@ def save_frames(out: Path, frames: dict[str, pd.DataFrame]) -> None:
             frame.to_csv(temporary, index=False)
 
 
-def require_set(name: str, args: argparse.Namespace, entry: Entry, module: Any) -> None:
+def require_set(name: str, args: argparse.Namespace, entry: Entry, experiment: Experiment) -> None:
     """Raise BurstpropError where a circuit has no such variants, or other parameters than these belong to."""
-    if not hasattr(module, name):
+    if getattr(experiment, name) is None:
         raise BurstpropError(f"--{name}: {entry.name} has none; leave it out")
     if args.variant or args.settings:
         raise BurstpropError(
@@ -170,7 +171,7 @@ def require_set(name: str, args: argparse.Namespace, entry: Entry, module: Any) 
 def draw(
     out: Path,
     entry: Entry,
-    module: Any,
+    experiment: Experiment,
     frames: dict[str, pd.DataFrame],
     beside: dict[str, pd.DataFrame],
     sets: list[str],
@@ -178,9 +179,11 @@ def draw(
     """Write the figure, and that of each set of variants; return their files by title."""
     from burstprop.system.files import writing
 
-    figures = {entry.title: (f"{Path(entry.name).stem}.png", module.figure(frames))}
+    figures = {}
+    if experiment.figure:
+        figures[entry.title] = (f"{Path(entry.name).stem}.png", experiment.figure(frames))
     for name in sets:
-        figures[name.capitalize()] = (f"{name}.png", getattr(module, f"{name}_figure")(beside))
+        figures[name.capitalize()] = (f"{name}.png", getattr(experiment, name).figure(beside))
     for name, figure in figures.values():
         with writing(out / name) as temporary:
             figure.savefig(temporary, dpi=160)
@@ -226,7 +229,7 @@ def save_run(
 def save_report(
     out: Path,
     entry: Entry,
-    module: Any,
+    experiment: Experiment,
     params: Any,
     claims: list[Any],
     solved: dict[str, pd.DataFrame],
@@ -238,8 +241,8 @@ def save_report(
     from burstprop.report.report import write_report
 
     tables: dict[str, Any] = {**solved, "Parameters": parameter_table(params)}
-    if hasattr(module, "build"):
-        tables["Circuit"] = module.build(params).describe()
+    if experiment.build:
+        tables["Circuit"] = experiment.build(params).describe()
     write_report(
         out,
         title=entry.title.rstrip("."),

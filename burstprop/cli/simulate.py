@@ -13,8 +13,8 @@ examples:
   burstprop simulate propagation --set w_pyr1_pyr2=0.06 n_pyr1=2000 --duration-ms 2000 --seed 7 --out weaker
   burstprop simulate propagation --duration-ms 600000 --threads 2 --out long
   burstprop simulate --resume long
-  burstprop simulate my_circuit.py --out mine          your own module, with
-      Params (a dataclass), build(params) -> Circuit and, if you like, duration_ms(params)
+  burstprop simulate my_circuit.py --out mine          your own file, with an Experiment that has build
+                                                       and, if you like, duration_ms
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ def run(args: argparse.Namespace) -> int:
         args = argparse.Namespace(**{**vars(args), **DEFAULTS, **given})
     if args.name is None:
         raise BurstpropError("give the NAME of a circuit (see 'burstprop list'), or --resume DIR")
-    entry, module, params = chosen(args)
-    catalogue.require(entry, module, "simulate")
-    circuit = module.build(params)
+    entry, experiment, params = chosen(args)
+    build = catalogue.need(entry, experiment, "build", "simulate")
+    circuit = build(params)
     duration = args.duration_ms
     if duration is None:
-        if not hasattr(module, "duration_ms"):
+        if experiment.duration_ms is None:
             raise BurstpropError(f"{entry.name!r} has no protocol of its own: give --duration-ms")
-        duration = module.duration_ms(params)
+        duration = experiment.duration_ms(params)
     if duration < args.bin_ms:
         raise BurstpropError(
             f"--duration-ms {duration:g} is less than one bin of the rates, {args.bin_ms:g} ms: "

@@ -11,7 +11,7 @@ Seeds are written as in Python: 1:6 are the seeds 1, 2, 3, 4, 5; also 1:10:2, or
 examples:
   burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --out sweep
   burstprop sweep propagation --set w_pyr1_pyr2=0.04,0.05 w_pv_pyr2=0.06,0.07 --seeds 1:3 --out grid --jobs 2
-  burstprop sweep my_circuit.py --set rate_hz=2,4 --out mine    your own module, as for 'burstprop reproduce'
+  burstprop sweep my_circuit.py --set rate_hz=2,4 --out mine    your own file, as for 'burstprop reproduce'
 
 on a cluster, with the same burstprop installed on every machine:
   dask scheduler                                   prints its address
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstprop.cli.arguments import add_name, whole
 from burstprop.errors import BurstpropError
-from burstprop.experiments import catalogue
+from burstprop.experiments import Experiment, catalogue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,14 +65,14 @@ def run(args: argparse.Namespace) -> int:
     from burstprop.runs.sweep import folder_names, run_many
 
     entry = catalogue.find(args.name)
-    module = catalogue.load(entry)
-    catalogue.require(entry, module, "sweep")
+    experiment = catalogue.load(entry)
+    catalogue.need(entry, experiment, "run", "sweep")
     chosen = choices(args.settings, args.variant)
     seeds = seed_list(args.seeds)
-    realizations = args.realizations or getattr(module, "SWEEP_REALIZATIONS", 1)
+    realizations = args.realizations or experiment.sweep_realizations
     labels, tasks, notes = [], [], []
     for picked in itertools.product(*chosen.values()):
-        params, values = settled(entry, module, dict(zip(chosen, picked, strict=True)), args.quick)
+        params, values = settled(entry, experiment, dict(zip(chosen, picked, strict=True)), args.quick)
         for seed in seeds:
             label = values | {"seed": seed}
             labels.append(label)
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         progress=False if args.quiet else None,
         dask=args.dask,
         keep_going=True,
-        modules=[module],
+        modules=[catalogue.source(entry)],
     )
     failed = {name: r for name, r in zip(names, results, strict=True) if isinstance(r, BurstpropError)}
     for name, error in failed.items():
@@ -123,11 +123,11 @@ def one_run(
     """Make one run of a sweep and return its frames, and its claims as one more."""
     from burstprop.report.report import claims_frame
 
-    module = catalogue.load(catalogue.find(name))
-    frames = module.run(
+    experiment = catalogue.load(catalogue.find(name))
+    frames = experiment.frames(
         params, seed=seed, realizations=realizations, jobs=1, progress=progress, out=folder, quick=quick
     )
-    return {**frames, "claims": claims_frame(module.check(frames))}
+    return {**frames, "claims": claims_frame(experiment.claims(frames))}
 
 
 def collect(out: Path, results: list[dict[str, pd.DataFrame]], labels: list[dict[str, Any]]) -> None:
@@ -142,10 +142,11 @@ def collect(out: Path, results: list[dict[str, pd.DataFrame]], labels: list[dict
             frame.to_csv(temporary, index=False)
     claims = together["results"]
     if len(claims):
-        held = claims.groupby("claim", sort=False)["passed"].agg(["sum", "count"])
-        width = max(len(claim) for claim in held.index)
-        for claim, (holds, count) in held.iterrows():
-            print(f"{claim:{width}}  holds in {holds} of {count} runs")
+        width = max(len(claim) for claim in claims["claim"])
+        for claim, verdicts in claims.groupby("claim", sort=False)["verdict"]:
+            holds, judged = (verdicts == "pass").sum(), (verdicts != "not judged").sum()
+            left = f" ({len(verdicts) - judged} more not judged)" if judged < len(verdicts) else ""
+            print(f"{claim:{width}}  holds in {holds} of {judged} runs{left}")
     print(f"\nwritten to {out}: {', '.join(f'{name}.csv' for name in together)}, one folder a run")
 
 
@@ -177,13 +178,13 @@ def choices(settings: list[str], variant: str | None) -> dict[str, list[str]]:
 
 
 def settled(
-    entry: catalogue.Entry, module: Any, picked: dict[str, str], quick: bool
+    entry: catalogue.Entry, experiment: Experiment, picked: dict[str, str], quick: bool
 ) -> tuple[Any, dict[str, Any]]:
     """Return the parameters of one combination, and its values as numbers for the columns of the results."""
     from burstprop.parameters import parse
 
     settings = {name: text for name, text in picked.items() if name != "variant"}
-    base = catalogue.parameters(entry, module, picked.get("variant"), quick)
+    base = catalogue.parameters(entry, experiment, picked.get("variant"), quick)
     params = parse(base, [f"{name}={text}" for name, text in settings.items()])
     values = {"variant": picked["variant"]} if "variant" in picked else {}
     return params, values | {name: getattr(params, name) for name in settings}

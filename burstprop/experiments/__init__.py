@@ -1,1 +1,5 @@
-"""What can be reproduced: the ready-built circuits, the comparison of rules, and files of the user's own."""
+"""Experiments: what one is, and what there are: circuits, the comparison of rules, your own files."""
+
+from burstprop.experiments.experiment import Beside, Execution, Experiment
+
+__all__ = ["Beside", "Execution", "Experiment"]

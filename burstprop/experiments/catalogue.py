@@ -1,35 +1,15 @@
-"""What can be reproduced: the modules of `burstprop.circuits`, and the comparison of the reduced models.
+"""What can be reproduced: the experiments in `burstprop.circuits`, and files of the user's own.
 
 Names, claims and variants are read from the source text, without running it, so that a list of them costs no
-import of a compiler.
-
-A user's own module takes part by its path: ``burstprop info my_circuit.py``. Each verb asks only for what it
-uses (`NEEDED`), and calls it like this::
-
-    Params()                 a dataclass with a default for every field, for all verbs
-    build(params)            -> Circuit, for simulate and bench; info and the report show it
-    run(params, *, seed, realizations=1, jobs=None, progress=None, out=None, quick=False)
-                             -> dict of DataFrames by name, for reproduce and sweep; out is a folder for
-                             checkpoints; progress is None (show it), False, or takes the share done
-    check(frames)            -> list of burstprop.report.report.Claim, for reproduce and sweep
-    figure(frames)           -> matplotlib Figure, for reproduce
-
-It may also have ``VARIANTS``, a dict of Params by name; ``duration_ms(params)``, how long simulate runs where
-nothing else is said; ``SWEEP_REALIZATIONS``, how many each run of a sweep has (1);
-``quick_version(params)``, the Params that ``--quick`` runs (``--set`` then changes those; without it the
-parameters stay, and ``quick`` tells ``run`` to do less of them); ``resolved(params, quick)``, the Params
-without what stands for different things on different machines, for reproduce; and, for ``--controls`` and
-``--extended`` of reproduce, ``controls(frames, **how of run)``, which runs variants and returns frames
-``controls...`` with ``controls_solved`` among them, and ``controls_figure(frames)``; ``extended`` alike.
+import of a compiler. `load` imports the source and returns its `EXPERIMENT`, a
+`burstprop.experiments.Experiment`.
 """
 
 from __future__ import annotations
 
 import ast
-import dataclasses
 import importlib
 import importlib.util
-import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,31 +18,18 @@ from typing import Any
 
 import burstprop
 from burstprop.errors import BurstpropError, near
+from burstprop.experiments.experiment import Experiment
 from burstprop.system.extras import missing
 
 #: Folders that the command line calls otherwise.
 RENAMED = {"rules": "reduced"}
-#: What a verb uses of a module.
-NEEDED = {
-    "info": ("Params",),
-    "simulate": ("Params", "build"),
-    "reproduce": ("Params", "run", "check", "figure"),
-    "sweep": ("Params", "run", "check"),
-}
-#: How it is called: positional arguments, and those given by name.
-CALLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "Params": ((), ()),
-    "build": (("params",), ()),
-    "run": (("params",), ("seed", "jobs", "progress", "out", "quick")),
-    "check": (("frames",), ()),
-    "figure": (("frames",), ()),
-}
-RUN = "run(params, *, seed, realizations=1, jobs=None, progress=None, out=None, quick=False)"
+#: Where a source keeps its experiment, and where the parameters of its variants.
+OBJECT, VARIANTS = "EXPERIMENT", "VARIANTS"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One module that can be reproduced.
+    """One source of an experiment.
 
     Parameters
     ----------
@@ -74,20 +41,15 @@ class Entry:
         The whole docstring.
     variants : tuple of str
         Names of its published or added variants.
-    defines : frozenset of str
-        Names that its source defines.
+    defined : bool
+        Whether its source defines an experiment.
     """
 
     name: str
     module: str
     text: str
     variants: tuple[str, ...] = ()
-    defines: frozenset[str] = frozenset()
-
-    @property
-    def builds(self) -> bool:
-        """Whether it has a circuit (``build``) that `burstprop simulate` can run."""
-        return "build" in self.defines
+    defined: bool = False
 
     @property
     def title(self) -> str:
@@ -110,7 +72,7 @@ def entries() -> dict[str, Entry]:
         _read(RENAMED.get(folder, folder), f"burstprop.circuits.{folder}.experiment", path)
         for folder, path in _experiment_files().items()
     ]
-    return {entry.name: entry for entry in found if entry.defines.issuperset(NEEDED["reproduce"])}
+    return {entry.name: entry for entry in found if entry.defined}
 
 
 def find(name: str) -> Entry:
@@ -124,9 +86,7 @@ def find(name: str) -> Entry:
     if name.endswith(".py"):
         path = Path(name)
         if not path.is_file():
-            raise BurstpropError(
-                f"no file {name!r}: give the path of a module with {', '.join(NEEDED['info'])} ..."
-            )
+            raise BurstpropError(f"no file {name!r}: give the path of a file that defines {OBJECT}")
         if "." in path.stem:
             better = path.with_stem(path.stem.replace(".", "_")).name
             raise BurstpropError(
@@ -141,14 +101,28 @@ def find(name: str) -> Entry:
     return known[name]
 
 
-def load(entry: Entry) -> ModuleType:
-    """Import the module of an entry.
+def load(entry: Entry) -> Experiment:
+    """Import the source of an entry and return its experiment.
 
     Raises
     ------
     BurstpropError
-        A library is missing (says which extra to install), or a user's file has the name of another module.
+        A library is missing (says which extra to install), a user's file has the name of another module, or
+        it defines no experiment.
     """
+    if not entry.defined:
+        raise BurstpropError(
+            f"{entry.name!r} defines no {OBJECT}: write {OBJECT} = burstprop.Experiment(name, Params(), ...) "
+            "at its end (see help(burstprop.experiments.experiment))"
+        )
+    experiment = getattr(source(entry), OBJECT)
+    if not isinstance(experiment, Experiment):
+        raise BurstpropError(f"{OBJECT} of {entry.name!r} is {experiment!r}: give a burstprop.Experiment")
+    return experiment
+
+
+def source(entry: Entry) -> ModuleType:
+    """Import the module of an entry; see `load`."""
     if entry.name.endswith(".py"):
         return _load_file(Path(entry.name).resolve())
     try:
@@ -159,69 +133,39 @@ def load(entry: Entry) -> ModuleType:
         raise missing(error.name, f"'{entry.name}'") from None
 
 
-def require(entry: Entry, module: ModuleType, verb: str) -> None:
-    """Raise where a module lacks what a verb uses, or has it in a form that cannot be called.
+def need(entry: Entry, experiment: Experiment, part: str, verb: str) -> Any:
+    """Return a part of an experiment that a verb uses; raise BurstpropError where it has none."""
+    found = getattr(experiment, part)
+    if found is None:
+        hint = f"; 'burstprop reproduce {entry.name}' runs it" if experiment.run else ""
+        raise BurstpropError(
+            f"{entry.name!r} has no {part}, which 'burstprop {verb}' needs: "
+            f"write Experiment(..., {part}={part}){hint}"
+        )
+    return found
+
+
+def parameters(entry: Entry, experiment: Experiment, variant: str | None, quick: bool = False) -> Any:
+    """Return the parameters of an experiment, a variant of it, or with ``quick`` the smaller version of it.
 
     Raises
     ------
     BurstpropError
-        Names what is missing or wrong, and how to write it.
+        There is no such variant; lists those there are.
     """
-    missing = [name for name in NEEDED[verb] if not hasattr(module, name)]
-    if missing:
-        hint = f"; 'burstprop reproduce {entry.name}' runs it" if _has(module, "reproduce") else ""
-        raise BurstpropError(
-            f"{entry.name!r} has no {' and no '.join(missing)}: 'burstprop {verb}' needs "
-            f"{', '.join(map(_form, NEEDED[verb]))}{hint}"
-        )
-    if not dataclasses.is_dataclass(module.Params):
-        raise BurstpropError(
-            f"Params of {entry.name!r} is no dataclass: write @dataclass(frozen=True) before it"
-        )
-    for name in NEEDED[verb]:
-        positional, named = CALLS[name]
-        try:
-            signature = inspect.signature(getattr(module, name))
-            signature.bind(*positional, **dict.fromkeys(named))
-            if name == "run":  # it is told how many only where somebody has said so
-                signature.bind(*positional, **dict.fromkeys((*named, "realizations")))
-        except TypeError as error:
+    chosen = experiment.params
+    if variant is not None:
+        if variant not in experiment.variants:
             raise BurstpropError(
-                f"{name} of {entry.name!r} cannot be called as 'burstprop {verb}' calls it ({error}): "
-                f"write {_form(name)}"
-            ) from None
-
-
-def parameters(entry: Entry, module: ModuleType, variant: str | None, quick: bool = False) -> Any:
-    """Return the parameters of a module, or of one of its variants; ``quick`` those of its quick version.
-
-    Raises
-    ------
-    BurstpropError
-        There is no such variant; lists those there are. Or the module has no usable Params.
-    """
-    require(entry, module, "info")
-    if variant is None:
-        chosen = module.Params()
-    else:
-        variants = getattr(module, "VARIANTS", {})
-        if variant not in variants:
-            raise BurstpropError(f"'{entry.name}' has no variant {variant!r}: {near(variant, variants)}")
-        chosen = variants[variant]
-    return module.quick_version(chosen) if quick and hasattr(module, "quick_version") else chosen
+                f"'{entry.name}' has no variant {variant!r}: {near(variant, experiment.variants)}"
+            )
+        chosen = experiment.variants[variant]
+    return experiment.quick(chosen) if quick and experiment.quick else chosen
 
 
 def results_folder(entry: Entry, *words: str | None) -> Path:
     """Return where results go that nobody has named a folder for: ``results/NAME-WORD-WORD``."""
     return Path("results") / "-".join(filter(None, (Path(entry.name).stem, *words)))
-
-
-def _has(module: ModuleType, verb: str) -> bool:
-    return all(hasattr(module, name) for name in NEEDED[verb])
-
-
-def _form(name: str) -> str:
-    return RUN if name == "run" else f"{name}({', '.join(CALLS[name][0])})"
 
 
 def _experiment_files() -> dict[str, Path]:
@@ -230,26 +174,26 @@ def _experiment_files() -> dict[str, Path]:
 
 
 def _read(name: str, module: str, path: Path) -> Entry:
-    """Read docstring, variants and what else it defines of a module from its source."""
+    """Read docstring and variants of a module, and whether it defines an experiment, from its source."""
     try:
         tree = ast.parse(path.read_bytes())  # bytes: the source says its own encoding, or it is UTF-8
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         raise BurstpropError(f"{str(path)!r} is no Python: {error.msg}{where}") from None
-    defined: set[str] = set()
-    variants: tuple[str, ...] = ()
+    defined: dict[str, ast.expr | None] = {}
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            defined.add(node.name)
-        elif isinstance(node, ast.ImportFrom):
-            defined.update(alias.asname or alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            defined.update(dict.fromkeys(alias.asname or alias.name for alias in node.names))
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            defined.update(target.id for target in targets if isinstance(target, ast.Name))
-            if "VARIANTS" in defined and not variants and isinstance(node.value, ast.Dict):
-                keys = [key.value for key in node.value.keys if isinstance(key, ast.Constant)]
-                variants = tuple(str(key) for key in keys)
-    return Entry(name, module, ast.get_docstring(tree) or "", variants, frozenset(defined))
+            defined.update({target.id: node.value for target in targets if isinstance(target, ast.Name)})
+    named = defined.get(VARIANTS)
+    keys = (
+        [key.value for key in named.keys if isinstance(key, ast.Constant)]
+        if isinstance(named, ast.Dict)
+        else []
+    )
+    return Entry(name, module, ast.get_docstring(tree) or "", tuple(map(str, keys)), OBJECT in defined)
 
 
 def _load_file(path: Path) -> ModuleType:

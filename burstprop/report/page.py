@@ -135,6 +135,6 @@ def _shown(value: Any) -> str:
 def _place(claim: Claim) -> float | None:
     """Return where on a gauge from 0 to 100 a measured number lies, its bounds at 25 and 75; None without."""
     width = claim.high - claim.low
-    if not math.isfinite(width) or width <= 0 or not math.isfinite(claim.measured):
+    if claim.not_judged or not math.isfinite(width) or width <= 0 or not math.isfinite(claim.measured):
         return None
     return 50 + 50 * max(-0.9, min(0.9, (claim.measured - claim.low) / width - 0.5))

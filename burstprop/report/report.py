@@ -40,6 +40,9 @@ class Claim:
         Unit of the three numbers.
     reference : str
         What the bounds come from: the reference value, the closed form, the paper.
+    not_judged : str
+        Why the number is not judged, for example ``"needs 5 realizations"``: the claim then neither holds nor
+        fails. Empty where it is.
     """
 
     claim: str
@@ -48,15 +51,28 @@ class Claim:
     high: float
     unit: str = ""
     reference: str = ""
+    not_judged: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the number is within its bounds; NaN never is."""
-        return bool(self.low <= self.measured <= self.high)
+        """Whether the number is judged and within its bounds; NaN never is."""
+        return not self.not_judged and bool(self.low <= self.measured <= self.high)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the number is judged and not within its bounds."""
+        return not self.not_judged and not self.passed
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``FAIL`` or ``not judged``."""
+        return "not judged" if self.not_judged else "pass" if self.passed else "FAIL"
 
     @property
     def allowed(self) -> str:
-        """The bounds in words, without the unit."""
+        """The bounds in words, without the unit; why it is not judged where it is not."""
+        if self.not_judged:
+            return self.not_judged
         if math.isinf(self.low) and math.isinf(self.high):
             return "any number"
         if math.isinf(self.high):
@@ -69,26 +85,26 @@ class Claim:
 
 
 def claims_frame(claims: Iterable[Claim]) -> pd.DataFrame:
-    """Return the claims as a frame: ``claim, measured, unit, low, high, reference, passed``."""
-    columns = ["claim", "measured", "unit", "low", "high", "reference", "passed"]
+    """Return the claims as a frame: ``claim, measured, unit, low, high, reference, passed, verdict``."""
+    columns = ["claim", "measured", "unit", "low", "high", "reference", "passed", "verdict"]
     return pd.DataFrame([[getattr(c, name) for name in columns] for c in claims], columns=columns)
 
 
 def verdict(claims: Sequence[Claim]) -> str:
-    """Return the one-line result: how many claims hold."""
-    if not claims:
-        return "nothing was checked"
-    held = sum(c.passed for c in claims)
-    failed = len(claims) - held
-    return f"{failed} of {len(claims)} claims FAIL" if failed else f"{held} of {held} claims hold"
+    """Return the one-line result: how many claims hold or fail, and how many were not judged."""
+    judged = [c for c in claims if not c.not_judged]
+    left = f", {len(claims) - len(judged)} not judged" if len(judged) < len(claims) else ""
+    failed = sum(c.failed for c in claims)
+    if failed:
+        return f"{failed} of {len(judged)} claims FAIL{left}"
+    return f"{len(judged)} of {len(judged)} claims hold{left}" if judged else f"nothing was checked{left}"
 
 
 def claims_text(claims: Sequence[Claim]) -> str:
     """Return the claims as a table for the terminal, failures marked, the verdict in the last line."""
     header = ("claim", "measured", "allowed", "unit", "reference", "result")
     rows: list[tuple[str, ...]] = [
-        (c.claim, page.number(c.measured), c.allowed, c.unit, c.reference, "pass" if c.passed else "FAIL")
-        for c in claims
+        (c.claim, page.number(c.measured), c.allowed, c.unit, c.reference, c.verdict) for c in claims
     ]
     return f"{text_table(rows, header)}\n{verdict(claims)}"
 

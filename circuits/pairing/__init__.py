@@ -1,5 +1,5 @@
 """Single synapses under the burst-dependent rule (Fig. 2B-D): start with `experiment`."""
 
-from .experiment import Params, run
+from .experiment import EXPERIMENT, Params
 
-__all__ = ["Params", "run"]
+__all__ = ["EXPERIMENT", "Params"]

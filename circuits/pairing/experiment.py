@@ -31,12 +31,13 @@ by chance with about one seed in a thousand.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from burstprop.errors import BurstpropError
+from burstprop.experiments import Execution, Experiment
 from burstprop.system.progress import Progress
 
 from .check import check
@@ -45,39 +46,14 @@ from .protocols import Params, conditions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SWEEP_REALIZATIONS", "VARIANTS", "Params", "check", "figure", "run"]
-
 REALIZATIONS = 200
-SWEEP_REALIZATIONS = REALIZATIONS
-"""In each run of a sweep: one has no spread."""
+"""Also in each run of a sweep: one has no spread."""
 CURVE_POINTS = 200
 VARIANTS: dict[str, Params] = {"euler": Params(), "exact": Params(decay="exact")}
 
 
-def run(
-    params: Params | None = None,
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int = 1,
-    progress: bool | None = False,
-    out: Any = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
-    """Run the three protocols.
-
-    Parameters
-    ----------
-    params : Params, optional
-        The published numbers where not given.
-    seed : int
-        Seed of the random trains, at least 0; realization k does not depend on how many there are.
-    realizations : int, optional
-        Repetitions of each random condition, at least 2; 200 where not given.
-    jobs, out, quick
-        Part of every reproduction; without effect here, where all of it takes seconds on one core.
-    progress : bool, optional
-        False shows none.
+def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
+    """Run the three protocols; all of it takes seconds on one core, so that nothing is kept in between.
 
     Returns
     -------
@@ -91,8 +67,7 @@ def run(
     BurstpropError
         If the seed or the number of realizations is too small, or a protocol's numbers do not fit together.
     """
-    params = Params() if params is None else params
-    realizations = REALIZATIONS if realizations is None else realizations
+    seed, realizations = execution.seed, execution.realizations
     if realizations < 2:
         raise BurstpropError(f"realizations = {realizations}: the spread needs at least 2")
     if seed < 0:
@@ -103,7 +78,9 @@ def run(
         line.changes(float(line.x[-1]), (seed, 0), 0)
     summary, draws, curves = [], [], []
     done = 0
-    with Progress(sum(len(line.x) for line in lines), "pairing", "conditions", enabled=progress) as shown:
+    with Progress(
+        sum(len(line.x) for line in lines), "pairing", "conditions", enabled=execution.progress
+    ) as shown:
         for line in lines:
             label = {"protocol": line.protocol, "condition": line.condition}
             for index, x in enumerate(line.x):
@@ -160,3 +137,16 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     note = f"points: mean and SD of {realizations} realizations (B needs one), lines: closed form"
     shown.suptitle(note, x=0.995, ha="right", fontsize=8, color="0.4")
     return shown
+
+
+EXPERIMENT = Experiment(
+    "pairing",
+    Params(),
+    run=run,
+    check=check,
+    figure=figure,
+    variants=VARIANTS,
+    realizations=REALIZATIONS,
+    quick_realizations=REALIZATIONS,
+    sweep_realizations=REALIZATIONS,
+)

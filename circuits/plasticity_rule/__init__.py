@@ -1,5 +1,5 @@
 """The burst-dependent rule in a population (Fig. 2E-G): start with `experiment`."""
 
-from .experiment import Params, build, run
+from .experiment import EXPERIMENT, Params, build
 
-__all__ = ["Params", "build", "run"]
+__all__ = ["EXPERIMENT", "Params", "build"]

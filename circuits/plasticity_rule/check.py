@@ -129,4 +129,4 @@ def _published(table: pd.DataFrame) -> list[Claim]:
 
 
 def _at(weight: pd.Series, time_ms: float) -> float:
-    return float(weight[abs(weight.index - time_ms) <= ROUNDING_MS].item())
+    return float(weight[np.abs(weight.index.to_numpy(dtype=float) - time_ms) <= ROUNDING_MS].item())

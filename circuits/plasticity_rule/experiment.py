@@ -33,7 +33,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,20 +49,15 @@ from burstprop.circuit.connectivity import Probability
 from burstprop.circuit.plasticity import BurstDependentRule
 from burstprop.circuit.stimuli import Constant, Current
 from burstprop.errors import BurstpropError
+from burstprop.experiments import Execution, Experiment
 from burstprop.neurons import PyramidalNeuron
 from burstprop.parameters import quantity, validate
 from burstprop.recording import Record
-from burstprop.runs.sweep import run_many
 from burstprop.simulation import simulate
-from burstprop.system.progress import Shown
 
 from .check import LEFT_MS, SKIPPED_MS, check
 from .figure import figure
 
-__all__ = ["Params", "build", "check", "figure", "run", "segments"]
-
-REALIZATIONS = 20
-QUICK_REALIZATIONS = 2
 DENDRITIC = "dendritic->post.dendrite_exc"
 
 
@@ -187,46 +181,16 @@ def build(params: Params | None = None) -> Circuit:
     )
 
 
-def run(
-    params: Params | None = None,
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int | None = None,
-    progress: Shown = None,
-    out: Any = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
-    """Run the realizations side by side on the cores.
-
-    Parameters
-    ----------
-    params : Params, optional
-        The published numbers where not given.
-    seed : int
-        Realization k of a seed is the same however many there are.
-    realizations : int, optional
-        20 where not given, as published; 2 with ``quick``. The circuit has its published size either way.
-    jobs : int, optional
-        Processes side by side; one per core where not given.
-    progress : bool or callable, optional
-        See `burstprop.system.progress.Progress`.
-    out
-        Part of every reproduction; without effect here: a realization takes seconds.
+def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
+    """Run the realizations side by side; realization k of a seed is the same however many there are.
 
     Raises
     ------
     BurstpropError
         The parameters do not fit together.
     """
-    params = Params() if params is None else params
-    if realizations is None:
-        realizations = QUICK_REALIZATIONS if quick else REALIZATIONS
     build(params)  # a mistake in the parameters shows here, not in a worker
-    tasks = [{"params": params, "seed": seed, "realization": k} for k in range(1, realizations + 1)]
-    parts = run_many(realize, tasks, jobs=jobs, label="plasticity_rule", progress=progress)
-    together = pd.concat([part["plasticity_rule"] for part in parts], ignore_index=True)
-    return {"plasticity_rule": together, "segments": segments(params)}
+    return {**execution.each(realize, params), "segments": segments(params)}
 
 
 def realize(
@@ -260,3 +224,15 @@ def realize(
         }
     )
     return {"plasticity_rule": frame}
+
+
+EXPERIMENT = Experiment(
+    "plasticity_rule",
+    Params(),
+    build=build,
+    run=run,
+    check=check,
+    figure=figure,
+    realizations=20,
+    quick_realizations=2,
+)

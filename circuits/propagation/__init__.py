@@ -1,5 +1,5 @@
 """Two messages through one circuit (Fig. 3): start with `experiment`."""
 
-from .experiment import Params, build, run
+from .experiment import EXPERIMENT, Params, build
 
-__all__ = ["Params", "build", "run"]
+__all__ = ["EXPERIMENT", "Params", "build"]

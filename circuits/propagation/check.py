@@ -99,11 +99,15 @@ def distances(measured: pd.DataFrame) -> dict[tuple[str, str], float]:
     found = {}
     for key in compared():
         mean, sd = FIGURES[key]
-        away = measured.loc[key, "mean"] - mean
+        away = _of(measured, key, "mean") - mean
         if key[1].endswith("phase"):
             away = float(wrapped(away))
-        found[key] = away / _error(sd, int(measured.loc[key, "n"]))
+        found[key] = away / _error(sd, int(_of(measured, key, "n")))
     return found
+
+
+def _of(measured: pd.DataFrame, key: tuple[str, str], column: str) -> float:
+    return float(measured[column].to_dict()[key])
 
 
 def _error(sd: float, n: int) -> float:
@@ -116,7 +120,7 @@ def _published(measured: pd.DataFrame) -> list[Claim]:
     claims = []
     for key, distance in distances(measured).items():
         mean, sd = FIGURES[key]
-        error = _error(sd, int(measured.loc[key, "n"]))
+        error = _error(sd, int(_of(measured, key, "n")))
         signal, name = key
         claims.append(
             Claim(
@@ -145,7 +149,7 @@ def _all_together(measured: pd.DataFrame) -> list[Claim]:
         )
     ]
     if measured["n"].min() >= REALIZATIONS:
-        ratios = [math.log(measured.loc[key, "sd"] / FIGURES[key][1]) for key in compared()]
+        ratios = [math.log(_of(measured, key, "sd") / FIGURES[key][1]) for key in compared()]
         spread = math.exp(sum(ratios) / len(ratios))
         claims.append(
             Claim(
@@ -159,6 +163,6 @@ def _messages(measured: pd.DataFrame) -> list[Claim]:
     claims = []
     for key, (low, high, text) in MESSAGES.items():
         mean, sd = FIGURES[key]
-        value = float(measured.loc[key, "mean"])
+        value = _of(measured, key, "mean")
         claims.append(Claim(text, value, low, high, "", f"{mean:.3g}, SD {sd:.2g} (published)"))
     return claims

@@ -37,7 +37,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,21 +47,16 @@ from burstprop.circuit.microcircuit import Microcircuit
 from burstprop.circuit.stimuli import Constant, Current, Sine
 from burstprop.circuit.synapses import ShortTermPlasticity
 from burstprop.errors import BurstpropError
+from burstprop.experiments import Execution, Experiment
 from burstprop.neurons import PyramidalNeuron
 from burstprop.parameters import quantity
 from burstprop.recording import Record
-from burstprop.runs.sweep import run_many
 from burstprop.simulation import simulate
-from burstprop.system.progress import Shown
 
 from .check import check
 from .figure import figure
 from .fit import FEWEST_BINS
 
-__all__ = ["Params", "build", "check", "duration_ms", "figure", "run"]
-
-REALIZATIONS = 5
-QUICK_REALIZATIONS = 2
 RASTER_NEURONS = 25
 """Of each population, in the figure; the spikes of the others are not kept."""
 
@@ -187,32 +181,8 @@ def duration_ms(params: Params) -> float:
     return params.settling_ms + params.stimulation_ms
 
 
-def run(
-    params: Params | None = None,
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int | None = None,
-    progress: Shown = None,
-    out: Any = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
-    """Run the realizations side by side on the cores.
-
-    Parameters
-    ----------
-    params : Params, optional
-        The published numbers where not given.
-    seed : int
-        Realization k of a seed is the same however many there are.
-    realizations : int, optional
-        5 where not given, as published; 2 with ``quick``. The circuit has its published size either way.
-    jobs : int, optional
-        Processes side by side; one per core where not given.
-    progress : bool or callable, optional
-        See `burstprop.system.progress.Progress`.
-    out
-        Part of every reproduction; without effect here, where all of it takes seconds.
+def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
+    """Run the realizations side by side; realization k of a seed is the same however many there are.
 
     Returns
     -------
@@ -226,9 +196,6 @@ def run(
     BurstpropError
         The stimulation is too short for a fit of both periods, or something in the parameters does not fit.
     """
-    params = Params() if params is None else params
-    if realizations is None:
-        realizations = QUICK_REALIZATIONS if quick else REALIZATIONS
     if params.stimulation_ms < FEWEST_BINS * params.bin_ms:
         raise BurstpropError(
             f"Params.stimulation_ms = {params.stimulation_ms:g} ms: the check fits both periods to bins of "
@@ -236,15 +203,13 @@ def run(
             f"{FEWEST_BINS * params.bin_ms:g} ms or more"
         )
     build(params)  # a mistake in the parameters shows here, not in a worker
-    tasks = [{"params": params, "seed": seed, "realization": k} for k in range(1, realizations + 1)]
-    parts = run_many(realize, tasks, jobs=jobs, label="propagation", progress=progress)
     time = np.arange(0.0, duration_ms(params) + 0.5, 1.0)
     protocol = {
         name: getattr(params, name)
         for name in ("settling_ms", "bin_ms", "feedforward_period_ms", "feedback_period_ms")
     }
     return {
-        **{name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]},
+        **execution.each(realize, params),
         "stimuli": pd.DataFrame(
             {
                 "time_ms": time,
@@ -275,3 +240,16 @@ def realize(
     )
     spikes = recording.spikes[recording.spikes["neuron_id"] < RASTER_NEURONS]
     return {"rates": recording.rates, "spikes": spikes}
+
+
+EXPERIMENT = Experiment(
+    "propagation",
+    Params(),
+    build=build,
+    run=run,
+    check=check,
+    figure=figure,
+    duration_ms=duration_ms,
+    realizations=5,
+    quick_realizations=2,
+)

@@ -149,7 +149,7 @@ def over_realizations(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (signal, figure), group in table.groupby(["signal", "figure"], sort=False):
         values = group["value"].to_numpy()
-        if figure.endswith("phase"):
+        if str(figure).endswith("phase"):
             middle = np.degrees(np.angle(np.mean(np.exp(1j * np.radians(values)))))
             values = middle + wrapped(values - middle)
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

@@ -1,5 +1,5 @@
 """Learning rules of deep networks compared: no circuit, but an experiment like the others."""
 
-from .experiment import Params, run
+from .experiment import EXPERIMENT, Params
 
-__all__ = ["Params", "run"]
+__all__ = ["EXPERIMENT", "Params"]

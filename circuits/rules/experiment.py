@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from burstprop.errors import BurstpropError, Diverged
+from burstprop.experiments import Execution, Experiment
 from burstprop.parameters import quantity, validate
 from burstprop.system.machine import cores
 
@@ -59,29 +60,14 @@ DENSE_RULES = (
 )
 CONVOLUTIONAL_RULES = ("backprop", "burstprop", "burstprop_fixed", "burstccn", "feedback_alignment")
 QUICK_RULES = ("backprop", "burstprop", "burstprop_fixed", "burstccn", "feedback_alignment")
-__all__ = [
-    "Job",
-    "Params",
-    "carry_out",
-    "check",
-    "check_data",
-    "figure",
-    "finished",
-    "found_below",
-    "plan_jobs",
-    "planned",
-    "resolved",
-    "run",
-    "summarise",
-]
-
 RULES_OF = {
     "digits": DENSE_RULES,
     "mnist": DENSE_RULES,
     "cifar10": CONVOLUTIONAL_RULES,
     "tiny-imagenet": CONVOLUTIONAL_RULES,
 }
-SEEDS, QUICK_SEEDS = 3, 1
+SEEDS = 3
+"""The same for all rules, and fixed before any of them is run."""
 _KEPT = ("epochs", "test_error_percent", "validation_error_percent", "train_error_percent", "seconds")
 
 
@@ -127,37 +113,12 @@ class Job:
         return f"{self.dataset}/{rule}-seed{self.seed}"
 
 
-def run(
-    params: Params,
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int | None = None,
-    progress: bool | None = None,
-    out: str | Path | None = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
+def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
     """Train every rule on every dataset, with every seed, and return what came out.
 
-    A run keeps its folder, ``out/runs/<dataset>/<rule>-seed<seed>``; one that is finished is not run again,
-    one that was stopped goes on.
-
-    Parameters
-    ----------
-    params : Params
-        Datasets, rules, folder of the data, epochs.
-    seed : int
-        First seed.
-    realizations : int, optional
-        Number of seeds (3; 1 if quick).
-    jobs : int, optional
-        Runs side by side, one thread each (one per core).
-    progress : bool, optional
-        False shows nothing.
-    out : path, optional
-        Where the runs are kept; None keeps nothing.
-    quick : bool
-        The digits alone, five rules, one seed.
+    Realizations are seeds, one after the other from that of the execution on. A run keeps its folder,
+    ``runs/<dataset>/<rule>-seed<seed>`` in that of the execution; one that is finished is not run again, one
+    that was stopped goes on.
 
     Returns
     -------
@@ -172,10 +133,11 @@ def run(
         Before any run begins, for a rule or dataset that is not known or named twice, or data that are
         missing or broken.
     """
-    work = plan_jobs(params, seed, realizations or (QUICK_SEEDS if quick else SEEDS), out, quick)
+    progress = execution.progress
+    work = plan_jobs(params, execution.seed, execution.realizations, execution.out, execution.quick)
     check_data(work, progress)
     results, curves = [], []
-    for job, (result, history) in zip(work, _carry_out(work, jobs, progress), strict=True):
+    for job, (result, history) in zip(work, _carry_out(work, execution.jobs, progress), strict=True):
         results.append(result)
         curves += [{"rule": job.rule, "dataset": job.dataset, "seed": job.seed, **line} for line in history]
     frame = pd.DataFrame(results)
@@ -371,3 +333,8 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     from .figure import draw
 
     return draw(frames)
+
+
+EXPERIMENT = Experiment(
+    "reduced", Params(), run=run, check=check, figure=figure, resolved=resolved, realizations=SEEDS
+)

@@ -35,7 +35,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,20 +42,16 @@ import pandas as pd
 from burstprop.circuit import Circuit, Population
 from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.errors import BurstpropError
+from burstprop.experiments import Execution, Experiment
 from burstprop.neurons import PyramidalNeuron
 from burstprop.parameters import quantity, replace, validate
 from burstprop.recording import Record
-from burstprop.runs.sweep import run_many
 from burstprop.simulation import simulate
-from burstprop.system.progress import Shown
 
 from ..propagation import experiment as propagation
 from .check import check, fits
 from .figure import figure
 
-__all__ = ["Params", "build", "check", "duration_ms", "figure", "run"]
-
-REALIZATIONS = 2
 PUBLISHED = propagation.Params()
 
 
@@ -164,32 +159,8 @@ def conditions(params: Params) -> list[tuple[str, float, float]]:
     ]
 
 
-def run(
-    params: Params | None = None,
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int | None = None,
-    progress: Shown = None,
-    out: Any = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
-    """Run every point of the curves, many short runs side by side on the cores.
-
-    Parameters
-    ----------
-    params : Params, optional
-        The numbers of the published background where not given.
-    seed : int
-        Every point and realization has noise of its own.
-    realizations : int, optional
-        Populations at every point; 2 where not given, 1 with ``quick``.
-    jobs : int, optional
-        Processes side by side; one per core where not given.
-    progress : bool or callable, optional
-        See `burstprop.system.progress.Progress`.
-    out
-        Part of every reproduction; without effect here.
+def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
+    """Run every point of the curves, in populations of their own.
 
     Returns
     -------
@@ -199,25 +170,15 @@ def run(
         ``transfer``: the sigmoid of each curve, ``curve, level_pa, bottom, top, midpoint_pa, width_pa,
         r_squared, line_r_squared``.
     """
-    params = Params() if params is None else params
-    realizations = realizations or (1 if quick else REALIZATIONS)
-    points = conditions(params)
-    tasks = [
-        {
-            "params": replace(params, soma_pa=s, dendrite_pa=d),
-            "seed": seed,
-            "realization": 1 + k * len(points) + j,
-        }
-        for k in range(realizations)
-        for j, (_, s, d) in enumerate(points)
-    ]
-    build(tasks[0]["params"])  # a mistake in the parameters shows here, not in a worker
-    counts = np.array(run_many(count, tasks, jobs=jobs, label="transfer", progress=progress))
-    events, bursts, seconds = counts.reshape(realizations, len(points), 3).sum(axis=0).T
-    curves = pd.DataFrame(points, columns=["curve", "soma_pa", "dendrite_pa"])
+    build(params)  # a mistake in the parameters shows here, not in a worker
+    counted = execution.each(realize, params)["counts"]
+    numbers = ["events", "bursts", "seconds"]
+    curves = counted.groupby("point")[numbers].sum().reset_index(drop=True)
+    points = pd.DataFrame(conditions(params), columns=["curve", "soma_pa", "dendrite_pa"])
+    events, bursts, seconds = (curves[name].to_numpy(np.float64) for name in numbers)
     prob = np.divide(bursts, events, out=np.full(len(points), np.nan), where=events > 0)
     shrunk = (bursts + 1.0) / (events + 2.0)  # a standard error that is never 0
-    curves = curves.assign(
+    curves = points.assign(
         events=events.astype(int),
         bursts=bursts.astype(int),
         event_rate_hz=events / seconds,
@@ -228,24 +189,51 @@ def run(
     return {"curves": curves, "transfer": fits(curves)}
 
 
-def count(
+def realize(
     params: Params,
     seed: int,
     realization: int,
     progress: Callable[[float], None],
     folder: Path | None = None,
-) -> tuple[float, float, float]:
-    """Return events and bursts of one run after the settling, and the neuron-seconds they fell in."""
+) -> dict[str, pd.DataFrame]:
+    """Run one population at every point; every point of every realization has noise of its own.
+
+    Returns ``counts``: ``point, events, bursts, seconds``, after the settling; seconds are neuron-seconds.
+    """
     del folder  # nothing to keep in between
+    points = conditions(params)
+    rows = []
+    for point, (_, soma_pa, dendrite_pa) in enumerate(points):
+        here = replace(params, soma_pa=soma_pa, dendrite_pa=dendrite_pa)
+        rows.append((point, *count(here, seed, 1 + (realization - 1) * len(points) + point)))
+        progress((point + 1) / len(points))
+    return {"counts": pd.DataFrame(rows, columns=["point", "events", "bursts", "seconds"])}
+
+
+def count(params: Params, seed: int, realization: int) -> tuple[int, int, float]:
+    """Return events and bursts of one run after the settling, and the neuron-seconds they fell in."""
     recording = simulate(
         build(params),
         duration_ms(params),
         seed=seed,
         realization=realization,
         record=Record(spikes=False, rates_bin_ms=params.bin_ms),
-        progress=progress,
+        progress=False,
     )
     rates = recording.rates[recording.rates["time_ms"] > params.settling_ms + 0.5 * params.bin_ms]
     seconds = params.n * len(rates) * params.bin_ms / 1000.0
     events, bursts = (rates[name].mean() * seconds for name in ("event_rate_hz", "burst_rate_hz"))
     return round(events), round(bursts), seconds
+
+
+EXPERIMENT = Experiment(
+    "transfer",
+    Params(),
+    build=build,
+    run=run,
+    check=check,
+    figure=figure,
+    duration_ms=duration_ms,
+    realizations=2,
+    quick_realizations=1,
+)

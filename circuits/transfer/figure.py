@@ -40,10 +40,12 @@ def _curve(frames: dict[str, pd.DataFrame], axes: Axes, name: str) -> None:
     along, _, value = CURVES[name]
     _points(frames, axes, name, value, ERRORS[value], line="")
     transfer = frames["transfer"]
-    for k, row in enumerate(transfer[transfer["curve"] == name].sort_values("level_pa").itertuples()):
+    rows = transfer[transfer["curve"] == name].sort_values("level_pa")
+    parameters = rows[["top", "midpoint_pa", "width_pa", "bottom"]].to_numpy(dtype=float)
+    for k, (top, midpoint, width, bottom) in enumerate(parameters):
         own = frames["curves"][frames["curves"]["curve"] == name][along]
         fine = np.linspace(own.min(), own.max(), 200)
-        fitted = sigmoid(fine, row.top, row.midpoint_pa, row.width_pa, row.bottom)
+        fitted = sigmoid(fine, top, midpoint, width, bottom)
         axes.plot(fine, fitted * plotting.LABELS[value][1], color=plotting.CYCLE[k], linewidth=1.0)
 
 

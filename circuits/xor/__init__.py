@@ -1,5 +1,5 @@
 """A spiking circuit that learns exclusive-or from bursts (Fig. 4): start with `experiment`."""
 
-from .experiment import Params, build, run
+from .experiment import EXPERIMENT, Params, build
 
-__all__ = ["Params", "build", "run"]
+__all__ = ["EXPERIMENT", "Params", "build"]

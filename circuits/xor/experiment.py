@@ -52,15 +52,13 @@ and Methods.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from burstprop.runs.sweep import gather, run_many
+from burstprop.experiments import Beside, Execution, Experiment
+from burstprop.runs.sweep import gather
 
 from .check import check, rates_in_tests, solved
 from .circuit import PATTERNS, Params, build
@@ -70,28 +68,9 @@ from .protocol import one
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "CONTROLS",
-    "EXTENDED",
-    "VARIANTS",
-    "Params",
-    "build",
-    "check",
-    "compare",
-    "controls",
-    "controls_figure",
-    "extended",
-    "extended_figure",
-    "figure",
-    "quick_version",
-    "run",
-    "solved",
-]
-
-REALIZATIONS = 5
 QUICK_EPOCHS = 140
 
-_ALIKE = {"feedback2_exc": 0.26, "feedback2_inh": 0.06, "hidden2_dendrite_pa": 0.0}
+FED_ALIKE = Params(feedback2_exc=0.26, feedback2_inh=0.06, hidden2_dendrite_pa=0.0)
 VARIANTS: dict[str, Params] = {
     "published": Params(),
     "frozen_hidden": Params(eta_hidden=0.0),
@@ -101,8 +80,8 @@ VARIANTS: dict[str, Params] = {
     "exchanged_feedback": Params(
         feedback1_exc=0.026, feedback1_inh=0.27, feedback2_exc=0.26, feedback2_inh=0.06
     ),
-    "fed_alike": Params(**_ALIKE),
-    "symmetric_feedback": Params(**_ALIKE, eta_hidden=4e-3, eta_output=2e-3),
+    "fed_alike": FED_ALIKE,
+    "symmetric_feedback": replace(FED_ALIKE, eta_hidden=4e-3, eta_output=2e-3),
     "example_4s": Params(example_ms=4000.0),
     "tau_avg_500ms": Params(tau_avg_ms=500.0),
     "no_feedback_inhibition": Params(feedback1_inh=0.0, feedback2_inh=0.0),
@@ -141,65 +120,25 @@ def quick_version(params: Params) -> Params:
     )
 
 
-def run(
-    params: Params | None = None,
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int | None = None,
-    progress: bool | Callable[[float], None] | None = None,
-    out: str | os.PathLike[str] | None = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
+def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
     """Learn, and return the frames that the module's text names.
-
-    Parameters
-    ----------
-    params : Params, optional
-        Run as they are. Where not given the published numbers, and where quick `quick_version` of these.
-    seed : int
-        Decides synapses, initial states and noise.
-    realizations : int, optional
-        5 where not given (1 where quick).
-    jobs : int, optional
-        Processes side by side; one per core where not given.
-    progress : bool or callable, optional
-        See `burstprop.system.progress.Progress`.
-    out : path, optional
-        Where checkpoints and finished realizations are kept; the same call goes on from there.
-    quick : bool
-        What is run where ``params`` or ``realizations`` are not given.
 
     Raises
     ------
     BurstpropError
-        The parameters do not fit together, or ``out`` holds another run.
+        The parameters do not fit together, or the folder of the execution holds another run.
     """
-    if params is None:
-        params = quick_version(Params()) if quick else Params()
-    alone = {"realization": params}
-    return _run_all(alone, seed, realizations, jobs, progress, out, quick, "xor")["realization"]
+    return _with_epochs(params, execution.each(one, params))
 
 
-def controls(
-    frames: dict[str, pd.DataFrame],
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int | None = None,
-    progress: bool | Callable[[float], None] | None = None,
-    out: str | os.PathLike[str] | None = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
+def controls(frames: dict[str, pd.DataFrame], execution: Execution) -> dict[str, pd.DataFrame]:
     """Run all `CONTROLS`, and return them beside the published circuit, whose ``frames`` `run` has returned.
 
-    Parameters and errors are those of `run`; where quick, `quick_version` of each is run. Returns
-    ``controls`` (variant, and the columns of ``xor``), ``controls_rates`` (variant, and the rates of all
-    populations in the tests before and after learning) and ``controls_solved`` (variant, and the columns of
-    `solved`).
+    Where the execution is quick, `quick_version` of each is run. Returns ``controls`` (variant, and the
+    columns of ``xor``), ``controls_rates`` (variant, and the rates of all populations in the tests before and
+    after learning) and ``controls_solved`` (variant, and the columns of `solved`).
     """
-    how = {"seed": seed, "realizations": realizations, "jobs": jobs, "progress": progress, "out": out}
-    return _beside("controls", CONTROLS, frames, quick, how)
+    return _beside("controls", CONTROLS, frames, execution)
 
 
 def controls_figure(frames: dict[str, pd.DataFrame]) -> Figure:
@@ -207,20 +146,10 @@ def controls_figure(frames: dict[str, pd.DataFrame]) -> Figure:
     return compare(frames["controls"])
 
 
-def extended(
-    frames: dict[str, pd.DataFrame],
-    *,
-    seed: int = 1,
-    realizations: int | None = None,
-    jobs: int | None = None,
-    progress: bool | Callable[[float], None] | None = None,
-    out: str | os.PathLike[str] | None = None,
-    quick: bool = False,
-) -> dict[str, pd.DataFrame]:
+def extended(frames: dict[str, pd.DataFrame], execution: Execution) -> dict[str, pd.DataFrame]:
     """Run all variants of `EXTENDED` as `controls` runs the controls; the frames are ``extended``,
     ``extended_rates`` and ``extended_solved``."""
-    how = {"seed": seed, "realizations": realizations, "jobs": jobs, "progress": progress, "out": out}
-    return _beside("extended", EXTENDED, frames, quick, how)
+    return _beside("extended", EXTENDED, frames, execution)
 
 
 def extended_figure(frames: dict[str, pd.DataFrame]) -> Figure:
@@ -229,11 +158,12 @@ def extended_figure(frames: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _beside(
-    title: str, names: tuple[str, ...], frames: dict[str, pd.DataFrame], quick: bool, how: dict[str, Any]
+    title: str, names: tuple[str, ...], frames: dict[str, pd.DataFrame], execution: Execution
 ) -> dict[str, pd.DataFrame]:
     """Run variants; return their frames, called after ``title``, those of the published circuit first."""
-    variants = {name: quick_version(VARIANTS[name]) if quick else VARIANTS[name] for name in names}
-    together = {"published": frames} | _run_all(variants, quick=quick, label=f"xor {title}", **how)
+    variants = {name: quick_version(VARIANTS[name]) if execution.quick else VARIANTS[name] for name in names}
+    ran = replace(execution, name=f"{execution.name} {title}").each_of(one, variants)
+    together = {"published": frames} | {name: _with_epochs(variants[name], own) for name, own in ran.items()}
     labels = [{"variant": name} for name in together]
     kept = [
         {title: own["xor"], f"{title}_rates": rates_in_tests(own["tests"]), f"{title}_solved": solved(own)}
@@ -242,38 +172,13 @@ def _beside(
     return gather(kept, labels)
 
 
-def _run_all(
-    variants: dict[str, Params],
-    seed: int,
-    realizations: int | None,
-    jobs: int | None,
-    progress: bool | Callable[[float], None] | None,
-    out: str | os.PathLike[str] | None,
-    quick: bool,
-    label: str,
-) -> dict[str, dict[str, pd.DataFrame]]:
-    """Run all realizations of all variants side by side, in folders NAME-K; return the frames by name."""
-    count = realizations or (1 if quick else REALIZATIONS)
-    runs = [(name, k) for name in variants for k in range(1, count + 1)]
-    results = run_many(
-        one,
-        [{"params": variants[name], "seed": seed, "realization": k} for name, k in runs],
-        jobs=jobs,
-        out=None if out is None else Path(out) / "realizations",
-        names=[f"{name}-{k}" for name, k in runs],
-        label=label,
-        progress=progress,
-    )
-    found = {}
-    for name, params in variants.items():
-        mine = [(k, result) for (variant, k), result in zip(runs, results, strict=True) if variant == name]
-        frames = gather([result for _, result in mine], [{"realization": k} for k, _ in mine])
-        protocol = {
-            "midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2,
-            "published": params == Params(),
-        }
-        found[name] = {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
-    return found
+def _with_epochs(params: Params, frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the frames of all realizations with ``xor`` and ``protocol``."""
+    protocol = {
+        "midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2,
+        "published": params == Params(),
+    }
+    return {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
 
 
 def by_epoch(examples: pd.DataFrame) -> pd.DataFrame:
@@ -283,3 +188,18 @@ def by_epoch(examples: pd.DataFrame) -> pd.DataFrame:
     wide.columns.name = None
     wide.insert(0, "cost", examples.groupby(["realization", "epoch"])["cost"].sum())
     return wide.reset_index()
+
+
+EXPERIMENT = Experiment(
+    "xor",
+    Params(),
+    build=build,
+    run=run,
+    check=check,
+    figure=figure,
+    variants=VARIANTS,
+    quick=quick_version,
+    realizations=5,
+    controls=Beside(controls, controls_figure),
+    extended=Beside(extended, extended_figure),
+)

@@ -146,13 +146,13 @@ def _tests(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
 def _rates(tests: pd.DataFrame, axes: Axes) -> None:
     """Draw the mean rate of every population for every pattern, in the second half of the example."""
     means = rates_in_tests(tests).groupby(["phase", "population", "pattern"])["event_rate_hz"]
-    table = means.agg(["mean", "std"])
+    centres, spreads = means.mean(), means.std()
     for phase, filled in (("before", False), ("after", True)):
-        if phase not in table.index.get_level_values("phase"):
+        if phase not in centres.index.get_level_values("phase"):
             continue
         for k, population in enumerate(POPULATIONS):
             for j, (pattern, shade) in enumerate(PATTERN_COLOURS.items()):
-                mean, sd = table.loc[(phase, population, pattern)]
+                mean, sd = (of.loc[(phase, population, pattern)] for of in (centres, spreads))
                 axes.errorbar(
                     [k + 0.19 * (j - 1.5) + 0.06 * filled],
                     [mean],
@@ -175,11 +175,12 @@ def _signal(rates: pd.DataFrame, axes: Axes) -> None:
     means = (
         pd.concat([early, change], axis=1).groupby(["population", "pattern", "realization"])["change"].mean()
     )
-    table = means.groupby(["population", "pattern"]).agg(["mean", "std"])
+    over = means.groupby(["population", "pattern"])
+    centres, spreads = over.mean(), over.std()
     shown = ("hidden1", "hidden2", "output")
     for k, population in enumerate(shown):
         for j, (pattern, shade) in enumerate(PATTERN_COLOURS.items()):
-            mean, sd = table.loc[(population, pattern)]
+            mean, sd = (of.loc[(population, pattern)] for of in (centres, spreads))
             place = k + 0.19 * (j - 1.5)
             axes.bar(
                 place,

@@ -18,17 +18,19 @@ from burstprop.neurons.model import step
 
 def test_a_process_that_outlives_a_change_of_the_engine_keeps_its_name(tmp_path):
     """In a copy of the package; the next process has another name."""
-    shutil.copytree(Path(burstprop.__file__).parent / "engine", tmp_path / "burstprop" / "engine")
-    for name in ("vector_width.py", "fingerprint.py", "errors.py"):
+    for name in ("engine", "jit"):
+        shutil.copytree(Path(burstprop.__file__).parent / name, tmp_path / "burstprop" / name)
+    for name in ("fingerprint.py", "errors.py"):
         shutil.copy(Path(burstprop.__file__).parent / name, tmp_path / "burstprop")
     (tmp_path / "burstprop" / "neurons").mkdir()
     (tmp_path / "burstprop" / "__init__.py").touch()
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r});"
-        "from pathlib import Path; from burstprop.engine import kernel;"
+        "from pathlib import Path; from burstprop.jit import kernel;"
         f"assert Path(kernel.__file__).is_relative_to({str(tmp_path)!r});"
         "before = kernel.source_fingerprint(());"
-        "file = Path(kernel.__file__).parent / 'loop.py'; file.write_text(file.read_text() + '# changed\\n');"
+        "file = Path(kernel.__file__).parents[1] / 'engine' / 'step' / 'loop.py';"
+        "file.write_text(file.read_text() + '# changed\\n');"
         "print(before, kernel.source_fingerprint(()))"
     )
     names = []

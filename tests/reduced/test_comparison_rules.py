@@ -30,7 +30,11 @@ def compared(tmp_path_factory):
     """Return frames of two rules, two seeds and three epochs, and their folder."""
     out = tmp_path_factory.mktemp("comparison")
     params = Params(datasets="digits", rules="backprop,burstprop", epochs=3)
-    return comparison.run(params, seed=5, realizations=2, jobs=1, progress=False, out=out), out, params
+    return (
+        comparison.EXPERIMENT.frames(params, seed=5, realizations=2, jobs=1, progress=False, out=out),
+        out,
+        params,
+    )
 
 
 def test_frames(compared):
@@ -53,14 +57,14 @@ def test_finished_runs_are_not_run_again(compared, monkeypatch):
     monkeypatch.setattr(
         "burstprop.reduced.train.training.train", lambda *a, **k: pytest.fail("trained again")
     )
-    again = comparison.run(params, seed=5, realizations=2, jobs=1, progress=False, out=out)
+    again = comparison.EXPERIMENT.frames(params, seed=5, realizations=2, jobs=1, progress=False, out=out)
     pd.testing.assert_frame_equal(again["table"], frames["table"])
     pd.testing.assert_frame_equal(again["curves"], frames["curves"])
 
 
 def test_side_by_side_gives_the_same(compared):
     frames, _, params = compared
-    other = comparison.run(params, seed=5, realizations=2, jobs=2, progress=False)
+    other = comparison.EXPERIMENT.frames(params, seed=5, realizations=2, jobs=2, progress=False)
     columns = ["rule", "seed", "test_error_percent", "validation_error_percent", "train_error_percent"]
     pd.testing.assert_frame_equal(other["results"][columns], frames["results"][columns])
 
@@ -143,7 +147,7 @@ def test_a_run_that_diverges_is_a_row(tmp_path, monkeypatch):
         raise Diverged("the loss is no number")
 
     monkeypatch.setattr("burstprop.reduced.train.training.train", diverge)
-    frames = comparison.run(
+    frames = comparison.EXPERIMENT.frames(
         Params(datasets="digits", rules="backprop"), realizations=1, jobs=1, progress=False
     )
     assert math.isnan(frames["results"].loc[0, "test_error_percent"])
@@ -156,7 +160,7 @@ def test_the_first_warning_of_each_kind_is_the_trouble_of_a_run(tmp_path, monkey
     monkeypatch.setattr("burstprop.reduced.train.health.warnings", lambda *args: next(warned))
     params = Params(datasets="digits", rules="backprop", epochs=3)
     for _ in range(2):
-        frames = comparison.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+        frames = comparison.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False, out=tmp_path)
         assert frames["results"].loc[0, "trouble"] == "epoch 1: the loss grows: 3; epoch 2: 5 units are dead"
 
 
@@ -203,7 +207,9 @@ def test_a_mistake_is_found_before_any_run(tmp_path, monkeypatch, datasets, rule
         (tmp_path / file).write_text(RULE)
     monkeypatch.setattr(comparison, "carry_out", lambda job: pytest.fail("trained"))
     with pytest.raises(BurstpropError, match=re.escape(says)):
-        comparison.run(Params(datasets=datasets, rules=rules), realizations=1, jobs=1, progress=False)
+        comparison.EXPERIMENT.frames(
+            Params(datasets=datasets, rules=rules), realizations=1, jobs=1, progress=False
+        )
 
 
 def test_data_that_cannot_be_read_are_found_before_any_run(tmp_path, monkeypatch):
@@ -212,7 +218,7 @@ def test_data_that_cannot_be_read_are_found_before_any_run(tmp_path, monkeypatch
     (tmp_path / "mnist" / "MNIST" / "raw").mkdir(parents=True)
     params = Params(rules="backprop", data=str(tmp_path))
     with pytest.raises(BurstpropError, match=r"(?s)found no .*How to do without: datasets=digits$"):
-        comparison.run(params, realizations=1, jobs=1, progress=False)
+        comparison.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False)
     work = plan_jobs(params, 1, 1, tmp_path, quick=False)
     for job in work:
         Path(job.folder).mkdir(parents=True)
