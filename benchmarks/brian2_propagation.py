@@ -259,7 +259,7 @@ def measure(duration_ms: float, repeats: int, seed: int, folder: Path, split: bo
         loops.append(float(b.device._last_run_time))
         processes.append(time.perf_counter() - began)
     per_step = [loop / (neurons * steps) * 1e9 for loop in loops]
-    result = {
+    result: dict[str, Any] = {
         "simulator": f"brian2 {b.__version__} cpp_standalone",
         "circuit": "propagation",
         "threads": 1,

@@ -67,7 +67,7 @@ def seconds_per_second(silent_p, rate_hz, post_pa, plastic):
     ]
     mean = rates.mean()
     post = mean.loc["post"].sum() * N_POST * N_PRE * 0.2
-    pre = mean.loc["active", "event_rate_hz"] * N_PRE * N_POST * 0.2
+    pre = mean["event_rate_hz"].to_dict()["active"] * N_PRE * N_POST * 0.2
     return min(times) / (PIECE_MS / 1000.0), post + pre
 
 

@@ -15,6 +15,7 @@ import multiprocessing
 import resource
 import sys
 import time
+from typing import Any
 
 import torch
 
@@ -22,7 +23,7 @@ from burstprop.errors import BurstpropError
 from burstprop.reduced import build_network, setting
 
 
-def measure(rule: str, batch: int, steps: int, threads: int) -> dict[str, float | str]:
+def measure(rule: str, batch: int, steps: int, threads: int) -> dict[str, Any]:
     """Return the time and memory of a step, in a process of its own."""
     torch.set_num_threads(threads)
     chosen = setting(rule, "imagenet")

@@ -145,7 +145,9 @@ def test_compiled_equals_plain_python(monkeypatch):
     rng = np.random.default_rng(7)
     trains = [to_trains([random_times(rng, 40, 20.0), random_times(rng, 30, 8.0)]) for _ in range(2)]
     rates = np.array([5.0, 6.0]), np.array([1.0, 0.5])
-    plain = single_synapse._follow_pairs(*trains, synapse.constants(), *rates, np.empty((0, 7)))
+    plain = single_synapse._follow_pairs(  # type: ignore[call-arg]
+        *trains, synapse.constants(), *rates, np.empty((0, 7))
+    )
     monkeypatch.undo()
     compiled = weight_changes(synapse, *trains, event_rate_hz=rates[0], burst_rate_hz=rates[1])
     np.testing.assert_allclose(compiled, plain, rtol=1e-12)

@@ -120,7 +120,7 @@ class _Running:
         self.weights = self.rule.w
         self.deliver(sent, state)
         self.rule.presynaptic(sent)
-        self.rule.postsynaptic(*self.post_side.step(post_spikes), post_spikes)
+        self.rule.postsynaptic(*self.post_side.step(post_spikes), post_spikes)  # type: ignore[call-arg]
 
 
 class Network:

@@ -128,7 +128,12 @@ def stop_after(monkeypatch, epoch: int, steps: int) -> None:
 def test_a_resumed_run_is_judged_by_the_loss_of_its_very_first_batch(few, tmp_path, monkeypatch, stop):
     first = written_out(plan(), few)[2]
     seen: list[float] = []
-    monkeypatch.setattr(health, "warnings", lambda network, loader, line, loss: seen.append(loss) or [])
+
+    def warnings(network, loader, line, loss):
+        seen.append(loss)
+        return []
+
+    monkeypatch.setattr(health, "warnings", warnings)
     with monkeypatch.context() as stopping:
         stop_after(stopping, *stop)
         with pytest.raises(Stopped):
