@@ -1,4 +1,4 @@
-"""The one exception that says: what was asked for cannot be done, and here is the way out; and the warning.
+"""The exception for a request that cannot be met, which names the way out; and the warning.
 
 Every message names the field, the value with its unit, what is allowed, and what to do. The command line
 prints the message without a traceback and ends with exit code 2.
@@ -19,7 +19,7 @@ class Diverged(BurstpropError):  # noqa: N818  (an outcome, like KeyboardInterru
 
 
 class BurstpropWarning(UserWarning):
-    """It was done as asked, but the result may not be what it is taken for."""
+    """The request was met, but its result may mislead."""
 
 
 def near(name: str, known: Iterable[str]) -> str:

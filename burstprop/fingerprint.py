@@ -1,4 +1,4 @@
-"""A hash of everything that a description says: two descriptions with the same one are the same.
+"""A hash of a whole description: equal hashes mean equal descriptions.
 
 It must not differ from process to process, or a saved run could not go on. So nothing whose text holds an
 address enters it: what has no description of its own is taken apart into what it holds, or refused.

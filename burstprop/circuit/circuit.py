@@ -69,5 +69,5 @@ class Circuit(Parts):
         return circuit_tables(self)
 
     def fingerprint(self) -> str:
-        """Return a hash of everything that the circuit says; a saved run goes on only with the same one."""
+        """Return a hash of the whole description; a saved run resumes only with the same hash."""
         return fingerprint(self)

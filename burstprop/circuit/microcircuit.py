@@ -138,7 +138,7 @@ class Microcircuit:
         )
 
     def background(self, population: str, receptor: str, weight: float) -> Background:
-        """Return one private Poisson source per neuron, with rate, form and delay as all backgrounds."""
+        """Return one private Poisson source per neuron, with the common rate, counts and delay."""
         return Background(
             population,
             receptor,

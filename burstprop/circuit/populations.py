@@ -1,4 +1,4 @@
-"""Populations: so many neurons of one model, or Poisson sources that projections share."""
+"""Populations: neurons of one model, or Poisson sources that projections share."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Controlled:
     """A current, one value per neuron, that `Simulation.set_current` sets during the run; 0 pA until then."""
 
     def current(self, t_ms: np.ndarray) -> np.ndarray:
-        """Return 0 pA: what is set comes on top."""
+        """Return 0 pA; the simulation adds the current that was set."""
         return np.zeros(t_ms.shape)
 
 

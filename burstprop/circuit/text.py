@@ -82,7 +82,7 @@ def _projection_row(p: Projection) -> tuple[str, ...]:
 
 
 def _short_term_plasticity(stp: ShortTermPlasticity) -> str:
-    """Return all parameters; what is left out is U, and said to be."""
+    """Return all parameters; one that is left out prints as U."""
     jump, u_start = ("U" if value is None else f"{value:g}" for value in (stp.jump, stp.u_start))
     return (
         f"tau_D = {stp.tau_d_ms:g} ms, tau_F = {stp.tau_f_ms:g} ms, U = {stp.utilisation:g}, "

@@ -68,7 +68,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that raises `BurstpropError`, and names the near option after a typing error."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the message with the way to the help text."""
+        """Raise the message and point to the help text."""
         raise BurstpropError(f"{message} (see '{self.prog} --help')")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _warnings_as_messages() -> Iterator[None]:
-    """Print a warning of burstprop without the place in the code that gave it."""
+    """Print a warning without the line of code that raised it."""
     usual = warnings.formatwarning
 
     def text(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:

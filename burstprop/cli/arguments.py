@@ -120,7 +120,7 @@ def chosen(args: argparse.Namespace) -> tuple[catalogue.Entry, Experiment, Any]:
 
 
 def require(library: str, what: str) -> None:
-    """Raise, before any work is done, where an optional library is not installed."""
+    """Raise BurstpropError before any work where an optional library is missing."""
     import importlib.util
 
     if importlib.util.find_spec(library) is None:
@@ -128,7 +128,7 @@ def require(library: str, what: str) -> None:
 
 
 def require_figure() -> None:
-    """Raise where figures cannot be drawn, or no page holds them; otherwise draw them without a screen."""
+    """Raise where figures or the report cannot be made; otherwise draw without a screen."""
     require("matplotlib", "a figure")
     require("jinja2", "a report")
     import matplotlib

@@ -18,7 +18,7 @@ from burstprop.cli.train import add_loading, add_machine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is tested, and on what."""
+    """Add the run to test and the data to test it on."""
     parser.usage = "burstprop eval RUN [options]"
     parser.add_argument(
         "run_folder", metavar="RUN", help="folder of a run (--out of 'burstprop train'), or its checkpoint"

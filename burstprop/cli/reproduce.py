@@ -39,7 +39,7 @@ SETS = ("controls", "extended")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add NAME and what governs the run."""
+    """Add NAME and the options of the run."""
     parser.usage = "burstprop reproduce NAME [options]"
     add_name(parser, "what to reproduce")
     add_seed(parser)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add NAME, the choices, and where the work is done."""
+    """Add NAME, the values to combine, and where the runs are made."""
     parser.usage = "burstprop sweep NAME --seeds A:B --out DIR [options]"
     add_name(parser, "what to run")
     parser.add_argument("--seeds", metavar="A:B", default="1", help="seeds A to B - 1, or a list (1)")
@@ -223,7 +223,7 @@ def single(args: argparse.Namespace, picked: dict[str, str], seed: int, realizat
 
 
 def summary(chosen: dict[str, list[str]], seeds: list[int]) -> str:
-    """Return in words what will be combined."""
+    """Describe the combinations in words."""
     parts = [f"{name} = {', '.join(values)}" for name, values in chosen.items()]
     listed = ", ".join(map(str, seeds)) if len(seeds) <= 8 else f"{seeds[0]}, {seeds[1]} ... {seeds[-1]}"
     return "; ".join([*parts, f"seed{'s' * (len(seeds) > 1)} {listed}"])

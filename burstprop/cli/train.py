@@ -49,7 +49,7 @@ RULES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is trained, how, and where it goes."""
+    """Add what to train, how, and into which folder."""
     parser.usage = "burstprop train [options]"
     what = parser.add_argument_group("what is trained")
     what.add_argument("--rule", default="burstprop", metavar="RULE", help=f"{RULES} (burstprop)")
@@ -224,7 +224,7 @@ def default_workers(given: int | None, dataset: str) -> int:
 
 
 def draw(folder: Path) -> None:
-    """Draw a run into its folder. Where that fails it is said, and the run is finished all the same."""
+    """Draw a run into its folder; a figure that fails is a warning, and the run still counts."""
     from burstprop.reduced import layers_figure
     from burstprop.reduced.train.journal import read_log
     from burstprop.reduced.train.training_figure import NAME

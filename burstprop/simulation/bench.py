@@ -1,4 +1,4 @@
-"""How fast a circuit runs on this machine: nanoseconds of wall time per neuron and step, everything included.
+"""Speed of a circuit on this machine: nanoseconds per neuron and step, everything included.
 
 A circuit is run for a while first (compilation, first spikes, moving averages that settle), then several
 times for the same simulated time; the median and the minimum over these are given. A circuit with plastic

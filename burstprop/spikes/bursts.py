@@ -1,4 +1,4 @@
-"""From spikes to events, bursts and burst probability, on anybody's spike table.
+"""Events, bursts and burst probability of any spike table.
 
 A neuron's spikes are parted into *events*: single spikes, and bursts that count once (Naud & Sprekeler 2018,
 PNAS 115, E6329; Payeur et al. 2021, Nat. Neurosci. 24, Methods). With E the rate of events and B the rate of
@@ -46,7 +46,7 @@ def find_bursts(
     window_ms: float = WINDOW_MS,
     time_unit: str | None = None,
 ) -> pd.DataFrame:
-    """Part spikes into events and say which events are bursts.
+    """Group spikes into events and tell which events are bursts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Files that are either complete or not there, and folders found unwritable before the work and not after it.
+"""Write files completely or not at all; find out before the work whether a folder can be written.
 
 Everything burstprop saves goes through `writing`: the content goes to a temporary name in the same folder,
 is flushed to the disk, and takes its final name in one step (`os.replace`). A process killed in the middle
@@ -89,7 +89,7 @@ def write_json(path: str | os.PathLike[str], content: Any) -> Path:
 
 
 def plain(value: Any) -> Any:
-    """Return ``value`` made of what JSON knows: NumPy to numbers and lists, paths to text, NaN to null.
+    """Return ``value`` in JSON's types: NumPy as numbers and lists, paths as text, NaN as null.
 
     Raises
     ------

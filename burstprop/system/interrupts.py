@@ -65,7 +65,7 @@ def terminable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred_stop(*, second_ends: bool = False) -> Iterator[Callable[[], bool]]:
-    """Hold both signals back; give a function that says whether one has come.
+    """Hold both signals back; yield a function that tells whether one arrived.
 
     Parameters
     ----------

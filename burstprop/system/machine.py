@@ -1,4 +1,4 @@
-"""Which processor and which versions a result was made with."""
+"""Processor, memory and library versions, for provenance."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _threads: ContextVar[int] = ContextVar("threads", default=1)
 
 
 def threads_at_hand() -> int:
-    """Return how many threads a simulation may use where nobody says: 1, or what `use_threads` gives it."""
+    """Return the default number of threads of a simulation: 1, or what `use_threads` sets."""
     return _threads.get()
 
 
 @contextlib.contextmanager
 def use_threads(threads: int) -> Iterator[None]:
-    """Give simulations that are begun meanwhile so many threads, which do not change their results."""
+    """Set the default number of threads inside this context; results do not depend on it."""
     token = _threads.set(threads)
     try:
         yield
@@ -56,7 +56,7 @@ def use_threads(threads: int) -> Iterator[None]:
 
 
 def free_memory() -> float:
-    """Return the bytes of memory that this process can still get; infinite where the system does not tell.
+    """Return the free memory in bytes; infinite where the system does not tell.
 
     The least of what the machine has left, and of what a container or a job of a batch system may still take.
     """

@@ -1,4 +1,4 @@
-"""How far a long run is and how long it still takes.
+"""Progress of a long run: what is done and the remaining time.
 
 On a terminal a bar that redraws itself; when the error stream is piped or goes to a file, plain lines at
 growing intervals (2 s, 4 s, 8 s ... at most 10 minutes), so that a log stays short. Everything goes to the
@@ -129,7 +129,7 @@ class Progress:
             print(self._line(), file=self._stream, flush=True)
 
     def say(self, doing: str) -> None:
-        """Say what is under way while nothing gets done: ``compiling``; empty when that is over.
+        """Name a phase without progress, such as ``compiling``; empty ends it.
 
         Its time does not count for the remaining time.
         """

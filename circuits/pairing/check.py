@@ -138,7 +138,7 @@ def _poisson(lines: dict[str, pd.DataFrame]) -> list[Claim]:
 
 
 def _switch(x: np.ndarray, dw: np.ndarray) -> float:
-    """Return where a line of points first rises through zero, by linear interpolation; NaN where nowhere."""
+    """Return the first upward zero crossing by linear interpolation; NaN without one."""
     rises = np.flatnonzero((dw[:-1] < 0.0) & (dw[1:] >= 0.0))
     if not rises.size:
         return math.nan

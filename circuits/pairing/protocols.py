@@ -65,7 +65,7 @@ class Params(SingleSynapse):
     burst_delay_high_ms: float = quantity(12.0, "ms", "Burst-Poisson: latest second spike", low=0.0)
 
     def __post_init__(self) -> None:
-        """Check the values, and that what is called low lies below what is called high."""
+        """Check the values, and that each low bound lies below its high one."""
         super().__post_init__()
         for field in dataclasses.fields(self):
             high = field.name.replace("low", "high")

@@ -63,7 +63,7 @@ DENDRITIC = "dendritic->post.dendrite_exc"
 
 @dataclass(frozen=True)
 class Params:
-    """Every number of the circuit and of its protocol; the defaults are the published ones."""
+    """All numbers of the circuit and its protocol; the defaults are the published ones."""
 
     n: int = quantity(1000, "1", "neurons of the input and of the postsynaptic population", low=1)
     probability: float = quantity(0.2, "1", "connection probability, input to post", low=0, high=1)

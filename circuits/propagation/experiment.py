@@ -63,7 +63,7 @@ RASTER_NEURONS = 25
 
 @dataclass(frozen=True)
 class Params(Microcircuit):
-    """Every number of the circuit and of its protocol; those of the PV/SOM microcircuit come first."""
+    """All numbers of the circuit and its protocol, those of the PV/SOM microcircuit first."""
 
     n_pyr1: int = quantity(4000, "1", "neurons of the lower layer", low=1)
     n_pyr2: int = quantity(4000, "1", "neurons of the upper layer", low=1)

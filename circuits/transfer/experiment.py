@@ -100,7 +100,7 @@ class Params:
     )
 
     def __post_init__(self) -> None:
-        """Check the numbers, and that what is called low lies below what is called high."""
+        """Check the numbers, and that each low bound lies below its high one."""
         validate(self)
         for name in ("soma", "dendrite", "soma_level", "dendrite_level"):
             low, high = getattr(self, f"{name}_low_pa"), getattr(self, f"{name}_high_pa")

@@ -101,7 +101,7 @@ EXTENDED = ("symmetric_feedback", "example_4s", "tau_avg_500ms", "no_feedback_in
 
 
 def quick_version(params: Params) -> Params:
-    """Return a smaller circuit that learns the same faster.
+    """Return a smaller circuit that learns the same task faster.
 
     Fewer neurons, shorter examples with a larger share of teaching, stronger teaching, larger steps of
     learning.
@@ -121,7 +121,7 @@ def quick_version(params: Params) -> Params:
 
 
 def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
-    """Learn, and return the frames that the module's text names.
+    """Run the learning protocol and return the frames that the module names.
 
     Raises
     ------

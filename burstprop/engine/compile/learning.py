@@ -128,7 +128,7 @@ def _by_target(rows: Rows, n_source: int, n_target: int) -> tuple[np.ndarray, np
 
 
 def _rebase(tau_ms: float, dt_ms: float) -> int:
-    """Return after how many steps a scaled trace is divided back: well before exp(t/tau) is large.
+    """Return how many steps a scaled trace may run before it is divided back, while exp(t/tau) is small.
 
     It is a power of two, because a remainder by it is then one instruction.
     """

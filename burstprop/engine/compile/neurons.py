@@ -1,4 +1,4 @@
-"""Lays out the neurons: their states at t = 0, their constants, the tables of their currents."""
+"""Lay out the neurons: states at t = 0, constants, tables of currents."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neu
 
 
 def _check_values(population: Population, method: str, values: Any, kind: Any) -> None:
-    """Refuse what a method of a user's model returns where it is not as many numbers as it should be."""
+    """Refuse an array of the wrong length from a method of a user's model."""
     where = f"population {population.name!r}: {type(population.neuron).__name__}.{method}"
     if not isinstance(values, tuple) or len(values) != len(kind._fields):
         raise BurstpropError(f"{where} returns {values!r}: give {kind.__name__}({', '.join(kind._fields)})")
@@ -90,7 +90,7 @@ def _constants(constants: Any, n: int, dtype: np.dtype[Any]) -> tuple[list[Any],
 
 
 def _controlled(circuit: Circuit, population: str) -> set[str]:
-    """Return the compartments whose currents are set neuron by neuron during the run."""
+    """Return the compartments with a `Controlled` current, one value per neuron."""
     return {
         current.compartment
         for current in circuit.currents

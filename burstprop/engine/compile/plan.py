@@ -1,4 +1,4 @@
-"""What all parts of a compiled circuit agree on: numbers, delays, the ring of steps, who owns what."""
+"""What the parts of a compiled circuit share: numbering, delays, the ring of steps, each thread's share."""
 
 from __future__ import annotations
 
