@@ -18,7 +18,8 @@ voltage V*_d that drives dendritic synapses at events, and the variance that is 
 
 ``shared``: a source that excites and inhibits the same neuron cancels part of its own noise. ``common``: the
 neurons of one population spike together where they share inputs (`burstprop.ensemble.synchrony`), and that
-noise does not average out over sources.
+noise does not average out over sources. ``regular``: a refractory neuron's train has less noise than a
+Poisson train.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ class Somatic:
     common: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...] = ()
     """For each source population: power of what its neurons do together (`synchrony.common_power` x rate/N)
     and the sums of excitatory and inhibitory weights, each source by its share of the mean rate."""
+    regular: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...] = ()
+    """For each source population: power of what its neurons' trains have less than Poisson ones (negative),
+    and its part of ``l_exc``, ``l_inh`` and ``shared``."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,7 @@ class BurstPoissonCurves:
         power = (
             soma.l_exc * a_exc**2 * exc + soma.l_inh * a_inh**2 * inh + 2 * soma.shared * a_exc * a_inh * both
         )
-        for power_of, w_exc, w_inh in soma.common:
-            power = power + _coherent(power_of, w_exc * a_exc, w_inh * a_inh)
+        power = power + _coloured(soma.common, soma.regular, a_exc, a_inh)
         s = np.sqrt(np.maximum(power, 1e-3) / 1000.0) / g
         return y / g / s, np.log(s), np.log(g)
 
@@ -125,6 +128,7 @@ class BurstPoissonCurves:
         shared: np.ndarray,
         current_pa: np.ndarray,
         common: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...] = (),
+        regular: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...] = (),
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return mean (mV) and variance (mV^2) of the dendritic potential at events."""
         n = self.neuron
@@ -134,8 +138,7 @@ class BurstPoissonCurves:
         mean = n.e_l + (current_pa / leak + g_exc * a_exc + g_inh * a_inh) / (1.0 + f.ratio)
         exc, inh, both = _dendritic_overlaps(f.tau_ms, f.tau_q_ms, f.ratio, n.tau_exc, n.tau_inh)
         power = l_exc * a_exc**2 * exc + l_inh * a_inh**2 * inh + 2 * shared * a_exc * a_inh * both
-        for power_of, w_exc, w_inh in common:
-            power = power + _coherent(power_of, w_exc * a_exc, w_inh * a_inh)
+        power = power + _coloured(common, regular, a_exc, a_inh)
         return mean, self.rest_variance + power / 1000.0
 
     def burst_prob(self, mean_mv: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -271,9 +274,20 @@ def _design(x: np.ndarray, ln_s: np.ndarray, ln_g: np.ndarray) -> np.ndarray:
     )
 
 
-def _coherent(power: np.ndarray, exc: np.ndarray, inh: np.ndarray) -> np.ndarray:
-    """Return the variance times 1000 that common noise gives, excitation and inhibition together."""
-    return exc**2 * power[0] + inh**2 * power[1] + 2 * exc * inh * power[2]
+def _coloured(common: Any, regular: Any, a_exc: float, a_inh: float) -> np.ndarray | float:
+    """Return the variance (times 1000) beyond that of independent Poisson trains.
+
+    Common noise counts excitation and inhibition coherently; what trains have less than Poisson ones lowers
+    the noise of each source.
+    """
+    total: np.ndarray | float = 0.0
+    for power, w_exc, w_inh in common:
+        exc, inh = w_exc * a_exc, w_inh * a_inh
+        total = total + exc**2 * power[0] + inh**2 * power[1] + 2 * exc * inh * power[2]
+    for power, l_exc, l_inh, shared in regular:
+        total = total + l_exc * a_exc**2 * power[0] + l_inh * a_inh**2 * power[1]
+        total = total + 2 * shared * a_exc * a_inh * power[2]
+    return total
 
 
 def _overlap(tau: np.ndarray, a: float, b: float) -> np.ndarray:

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,8 @@ from burstprop import (
     __version__,
     find_bursts,
 )
+from burstprop.ensemble import relay
 from burstprop.ensemble.dynamics import adaptation, decay_ms
-from burstprop.ensemble.relay import passed
 from burstprop.errors import BurstpropError, near
 from burstprop.fingerprint import fingerprint
 from burstprop.jit.kernel import cache_root
@@ -48,8 +48,6 @@ from burstprop.parameters import quantity, validate
 from burstprop.system.files import write_json
 
 POPULATION = "isolated"
-_SOURCE = Path(__file__).read_bytes()
-"""What was measured by another text of this module is measured again."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +256,7 @@ def _simulate(kind: Kind, drive: Drive, effort: Effort) -> dict[str, float]:
     gap = (events["second_spike_ms"] - events["time_ms"]).mean()
     found["second_spike_ms"] = float(gap) if np.isfinite(gap) else 0.0
     for k, synapse in enumerate(kind.synapses):
-        first, second = passed(time, who, synapse, effort.settle_ms, dt)
+        first, second = relay.passed(time, who, synapse, effort.settle_ms, dt)
         found[f"passed_{k}_hz"] = first / seconds
         found[f"squares_{k}_hz"] = second / seconds
     return found
@@ -281,12 +279,11 @@ class _Store:
         key = hashlib.sha256()
         for part in (fingerprint(kind), fingerprint(effort), code.hex(), __version__):
             key.update(part.encode())
-        key.update(_SOURCE)
+        # what was measured by another text of the measurement is measured again
+        key.update((inspect.getsource(_simulate) + inspect.getsource(relay)).encode())
         self.path = cache_root() / "ensemble" / f"{key.hexdigest()[:24]}.json"
-        self.answers: dict[str, dict[str, float]] = {}
         self.changed = False
-        with contextlib.suppress(OSError, ValueError):  # none yet, or of no use: measured again
-            self.answers = json.loads(self.path.read_text(encoding="utf-8"))
+        self.answers = self._read()
 
     def get(self, drive: Drive) -> dict[str, float] | None:
         return self.answers.get(_key(drive))
@@ -297,8 +294,14 @@ class _Store:
 
     def write(self) -> None:
         if self.changed:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, self.answers)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # another process may have measured other points meanwhile
+            write_json(self.path, self._read() | self.answers)
+
+    def _read(self) -> dict[str, dict[str, float]]:
+        with contextlib.suppress(OSError, ValueError):  # none yet, or of no use: measured again
+            return dict(json.loads(self.path.read_text(encoding="utf-8")))
+        return {}
 
 
 def _key(drive: Drive) -> str:

@@ -170,25 +170,14 @@ def fit_response(kind: Any, answers: pd.DataFrame, at_conductance: pd.DataFrame 
             f"({', '.join(compartments)}): the rate model has curves of one or two"
         )
     used = answers[_spikes(answers) >= FEWEST_SPIKES]
-    fewest = 4 if len(compartments) == 1 else 10
+    fewest = 2 if len(compartments) == 1 else 10
     if len(used) < fewest:
         raise BurstpropError(
             f"{type(kind.neuron).__name__}: only {len(used)} of {len(answers)} drives gave at least "
             f"{FEWEST_SPIKES} spikes; a fit needs {fewest}: give larger currents, or a longer measurement"
         )
     drive = _drive(used, compartments)
-    weights = np.sqrt(_spikes(used))
-    curves = {
-        name: _fit(drive, values, weights) for name, values in zip(QUANTITIES, _quantities(used), strict=True)
-    }
-    if len(compartments) == 1 and curves["log_spikes"].error > PIECEWISE:
-        # silent drives belong to the curve too
-        everything = answers.sort_values(f"I_{compartments[0]}")
-        at = _drive(everything, compartments)[:, 0]
-        curves = {
-            name: replace(curves[name], pieces=PchipInterpolator(at, values))
-            for name, values in zip(QUANTITIES, _quantities(everything), strict=True)
-        }
+    curves = _fit_curves(answers, used, compartments)
     kappa = {} if at_conductance is None else _fit_kappa(kind, curves, at_conductance)
     spikes = used["rate_hz"].to_numpy()
     degree = 2 if np.ptp(used["adaptation_pa"]) > 0 else 0
@@ -239,6 +228,29 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 def _design(axes: list[np.ndarray], exponents: np.ndarray) -> np.ndarray:
     columns = [np.prod([axis**k for axis, k in zip(axes, row, strict=True)], axis=0) for row in exponents]
     return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+
+def _fit_curves(answers: pd.DataFrame, used: pd.DataFrame, compartments: tuple[str, ...]) -> dict[str, Curve]:
+    weights, drive = np.sqrt(_spikes(used)), _drive(used, compartments)
+    if len(compartments) == 2 or len(used) == len(answers):
+        curves = {
+            name: _fit(drive, values, weights)
+            for name, values in zip(QUANTITIES, _quantities(used), strict=True)
+        }
+        if len(compartments) == 2 or curves["log_spikes"].error <= PIECEWISE:
+            return curves
+    # a sharp onset: silent drives belong to the curve too
+    everything = answers.sort_values(f"I_{compartments[0]}")
+    at = _drive(everything, compartments)[:, 0]
+    return {
+        name: _interpolate(at, values)
+        for name, values in zip(QUANTITIES, _quantities(everything), strict=True)
+    }
+
+
+def _interpolate(drive: np.ndarray, values: np.ndarray) -> Curve:
+    slope = np.array([(values[-1] - values[0]) / (drive[-1] - drive[0]) * SCALE_PA])
+    return Curve(np.zeros((1, 1)), values[:1], np.nan, slope, PchipInterpolator(drive, values))
 
 
 def _fit(drive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> Curve:

@@ -3,13 +3,14 @@
 The mean rate of N independent neurons of rate r has the spectrum r/N at all frequencies. Sources that many
 neurons share move the whole layer: its spectrum is r/N (1 + C(f)). In linear response, layer by layer::
 
-    C(f) = sum over source populations of |G(f)|^2 (r_s/N_s) (N/r) (1 + C_s(f))
+    C(f) = sum over source populations of |G(f)|^2 (r_s/N_s) (N/r) (R_s(f) + C_s(f))
     G(f) = E' K(f) / (1 + E' A(f)),   K(f) = w_e A_e tau_e/(1 + i w tau_e) + w_i A_i tau_i/(1 + i w tau_i)
 
 E' is the slope of the mean rate (Hz per mV) without adaptation, A(f) what adaptation and the moving threshold
 take back. Excitation and inhibition by the same sources nearly cancel in the mean, and not at 20 Hz, since
 inhibition is slower. A neuron of the next layer receives the common part coherently, through its synapses and
-its membrane; `common_power` is what that adds to its variance.
+its membrane; `common_power` is what that adds to its variance. R(f) is the spectrum of one neuron over that
+of a Poisson train: below 1, since a neuron is refractory (`refractory`).
 """
 
 from __future__ import annotations
@@ -51,6 +52,19 @@ def population_gain(neuron: Any, slope_hz_pa: float, g: float, w_exc: float, w_i
         1 + 1j * _OMEGA * neuron.tau_inh
     )
     return slope * drive / (1 + slope * back)
+
+
+def refractory(neuron: Any, rate_hz: float) -> np.ndarray:
+    """Return the spectrum of one neuron's events over that of a Poisson train, less 1, by frequency.
+
+    A Poisson process with dead time, the closed form of a renewal process: 1 + 2 Re(F/(1 - F)) with F the
+    Fourier transform of the interval distribution, a dead time and an exponential.
+    """
+    dead = neuron.refractory_ms / 1000.0
+    hazard = rate_hz / max(1.0 - rate_hz * dead, 0.05)
+    omega = 1000.0 * _OMEGA
+    interval = np.exp(-1j * omega * dead) * hazard / (hazard + 1j * omega)
+    return 2.0 * np.real(interval / (1.0 - interval))
 
 
 def burst_jitter(neuron: Any) -> np.ndarray:

@@ -21,7 +21,13 @@ import pandas as pd
 from burstprop import Circuit, Matrix, Probability, Projection, Simulation
 from burstprop.ensemble.burst_poisson import BurstPoissonCurves, Somatic, sums
 from burstprop.ensemble.isolated import Drive, Effort, Kind, inputs, measure
-from burstprop.ensemble.synchrony import FREQUENCY_HZ, burst_jitter, common_power, population_gain
+from burstprop.ensemble.synchrony import (
+    FREQUENCY_HZ,
+    burst_jitter,
+    common_power,
+    population_gain,
+    refractory,
+)
 from burstprop.errors import BurstpropError
 from burstprop.jit.kernel import entry_point
 from burstprop.neurons import BurstPoissonNeuron
@@ -55,6 +61,8 @@ class Rates:
     """Event rates that there would be without bursts."""
     together: dict[str, np.ndarray] = field(default_factory=dict)
     """How far each population's neurons have events together, by frequency (`synchrony`)."""
+    own: dict[str, np.ndarray] = field(default_factory=dict)
+    """How much less noise a neuron's own events have than a Poisson train, by frequency."""
 
     def bursts(self, name: str) -> np.ndarray:
         """Return burst rates (Hz)."""
@@ -155,11 +163,13 @@ class Units:
                     found.first[name] = np.full(self.n[name], np.nan)
                     found.events[name] = np.full(self.n[name], events)
                     found.burst_prob[name] = np.full(self.n[name], burst_prob)
+                    found.own[name] = refractory(self.curves.neuron, events)
                     continue
                 parts = self._parts(name, "soma", found.events)
-                total = self._total(name, "soma", parts, found.events, found.together)
+                total = self._total(name, "soma", parts, found.events, found.together, found.own)
                 found.first[name] = self.curves.events(Somatic(**total, current_pa=current))
                 found.events[name] = self.curves.with_bursts(found.first[name], found.burst_prob[name])
+                found.own[name] = refractory(self.curves.neuron, float(found.events[name].mean()))
                 if self.common:
                     found.together[name] = self._together(name, parts, current, found)
             found = self.taught(found, dendrite_pa or {})
@@ -171,18 +181,26 @@ class Units:
         Bursts change at once, and events by what their own neuron's bursts take from them; what that does
         to the events of the next layer is left to the next `rates`.
         """
-        found = Rates(dict(rates.events), dict(rates.burst_prob), dict(rates.first), dict(rates.together))
+        found = Rates(
+            dict(rates.events), dict(rates.burst_prob), dict(rates.first), dict(rates.together), rates.own
+        )
         sent = {name: found.bursts(name) for name in self.names}
         for name in self.down:
             if name in self.private:
                 continue
             current = self.currents[name]["dendrite"] + np.asarray(dendrite_pa.get(name, 0.0))
             # a burst is an event that the coin chose, some milliseconds later
-            shared = {
-                q: found.together[q] * float(found.burst_prob[q].mean()) * burst_jitter(self.curves.neuron)
-                for q in self.names
+            coin = {
+                q: float(found.burst_prob[q].mean()) * burst_jitter(self.curves.neuron) for q in self.names
             }
-            total = self._total(name, "dendrite", self._parts(name, "dendrite", sent), sent, shared)
+            total = self._total(
+                name,
+                "dendrite",
+                self._parts(name, "dendrite", sent),
+                sent,
+                {q: found.together[q] * coin[q] for q in self.names},
+                {q: found.own[q] * coin[q] for q in self.names},
+            )
             found.burst_prob[name] = self.curves.burst_prob(
                 *self.curves.dendrite(**total, current_pa=current)
             )
@@ -190,13 +208,18 @@ class Units:
             sent[name] = found.bursts(name)
         return found
 
+    def soma(self, name: str, rates: Rates, soma_pa: float = 0.0) -> dict[str, Any]:
+        """Return what goes into the somata of a population, the arguments of `burst_poisson.Somatic`."""
+        parts = self._parts(name, "soma", rates.events)
+        common = rates.together if self.common else NONE
+        total = self._total(name, "soma", parts, rates.events, common, rates.own)
+        return total | {"current_pa": self.currents[name]["soma"] + soma_pa}
+
     def slope(self, name: str, rates: Rates, soma_pa: float = 0.0) -> np.ndarray:
         """Return dE/dg of the somatic excitation, Hz per unit of conductance, one per neuron."""
-        current = self.currents[name]["soma"] + soma_pa
-        total = self._total(name, "soma", self._parts(name, "soma", rates.events), rates.events, NONE)
-        values = []
-        for g in (total["g_exc"], total["g_exc"] + 0.02):
-            first = self.curves.events(Somatic(**(total | {"g_exc": g}), current_pa=current))
+        inputs, values = self.soma(name, rates, soma_pa), []
+        for g in (inputs["g_exc"], inputs["g_exc"] + 0.02):
+            first = self.curves.events(Somatic(**(inputs | {"g_exc": g})))
             values.append(self.curves.with_bursts(first, rates.burst_prob[name]))
         return (values[1] - values[0]) / 0.02
 
@@ -218,19 +241,21 @@ class Units:
         parts: dict[str, np.ndarray],
         sent: dict[str, np.ndarray],
         together: dict[str, np.ndarray],
+        own_noise: dict[str, np.ndarray],
     ) -> dict[str, Any]:
         """Return the inputs of a compartment as `burst_poisson` takes them, backgrounds included."""
         back, neuron = self.back[name][compartment], self.curves.neuron
         rows = np.sum(list(parts.values()), axis=0) if parts else np.zeros((5, self.n[name]))
         g_exc = back["g_exc"] + rows[0] * neuron.tau_exc / 1000.0
         g_inh = back["g_inh"] + rows[1] * neuron.tau_inh / 1000.0
-        common = []
+        common, regular = [], []
+        g = 1.0 + float(np.mean(g_exc + g_inh)) if compartment == "soma" else None
         for source, own in parts.items():
             mean = float(sent[source].mean())
             if together[source].any() and mean > 0:
-                g = 1.0 + float(np.mean(g_exc + g_inh)) if compartment == "soma" else None
                 power = common_power(neuron, g, together[source]) * mean / self.n[source]
                 common.append((power, own[0] / mean, own[1] / mean))
+            regular.append((common_power(neuron, g, own_noise[source]), own[2], own[3], own[4]))
         return {
             "g_exc": g_exc,
             "g_inh": g_inh,
@@ -238,6 +263,7 @@ class Units:
             "l_inh": back["l_inh"] + rows[3],
             "shared": rows[4],
             "common": tuple(common),
+            "regular": tuple(regular),
         }
 
     def _together(self, name: str, parts: dict[str, np.ndarray], current: float, rates: Rates) -> np.ndarray:
@@ -245,7 +271,7 @@ class Units:
 
         Linear response of the mean rate to the sources' mean rates, by frequency (`synchrony`).
         """
-        total = self._total(name, "soma", parts, rates.events, NONE)
+        total = self._total(name, "soma", parts, rates.events, NONE, rates.own)
         p = rates.burst_prob[name]
         pair = [
             self.curves.with_bursts(self.curves.events(Somatic(**total, current_pa=current + step)), p).mean()
@@ -263,7 +289,7 @@ class Units:
                 float(own[1].mean()) / mean,
             )
             share = mean / self.n[source] * self.n[name] / max(float(rates.events[name].mean()), 1e-9)
-            found += np.abs(gain) ** 2 * share * (1.0 + rates.together[source])
+            found += np.abs(gain) ** 2 * share * (1.0 + rates.own[source] + rates.together[source])
         return found
 
     def _input(self, name: str, soma_pa: float) -> tuple[float, float]:

@@ -26,19 +26,21 @@ def test_the_rate_of_a_neuron_without_noise_is_its_closed_form():
     currents = [150.0, 250.0, 400.0]
     answers = measure(Kind(LIF()), grid(("soma",), currents), SMALL, cache=False)
     expected = [lif_rate_hz(current) for current in currents]
-    np.testing.assert_allclose(answers["rate_hz"], expected, rtol=0.02)
+    np.testing.assert_allclose(
+        answers["rate_hz"], expected, rtol=0.04
+    )  # it counts 0.4 s, and steps are Euler's
 
 
 def test_a_mean_conductance_is_the_current_that_it_drives_on_average():
     # a conductance of 1 leak with reversal 0 is at least 50 leaks (mV) near threshold
     answers = measure(
         Kind(LIF()),
-        [Drive({}, {"soma_exc": 0.4}), Drive({}, {}, (("soma_exc", 8000.0, 0.01),))],
+        [Drive({}, {"soma_exc": 0.6}), Drive({}, {}, (("soma_exc", 8000.0, 0.015),))],
         SMALL,
         cache=False,
     )
-    np.testing.assert_allclose(answers["g_soma_exc"], 0.4, rtol=0.02)
-    g = 0.4
+    np.testing.assert_allclose(answers["g_soma_exc"], 0.6, rtol=0.02)
+    g = 0.6
     tau, rest = 20.0 / (1 + g), -70.0 / (1 + g)
     expected = 1000.0 / (tau * math.log((rest + 70.0) / (rest + 50.0)))
     np.testing.assert_allclose(answers["rate_hz"], expected, rtol=0.05)
