@@ -20,6 +20,8 @@ import numpy as np
 from burstprop.ensemble.burst_poisson import Somatic
 from burstprop.ensemble.units import Rates, Synapses, Units
 
+PARTS = {"l_exc": 1, "l_inh": 2, "shared": 3}
+"""Where an input stands in `Somatic.regular`."""
 NUDGE = {"g_exc": 1e-3, "g_inh": 1e-3, "l_exc": 0.05, "l_inh": 0.05, "shared": 0.05}
 
 
@@ -59,7 +61,7 @@ def gradient(
         slopes = _slopes(units, name, rates, (soma_pa or {}).get(name, 0.0))
         for sign in ("exc", "inh"):
             for s in units.into(name, f"soma_{sign}"):
-                by_weight, by_rate = _through(units, s, sign, slopes, rates)
+                by_weight, by_rate = _through(units, s, sign, slopes[s.projection.source], rates)
                 target = np.repeat(np.arange(len(s.start) - 1), np.diff(s.start))
                 source = s.projection.source
                 wanted[source] += np.bincount(
@@ -74,17 +76,29 @@ def gradient(
     return found
 
 
-def _slopes(units: Units, name: str, rates: Rates, soma_pa: float) -> dict[str, np.ndarray]:
-    """Return the derivatives of a population's event rates by conductances and noise sums."""
+def _slopes(units: Units, name: str, rates: Rates, soma_pa: float) -> dict[str, dict[str, np.ndarray]]:
+    """Return for each source the derivatives of a population's event rates by what it adds to the inputs."""
     inputs = units.soma(name, rates, soma_pa)
+    pairs = [s for sign in ("exc", "inh") for s in units.into(name, f"soma_{sign}")]
+    sources = list(dict.fromkeys(s.projection.source for s in pairs))
 
     def events(changed: dict[str, Any]) -> np.ndarray:
         return units.curves.with_bursts(units.curves.events(Somatic(**changed)), rates.burst_prob[name])
 
+    def nudged(source: int, key: str, step: float) -> dict[str, Any]:
+        changed = inputs | {key: inputs[key] + step}
+        if key in PARTS:  # the noise of this source's trains is not that of Poisson ones
+            regular = [list(part) for part in inputs["regular"]]
+            regular[source][PARTS[key]] = regular[source][PARTS[key]] + step
+            changed["regular"] = tuple(tuple(part) for part in regular)
+        return changed
+
     return {
-        key: (events(inputs | {key: inputs[key] + step}) - events(inputs | {key: inputs[key] - step}))
-        / (2 * step)
-        for key, step in NUDGE.items()
+        source: {
+            key: (events(nudged(k, key, step)) - events(nudged(k, key, -step))) / (2 * step)
+            for key, step in NUDGE.items()
+        }
+        for k, source in enumerate(sources)
     }
 
 

@@ -123,7 +123,8 @@ def test_rates_settle_and_feedback_reaches_the_dendrite(units):
 def test_sources_in_common_make_neurons_spike_together(units):
     rates = units.rates()
     assert rates.together["low"].max() == 0.0
-    assert rates.together["output"].max() > rates.together["middle"].max() > 0.0
+    assert rates.together["middle"].max() > 0.1
+    assert rates.together["output"].max() > 0.1
 
 
 def test_the_gradient_by_hand_is_that_of_differences(units):
