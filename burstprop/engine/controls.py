@@ -5,7 +5,6 @@ from __future__ import annotations
 from burstprop.circuit import PoissonPopulation
 from burstprop.circuit.connectivity import Matrix
 from burstprop.circuit.stimuli import check_source_rate, check_weight
-from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.compile.spikes import log_miss
 from burstprop.errors import BurstpropError
@@ -13,7 +12,7 @@ from burstprop.errors import BurstpropError
 
 def set_plasticity(compiled: Compiled, on: bool) -> None:
     """Let plastic projections learn, or not; their averages go on either way."""
-    compiled.arrays["control"][nw.PLASTIC_ON] = bool(on)
+    compiled.arrays["plastic_on"][0] = bool(on)
 
 
 def set_weight(compiled: Compiled, projection: str, weight: float) -> None:

@@ -8,6 +8,7 @@ from burstprop.engine import network as nw
 from burstprop.engine.inspection import weights
 from burstprop.engine.layout import ROW, offset_of
 from burstprop.engine.network import FAR
+from burstprop.engine.ring import lane_in
 from burstprop.engine.runner import Runner
 from burstprop.recording.recorder import Recorder
 from burstprop.recording.recording import recorded_populations
@@ -97,9 +98,8 @@ class Handover:
         for step in range(until, reached):
             slot = step % arrays["sizes"][nw.RING]
             for e in np.flatnonzero(arrays["record_spikes"]):
-                begin = arrays["emitter_spikes"][e] + slot * arrays["emitter_width"][e]
                 for t in range(self._runner.threads):
-                    at = begin + arrays["bounds"][e, t]
+                    at = arrays["emitter_spikes"][e] + lane_in(arrays, e, slot, t)
                     spikes = arrays["spikes"][at : at + arrays["counts"][t, slot, e]].copy()
                     if len(spikes):
                         self._recorder.add_spikes(

@@ -14,15 +14,6 @@ from burstprop.errors import BurstpropError, Diverged, near
 LARGEST_VOLTAGE_MV = 1e5
 """A membrane potential of 100 V is no membrane potential any more."""
 
-_SYNAPSE_ARRAYS = {"targets", "weights", "column_position", "column_source", "plastic_target"}
-_RECORDING_ARRAYS = {
-    "recorded_step",
-    "recorded_emitter",
-    "recorded_neuron",
-    "bin_counts",
-    "trace_values",
-}
-
 
 def state(compiled: Compiled, population: str, variable: str) -> np.ndarray:
     """Return a state variable of all neurons of a population, shape (n,)."""
@@ -94,13 +85,17 @@ def averages(compiled: Compiled, projection: str, step: int) -> pd.DataFrame:
 
 def sizes(compiled: Compiled) -> dict[str, float]:
     """Return the numbers of neurons and synapses and the bytes that they take, recordings left out."""
-    nbytes = {name: array.nbytes for name, array in compiled.arrays.items()}
-    others = nbytes.keys() - _SYNAPSE_ARRAYS - _RECORDING_ARRAYS
+    of_neurons = of_synapses = 0
+    for name, array in compiled.arrays.items():
+        if nw.ARRAYS[name].of_synapses:
+            of_synapses += array.nbytes
+        elif nw.ARRAYS[name].role is not nw.Role.CALL:
+            of_neurons += array.nbytes
     return {
         "neurons": sum(population.n for population, _ in compiled.pairs()),
         "synapses": len(compiled.arrays["targets"]),
-        "neuron_bytes": sum(nbytes[name] for name in others),
-        "synapse_bytes": sum(nbytes[name] for name in _SYNAPSE_ARRAYS),
+        "neuron_bytes": of_neurons,
+        "synapse_bytes": of_synapses,
     }
 
 

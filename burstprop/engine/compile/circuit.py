@@ -74,7 +74,7 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
         circuit=circuit,
         arrays=dict(
             sizes=_sizes(plan),
-            control=_control(circuit),
+            control=_control(),
             state=state,
             bounds=plan.bounds,
             **build_emitters(plan),
@@ -82,6 +82,7 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
             **build_backgrounds(plan, neurons),
             **synapses,
             **plasticity,
+            plastic_on=np.array([circuit.plastic], np.int64),
             **learning.arrays,
             **_nothing_recorded(plan),
         ),
@@ -103,10 +104,9 @@ def _sizes(plan: Plan) -> np.ndarray:
     return sizes
 
 
-def _control(circuit: Circuit) -> np.ndarray:
+def _control() -> np.ndarray:
     control = np.zeros(nw.CONTROL_SIZE, np.int64)
     control[nw.STOP_BLOCK] = nw.FAR
-    control[nw.PLASTIC_ON] = circuit.plastic
     return control
 
 

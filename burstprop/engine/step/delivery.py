@@ -23,10 +23,10 @@ from burstprop.engine.network import (
     PR_TRANSMITS,
     PR_UNIFORM,
     PR_WEIGHT,
-    RING,
     THREADS,
     get,
 )
+from burstprop.engine.ring import lane_of, place_of, slot_of
 from burstprop.jit.kernel import kernel
 
 _TARGETS_PER_LINE, _WEIGHTS_PER_LINE = 32, 16
@@ -45,9 +45,6 @@ def fetch_rows(net, first, last, step, complete, t):
     projection = get(net, "projection")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
-    emitter_width = get(net, "emitter_width")
-    emitter_spikes = get(net, "emitter_spikes")
-    bounds = get(net, "bounds")
     spikes = get(net, "spikes")
     indptr = get(net, "indptr")
     targets = get(net, "targets")
@@ -57,10 +54,10 @@ def fetch_rows(net, first, last, step, complete, t):
         if emitted < 0 or emitted >= complete:
             continue
         source = projection[p, PR_SOURCE]
-        slot = emitted & (sizes[RING] - 1)
+        slot = slot_of(net, emitted)
         synapse, weight = projection[p, PR_SYNAPSE], projection[p, PR_WEIGHT]
         for other in range(sizes[THREADS]):
-            begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
+            begin = place_of(net, source, slot, other)
             for k in range(begin, begin + counts[other, slot, source]):
                 row = projection[p, PR_INDPTR] + spikes[k] * sizes[THREADS] + t
                 begin_row, end_row = indptr[row], indptr[row + 1]
@@ -77,18 +74,16 @@ def deliver(net, first, last, step, t):
     projection = get(net, "projection")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
     for p in range(first, last):
         emitted = step - projection[p, PR_DELAY]
         if emitted < 0:
             continue
         source = projection[p, PR_SOURCE]
-        slot = emitted & (sizes[RING] - 1)
+        slot = slot_of(net, emitted)
         for other in range(sizes[THREADS]):
             count = counts[other, slot, source]
             if count:
-                begin = slot * emitter_width[source] + bounds[source, other]
+                begin = lane_of(net, source, slot, other)
                 _deliver_spikes(net, p, source, begin, count, t)
 
 

@@ -27,12 +27,10 @@ from burstprop.engine.network import (
     PL_E_PRE,
     PL_PROJECTION,
     PL_REBASE,
-    PLASTIC_ON,
     PR_INDPTR,
     PR_SOURCE,
     PR_TARGET,
     PR_WEIGHT,
-    RING,
     RULE_DECAY_PRE,
     RULE_E_MAX,
     RULE_E_MIN,
@@ -45,6 +43,7 @@ from burstprop.engine.network import (
     THREADS,
     get,
 )
+from burstprop.engine.ring import place_of, slot_of
 from burstprop.jit.kernel import kernel
 
 
@@ -54,15 +53,14 @@ def learn(net, now, t):
 
     Then raise the averages.
     """
-    sizes = get(net, "sizes")
     average = get(net, "average")
-    control = get(net, "control")
+    plastic_on = get(net, "plastic_on")
     plastic = get(net, "plastic")
-    slot = now & (sizes[RING] - 1)
+    slot = slot_of(net, now)
     for a in range(average.shape[0]):
         if now > 0 and now & (average[a, AV_REBASE] - 1) == 0:
             _rebase_averages(net, a, t)
-    if control[PLASTIC_ON]:
+    if plastic_on[0]:
         for k in range(plastic.shape[0]):
             _potentiate_silent(net, k, now, slot, t)
             _follow_bursts(net, k, now, slot, t)
@@ -73,7 +71,6 @@ def learn(net, now, t):
 @kernel
 def raise_presynaptic_traces(net, now, t):
     """Raise e_pre of the presynaptic neurons of thread ``t`` that have an event in step ``now``."""
-    sizes = get(net, "sizes")
     plastic = get(net, "plastic")
     projection = get(net, "projection")
     rule = get(net, "rule")
@@ -81,11 +78,9 @@ def raise_presynaptic_traces(net, now, t):
     emitter_n = get(net, "emitter_n")
     e_pre = get(net, "e_pre")
     counts = get(net, "counts")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
     presynaptic_flags = get(net, "presynaptic_flags")
     spikes = get(net, "spikes")
-    slot = now & (sizes[RING] - 1)
+    slot = slot_of(net, now)
     for k in range(plastic.shape[0]):
         p = plastic[k, PL_PROJECTION]
         source = projection[p, PR_SOURCE]
@@ -98,7 +93,7 @@ def raise_presynaptic_traces(net, now, t):
         count = counts[t, slot, source]
         if count:
             rise = math.exp(rule[k, RULE_DECAY_PRE] * since)
-            begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, t]
+            begin = place_of(net, source, slot, t)
             for j in range(begin, begin + count):
                 if presynaptic_flags[j] & EVENT:
                     e_pre[trace + spikes[j]] += rise
@@ -116,9 +111,6 @@ def _potentiate_silent(net, k, now, slot, t):
     average_event = get(net, "average_event")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
     presynaptic_flags = get(net, "presynaptic_flags")
     spikes = get(net, "spikes")
     indptr = get(net, "indptr")
@@ -136,7 +128,7 @@ def _potentiate_silent(net, k, now, slot, t):
     first_synapse, weight = np.uintp(plastic[k, PL_COLUMN]), np.uintp(projection[p, PR_WEIGHT])
     for other in range(sizes[THREADS]):
         count = counts[other, slot, source]
-        begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
+        begin = place_of(net, source, slot, other)
         for j in range(begin, begin + count):
             if not presynaptic_flags[j] & EVENT:
                 continue
@@ -157,9 +149,6 @@ def _follow_bursts(net, k, now, slot, t):
     rule = get(net, "rule")
     average = get(net, "average")
     average_constants = get(net, "average_constants")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
     flags = get(net, "flags")
     spikes = get(net, "spikes")
     average_event = get(net, "average_event")
@@ -182,7 +171,7 @@ def _follow_bursts(net, k, now, slot, t):
     trace, weight = np.uintp(plastic[k, PL_E_PRE]), np.uintp(projection[p, PR_WEIGHT])
     columns = plastic[k, PL_COLUMN_INDPTR]
     column = plastic[k, PL_COLUMN]
-    begin = emitter_spikes[target] + slot * emitter_width[target] + bounds[target, t]
+    begin = place_of(net, target, slot, t)
     for j in range(begin, begin + count):
         flag = flags[j]
         if not flag:
@@ -232,9 +221,6 @@ def _raise_averages(net, a, now, slot, t):
     average = get(net, "average")
     counts = get(net, "counts")
     average_constants = get(net, "average_constants")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
     spikes = get(net, "spikes")
     average_spike = get(net, "average_spike")
     flags = get(net, "flags")
@@ -247,7 +233,7 @@ def _raise_averages(net, a, now, slot, t):
     since = now & (average[a, AV_REBASE] - 1)
     rise = average_constants[a, AVERAGE_RISE] * math.exp(average_constants[a, AVERAGE_DECAY] * since)
     spike_rise = average_constants[a, SPIKE_RISE] * math.exp(average_constants[a, SPIKE_DECAY] * since)
-    begin = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
+    begin = place_of(net, e, slot, t)
     for j in range(begin, begin + count):
         i = first + spikes[j]
         average_spike[i] += spike_rise

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from burstprop.engine.layout import LANES, ROW, STRIP, load, per_neuron, sign_bits, store
-from burstprop.engine.network import DRIVE_FIRST, RING, get
+from burstprop.engine.network import DRIVE_FIRST, get
 from burstprop.engine.random import step_key, uniform
+from burstprop.engine.ring import place_of, slot_of
 from burstprop.engine.step.backgrounds import draw_backgrounds
 from burstprop.jit.kernel import kernel
 from burstprop.neurons.model import margin, spike, step
@@ -21,14 +22,12 @@ def advance_neurons(net, neurons, first_step, last_step, t):
     """
     bounds = get(net, "bounds")
     sizes = get(net, "sizes")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
     state = get(net, "state")
     counts = get(net, "counts")
     e = neurons.emitter
     first, last = bounds[e, t], bounds[e, t + 1]
     for now in range(first_step, last_step):
-        counts[t, now & (sizes[RING] - 1), e] = 0
+        counts[t, slot_of(net, now), e] = 0
     for block in range(first // LANES, (last + LANES - 1) // LANES):
         low, high = max(first - block * LANES, 0), min(last - block * LANES, LANES)
         base = neurons.offset + block * neurons.variables * ROW
@@ -43,8 +42,8 @@ def advance_neurons(net, neurons, first_step, last_step, t):
             draw_backgrounds(net, e, block, (low, high), now)
             spiking = _advance_block(state, neurons, drive, base, block * LANES, low, high)
             if spiking:
-                slot = now & (sizes[RING] - 1)
-                place = emitter_spikes[e] + slot * emitter_width[e] + first + counts[t, slot, e]
+                slot = slot_of(net, now)
+                place = place_of(net, e, slot, t) + counts[t, slot, e]
                 counts[t, slot, e] += _collect(
                     net, neurons, drive, now, base, block * LANES, low, high, spiking, place
                 )
