@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` imports, for editors and type checkers
     from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection
-    from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability
+    from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability
     from burstprop.circuit.microcircuit import Microcircuit
     from burstprop.circuit.plasticity import BurstDependentRule
     from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine
@@ -24,6 +24,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "AdEx": "neurons",
+    "AllToAll": "circuit.connectivity",
     "Background": "circuit.stimuli",
     "BurstDependentRule": "circuit.plasticity",
     "BurstPoissonNeuron": "neurons",
@@ -56,6 +57,7 @@ _WHERE = {
 
 __all__ = [
     "AdEx",
+    "AllToAll",
     "Background",
     "BurstDependentRule",
     "BurstPoissonNeuron",

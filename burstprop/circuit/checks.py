@@ -7,9 +7,17 @@ from collections.abc import Iterable
 
 from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne
 from burstprop.circuit.parts import Parts
+from burstprop.circuit.plasticity import BurstDependentRule
 from burstprop.circuit.populations import PoissonPopulation, Population
 from burstprop.circuit.projections import Projection
-from burstprop.circuit.protocol import Change, PlasticityChange, RateChange, WeightChange
+from burstprop.circuit.protocol import (
+    CHANGES,
+    AveragingChange,
+    Change,
+    LearningRateChange,
+    RateChange,
+    WeightChange,
+)
 from burstprop.circuit.stimuli import Background, Current, check_source_rate
 from burstprop.errors import BurstpropError, near
 from burstprop.parameters import check_value, quantity
@@ -19,7 +27,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "projections": (Projection,),
     "backgrounds": (Background,),
     "currents": (Current,),
-    "protocol": (WeightChange, RateChange, PlasticityChange),
+    "protocol": CHANGES,
 }
 """What the parts of a circuit are made of."""
 
@@ -75,6 +83,13 @@ def _check_projection(circuit: Parts, projection: Projection) -> None:
     where = f"projection {projection.name}: "
     source, target = circuit.population(projection.source), circuit.neurons(projection.target)
     _check_receptor(circuit, where, projection.target, projection.receptor)
+    if projection.opposed is not None:
+        _check_receptor(circuit, f"{where}opposed: ", projection.target, projection.opposed.receptor)
+        if projection.opposed.receptor == projection.receptor:
+            raise BurstpropError(
+                f"{where}opposed.receptor = {projection.receptor!r} is the projection's own; give the one of "
+                "the opposite sign"
+            )
     assert projection.delay_ms is not None, "a Projection fills in the delay that is left out"
     circuit.steps(where + "delay_ms", projection.delay_ms)
     if projection.transmits != "spikes":
@@ -117,6 +132,21 @@ def _check_current(circuit: Parts, current: Current) -> None:
         )
 
 
+def check_plastic(circuit: Parts, projection: str, where: str = "projection ") -> BurstDependentRule:
+    """Return the rule of a projection.
+
+    Raises
+    ------
+    BurstpropError
+        It has none: names those that have.
+    """
+    rule = circuit.projection(projection).rule
+    if rule is None:
+        plastic = [p.name for p in circuit.projections if p.rule is not None]
+        raise BurstpropError(f"{where}{projection!r} is not plastic: {near(projection, plastic)}")
+    return rule
+
+
 def _check_change(circuit: Parts, change: Change) -> None:
     circuit.steps(f"{type(change).__name__}.at_ms", change.at_ms)
     match change:
@@ -127,6 +157,12 @@ def _check_change(circuit: Parts, change: Change) -> None:
                     f"WeightChange of {change.projection}: its synapses have weights of their own "
                     "(a matrix, or a rule)"
                 )
+        case LearningRateChange():
+            circuit.steps("LearningRateChange.over_ms", change.over_ms)
+            check_plastic(circuit, change.projection, "LearningRateChange of ")
+        case AveragingChange():
+            if change.projection is not None:
+                check_plastic(circuit, change.projection, "AveragingChange of ")
         case RateChange():
             if not isinstance(circuit.population(change.population), PoissonPopulation):
                 raise BurstpropError(

@@ -6,9 +6,10 @@ Spikes go into a ring of steps: those of step n of emitter e lie in ``spikes`` f
 Arrays with one number per neuron of every emitter (``last``, ``trace`` ...) begin for emitter e at
 ``emitter_first[e]``.
 
-Python holds the arrays by name (`ARRAYS` tells type, number of axes, and what becomes of them in a run). A kernel takes a `Handle`, a list of
-addresses and shapes, and asks for an array by ``get(net, "state")``: so fifty arrays cost a call no more than
-one, and the compiler, which would otherwise spend minutes on passing them around, seconds.
+Python holds the arrays by name (`ARRAYS` tells type, number of axes, and what becomes of them in a run). A
+kernel takes a `Handle`, a list of addresses and shapes, and asks for an array by ``get(net, "state")``: so
+fifty arrays cost a call no more than one, and the compiler, which would otherwise spend minutes on passing
+them around, seconds.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ ARRAYS: dict[str, Array] = {
     "open": Array("bool", 1, _SAVED),
     "presynaptic_trace": Array("float64", 1, _SAVED),
     "presynaptic_open": Array("bool", 1, _SAVED),
+    "neuron_counts": Array("uint32", 2, _SAVED),
     # Poisson populations
     "poisson_emitter": Array("int64", 1),
     "poisson_log_miss": Array("float64", 1, _SAVED),
@@ -92,6 +94,7 @@ ARRAYS: dict[str, Array] = {
     # projections
     "projection": Array("int64", 2),
     "uniform_weight": Array(REAL, 1, _SAVED),
+    "opposed_weight": Array(REAL, 1),
     "indptr": Array("int64", 1),
     "targets": Array(INDEX, 1, of_synapses=True),
     "weights": Array(REAL, 1, _SAVED, of_synapses=True),
@@ -111,7 +114,9 @@ ARRAYS: dict[str, Array] = {
     "column_position": Array("uint32", 1, of_synapses=True),
     "column_source": Array(INDEX, 1, of_synapses=True),
     "plastic_target": Array(INDEX, 1, of_synapses=True),
+    "eligibility": Array(REAL, 1, _SAVED, of_synapses=True),
     "average": Array("int64", 2),
+    "average_clock": Array("int64", 2, _SAVED),
     "average_constants": Array("float64", 2),
     "average_event": Array("float64", 1, _SAVED),
     "average_burst": Array("float64", 1, _SAVED),
@@ -162,17 +167,31 @@ PAIR_16_BITS, COUNTED_32_BITS = range(2)
     PR_SYNAPSE,
     PR_WEIGHT,
     PR_EFFICACY,
+    PR_DENSE,
+    PR_OPPOSED_ROW,
     PR_COLUMNS,
-) = range(12)
+) = range(14)
 # what a projection transmits
 SPIKES, EVENTS, BURSTS = range(3)
 # columns of "stp" and "stp_constants"
 ST_SOURCE, ST_FIRST, ST_EFFICACY, ST_COLUMNS = range(4)
 STP_LOG_KEEP_X, STP_LOG_KEEP_U, STP_U, STP_JUMP, STP_CONSTANTS = range(5)
-# columns of "plastic" and "rule"
-PL_PROJECTION, PL_E_PRE, PL_COLUMN_INDPTR, PL_COLUMN, PL_AVERAGE, PL_REBASE, PL_COLUMNS = range(7)
+# columns of "plastic" and "rule" (eta: its last value; until the step UNTIL it lies above it, by FALL a step)
+(
+    PL_PROJECTION,
+    PL_E_PRE,
+    PL_COLUMN_INDPTR,
+    PL_COLUMN,
+    PL_AVERAGE,
+    PL_HOMEOSTASIS,
+    PL_ELIGIBILITY,
+    PL_REBASE,
+    PL_COLUMNS,
+) = range(9)
 (
     RULE_ETA,
+    RULE_ETA_FALL,
+    RULE_ETA_UNTIL,
     RULE_DECAY_PRE,
     RULE_E_MIN,
     RULE_E_MAX,
@@ -180,9 +199,10 @@ PL_PROJECTION, PL_E_PRE, PL_COLUMN_INDPTR, PL_COLUMN, PL_AVERAGE, PL_REBASE, PL_
     RULE_FIXED,
     RULE_LOWER_SPIKES,
     RULE_COLUMNS,
-) = range(8)
-# columns of "average" and "average_constants" (decay per step; rise at a spike in Hz)
+) = range(10)
+# columns of "average", "average_clock" and "average_constants" (decay per step; rise at a spike in Hz)
 AV_EMITTER, AV_FIRST, AV_REBASE, AV_COLUMNS = range(4)
+CLOCK_HELD, CLOCK_STOP, CLOCK_COLUMNS = range(3)
 AVERAGE_DECAY, SPIKE_DECAY, AVERAGE_RISE, SPIKE_RISE, AVERAGE_CONSTANTS = range(5)
 FAR = 1 << 60
 """A step, bin or block that never comes."""

@@ -28,7 +28,7 @@ def slot_of(net, step):
 
 @kernel
 def lane_of(net, e, slot, t):
-    """Return where thread ``t`` writes population ``e`` in a slot, counted from the population's first spike."""
+    """Return where thread ``t`` writes population ``e`` in a slot, from the population's first spike on."""
     return _lane_compiled(get(net, "emitter_width"), get(net, "bounds"), e, slot, t)
 
 

@@ -11,7 +11,10 @@ SAVED = [name for name, array in nw.ARRAYS.items() if array.role is nw.Role.SAVE
 
 
 def take(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Copy all that a run changes (`network.Role.SAVED`); the ring of spikes as one list, step by step, neurons ascending."""
+    """Copy all that a run changes (`network.Role.SAVED`), and the ring of spikes.
+
+    The ring becomes one list, step by step, neurons ascending.
+    """
     out = {name: arrays[name].copy() for name in SAVED}
     slots, emitters, lanes = [], [], []
     for slot in range(arrays["sizes"][nw.RING]):

@@ -45,6 +45,7 @@ def build_emitters(plan: Plan) -> dict[str, np.ndarray]:
         counts=np.zeros((plan.threads, plan.ring, len(n)), np.int64),
         flags=np.zeros(spikes[-1], np.uint8),
         presynaptic_flags=np.zeros(max(heard, 1), np.uint8),
+        neuron_counts=np.zeros((first[-1], 3), np.uint32),
         last=np.full(first[-1], NEVER, np.int64),
         trace=np.zeros(first[-1], np.float64),
         open=np.zeros(first[-1], np.bool_),

@@ -48,6 +48,7 @@ def _classify_spikes(net, e, place, count, now, t):
     presynaptic_open = get(net, "presynaptic_open")
     sizes = get(net, "sizes")
     bin_counts = get(net, "bin_counts")
+    neuron_counts = get(net, "neuron_counts")
     decay, window, lag = emitter_decay[e], emitter_window[e], emitter_lag[e]
     interval = emitter_definition[e] == INTERVAL
     both = emitter_presynaptic[e]
@@ -68,6 +69,9 @@ def _classify_spikes(net, e, place, count, now, t):
         flags[k] = flag
         events += flag == EVENT
         bursts += flag == BURST
+        neuron_counts[i, 0] += 1
+        neuron_counts[i, 1] += flag == EVENT
+        neuron_counts[i, 2] += flag == BURST
         if both:
             # the presynaptic trace rises a lag after the spike: later, hence larger, and for the very last
             # spike perhaps not yet
