@@ -5,7 +5,7 @@ Everything here is frozen, checked when it is made, and printable. Nothing is ra
 """
 
 from burstprop.circuit.circuit import Circuit
-from burstprop.circuit.populations import PoissonPopulation, Population
+from burstprop.circuit.populations import PoissonPopulation, Population, SpikeSource
 from burstprop.circuit.projections import Opposed, Projection
 from burstprop.circuit.protocol import (
     AveragingChange,
@@ -27,5 +27,6 @@ __all__ = [
     "Population",
     "Projection",
     "RateChange",
+    "SpikeSource",
     "WeightChange",
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+
 from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne
 from burstprop.circuit.parts import Parts
 from burstprop.circuit.plasticity import BurstDependentRule
-from burstprop.circuit.populations import PoissonPopulation, Population
+from burstprop.circuit.populations import PoissonPopulation, Population, SpikeSource
 from burstprop.circuit.projections import Projection
 from burstprop.circuit.protocol import (
     CHANGES,
@@ -18,12 +20,12 @@ from burstprop.circuit.protocol import (
     RateChange,
     WeightChange,
 )
-from burstprop.circuit.stimuli import Background, Current, check_source_rate
+from burstprop.circuit.stimuli import Background, Current, Steps, check_source_rate
 from burstprop.errors import BurstpropError, near
 from burstprop.parameters import check_value, quantity
 
 KINDS: dict[str, tuple[type, ...]] = {
-    "populations": (Population, PoissonPopulation),
+    "populations": (Population, PoissonPopulation, SpikeSource),
     "projections": (Projection,),
     "backgrounds": (Background,),
     "currents": (Current,),
@@ -55,6 +57,8 @@ def check_circuit(circuit: Parts) -> None:
     for population in circuit.populations:
         if isinstance(population, PoissonPopulation):
             check_source_rate(f"population {population.name!r}: ", population.rate_hz, circuit.dt_ms)
+        if isinstance(population, SpikeSource):
+            _check_given_spikes(population, circuit.dt_ms)
     for projection in circuit.projections:
         _check_projection(circuit, projection)
     for background in circuit.backgrounds:
@@ -71,6 +75,19 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
             raise BurstpropError(
                 f"{count} {what}s are called {name!r}; give each a name of its own (name=...)"
             )
+
+
+def _check_given_spikes(source: SpikeSource, dt_ms: float) -> None:
+    steps = source.steps(dt_ms)
+    order = np.lexsort((steps, source.neurons))
+    same = (np.diff(steps[order]) == 0) & (np.diff(source.neurons[order]) == 0)
+    if same.any():
+        first = order[np.flatnonzero(same)[0]]
+        raise BurstpropError(
+            f"population {source.name!r}: {np.count_nonzero(same)} spikes share a step of {dt_ms:g} ms with "
+            f"another of the same neuron (the first of neuron {source.neurons[first]} at "
+            f"{source.times_ms[first]:g} ms); drop them, or give a smaller dt_ms"
+        )
 
 
 def _check_receptor(circuit: Parts, where: str, population: str, receptor: str) -> None:
@@ -125,10 +142,14 @@ def _check_background(circuit: Parts, background: Background) -> None:
 
 def _check_current(circuit: Parts, current: Current) -> None:
     circuit.compartment(current.population, current.compartment)
+    if isinstance(current.waveform, Steps):
+        current.waveform.check(
+            f"Current to {current.population}.{current.compartment}: ", circuit.neurons(current.population).n
+        )
     if not hasattr(current.waveform, "current"):
         raise BurstpropError(
             f"Current to {current.population}.{current.compartment}: waveform = {current.waveform!r} has no "
-            "method current(t_ms); give Constant(pA), Sine(...), or an object of your own with that method"
+            "method current(t_ms); give Constant(pA), Sine(...), Steps(...), or an object with that method"
         )
 
 

@@ -150,7 +150,8 @@ def check_finite(compiled: Compiled, first: int, last: int) -> None:
         A voltage is beyond all bounds, or a variable no finite number: says in which population and when.
     """
     # one look at everything nearly always does; a comparison with NaN is false
-    if np.abs(compiled.arrays["state"]).max(initial=0.0) <= LARGEST_VOLTAGE_MV:
+    found = compiled.arrays["state"]
+    if max(found.max(initial=0.0), -found.min(initial=0.0)) <= LARGEST_VOLTAGE_MV:
         return
     dt = compiled.circuit.dt_ms
     for population, neurons in compiled.pairs():

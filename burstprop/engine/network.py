@@ -86,6 +86,11 @@ ARRAYS: dict[str, Array] = {
     # Poisson populations
     "poisson_emitter": Array("int64", 1),
     "poisson_log_miss": Array("float64", 1, _SAVED),
+    # given spikes: emitter and last spike of each source; step and neuron of each spike; which comes next
+    "given": Array("int64", 2),
+    "given_step": Array("int64", 1),
+    "given_neuron": Array("int32", 1),
+    "given_next": Array("int64", 1, _SAVED),
     # private backgrounds
     "background": Array("int64", 2),
     "background_weight": Array(REAL, 2),
@@ -150,6 +155,8 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
 ) = range(12)
 # places in "control", a cache line apart
 STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, CONTROL_SIZE = range(0, 40, 8)
+# columns of "given"
+GI_EMITTER, GI_LAST, GI_COLUMNS = range(3)
 # columns of "background": first row of either receptor, -1 where there is no second
 BG_EMITTER, BG_ROW_A, BG_ROW_B, BG_VARIABLES, BG_DELAY, BG_FORM, BG_COLUMNS = range(7)
 # forms of a background
@@ -257,7 +264,7 @@ def point(net: Handle, arrays: dict[str, np.ndarray], *names: str) -> None:
             )
         if COMPILED:
             place = _PLACE[name] * _ENTRY
-            net.directory[place] = array.ctypes.data
+            net.directory[place] = array.__array_interface__["data"][0]
             net.directory[place + 1 : place + 1 + axes] = array.shape
 
 

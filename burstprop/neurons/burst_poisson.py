@@ -10,8 +10,9 @@ C/tau)::
 
 V_s > th outside the refractory period is an *event*: a spike, V_s <- V_r, th += dth, w_s += b_ws, refractory
 for 20 ms (the voltage goes on integrating, only spiking is barred). With probability
-f(V_d) = 1/(1 + exp(-(V_d - E_d)/D_d)), V_d at the end of this step, a second spike follows after 5 ms +
-Uniform(0, 10) ms; it restarts the 20 ms and changes nothing else.
+f(V_d) = 1/(1 + exp(-(V_d - E_d)/D_d)), V_d at the end of this step (its injected current included), a second
+spike follows after 5 ms + Uniform(0, 10) ms; it restarts the 20 ms and changes nothing else. (A current that
+`Simulation.set_current` sets between two steps counts from the later one on.)
 
 The departure on the driving force of dendritic synapses is the same as in the two-compartment neuron and has
 the same name, ``dendritic_driving_force`` ("own" by default, "somatic" in the circuits of the paper).
@@ -270,7 +271,7 @@ class BurstPoissonNeuron(NeuronModel):
     def spike(s, i, c, u1, u2):
         """Fire the due second spike, or an event that schedules one with probability f(V_d)."""
         second = s.refractory == s.burst_at
-        # the injected current belongs to the end of the step of the event (see `burstprop.circuit.stimuli`)
+        # the current of this step is in V_d when it ends (see `burstprop.circuit.stimuli`)
         v_d = s.v_d + i.dendrite * c.dt_c_d
         bursts = u1 < sigmoid((v_d - c.e_d) * c.inv_d_d)
         # in single precision u2 may round to 1

@@ -7,6 +7,7 @@ number of threads and however the run is cut into pieces.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from burstprop.system.interrupts import deferred_stop
 from burstprop.system.machine import threads_at_hand
 from burstprop.system.progress import Progress, Shown
 
+_DURATION = quantity(0.0, "ms", "how long to run", low=0).metadata
 DTYPES = {"float32": np.float32, "float64": np.float64}
 
 
@@ -159,7 +161,8 @@ class Simulation:
         KeyboardInterrupt
             After Ctrl-C or SIGTERM.
         """
-        check_value("duration_ms", duration_ms, quantity(0.0, "ms", "how long to run", low=0).metadata)
+        if not (isinstance(duration_ms, float) and 0.0 <= duration_ms < math.inf):
+            check_value("duration_ms", duration_ms, _DURATION)
         end = self.step + self.circuit.steps("duration_ms", duration_ms)
         begin = self.step
         with Progress(duration_ms, label, enabled=progress) as bar:

@@ -16,7 +16,7 @@ from burstprop.engine.compile.neurons import build_neurons
 from burstprop.engine.compile.plan import Plan, make_plan
 from burstprop.engine.compile.projections import build_projections
 from burstprop.engine.compile.short_term_plasticity import build_short_term_plasticity
-from burstprop.engine.compile.spikes import build_emitters, build_poisson_sources
+from burstprop.engine.compile.spikes import build_emitters, build_given_spikes, build_poisson_sources
 from burstprop.engine.layout import ROW, blocks
 
 
@@ -79,6 +79,7 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
             bounds=plan.bounds,
             **build_emitters(plan),
             **build_poisson_sources(plan),
+            **build_given_spikes(plan),
             **build_backgrounds(plan, neurons),
             **synapses,
             **plasticity,

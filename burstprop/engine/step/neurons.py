@@ -21,7 +21,6 @@ def advance_neurons(net, neurons, first_step, last_step, t):
     innermost cache.
     """
     bounds = get(net, "bounds")
-    sizes = get(net, "sizes")
     state = get(net, "state")
     counts = get(net, "counts")
     e = neurons.emitter
@@ -32,21 +31,28 @@ def advance_neurons(net, neurons, first_step, last_step, t):
         low, high = max(first - block * LANES, 0), min(last - block * LANES, LANES)
         base = neurons.offset + block * neurons.variables * ROW
         for now in range(first_step, last_step):
-            drive_row = now - sizes[DRIVE_FIRST]
-            drive = load(
-                neurons.drive_proto,
-                neurons.drive,
-                np.uintp((drive_row // LANES) * len(neurons.drive_proto) * ROW),
-                np.uintp(drive_row % LANES),
-            )
+            drive = _drive(net, neurons, now)
             draw_backgrounds(net, e, block, (low, high), now)
             spiking = _advance_block(state, neurons, drive, base, block * LANES, low, high)
             if spiking:
                 slot = slot_of(net, now)
                 place = place_of(net, e, slot, t) + counts[t, slot, e]
+                injected = _drive(net, neurons, now + 1)
                 counts[t, slot, e] += _collect(
-                    net, neurons, drive, now, base, block * LANES, low, high, spiking, place
+                    net, neurons, injected, now, base, block * LANES, low, high, spiking, place
                 )
+
+
+@kernel
+def _drive(net, neurons, now):
+    """Return what was injected at the end of the step before ``now``."""
+    row = now - get(net, "sizes")[DRIVE_FIRST]
+    return load(
+        neurons.drive_proto,
+        neurons.drive,
+        np.uintp((row // LANES) * len(neurons.drive_proto) * ROW),
+        np.uintp(row % LANES),
+    )
 
 
 @kernel
@@ -71,7 +77,7 @@ def _advance_block(state, neurons, drive, base, lane0, low, high):
 def _collect(net, neurons, drive, now, base, lane0, low, high, spiking, place):
     """Reset the neurons of a block that spike, and write them into the ring; return how many.
 
-    ``spiking`` is what `_advance_block` returned.
+    ``spiking`` is what `_advance_block` returned, ``drive`` what is injected at the end of the step.
     """
     emitter_n = get(net, "emitter_n")
     state = get(net, "state")
