@@ -51,7 +51,8 @@ from burstprop.experiments import Execution, Experiment
 from burstprop.neurons import PyramidalNeuron
 from burstprop.parameters import quantity
 from burstprop.recording import Record
-from burstprop.simulation import simulate
+from burstprop.simulation import Simulation
+from burstprop.simulation.long_run import run_kept
 
 from .check import check
 from .figure import figure
@@ -229,15 +230,13 @@ def realize(
     folder: Path | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Run one realization and return its ``rates``, and in the first one the ``spikes`` of a few neurons."""
-    del folder  # nothing to keep in between
-    recording = simulate(
+    simulation = Simulation(
         build(params),
-        duration_ms(params),
         seed=seed,
         realization=realization,
         record=Record(spikes=realization == 1, rates_bin_ms=params.bin_ms),
-        progress=progress,
     )
+    recording = run_kept(simulation, duration_ms(params), folder, progress)
     spikes = recording.spikes[recording.spikes["neuron_id"] < RASTER_NEURONS]
     return {"rates": recording.rates, "spikes": spikes}
 
