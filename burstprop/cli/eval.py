@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "run_folder", metavar="RUN", help="folder of a run (--out of 'burstprop train'), or its checkpoint"
     )
     parser.add_argument("--data", metavar="DIR", help="folder of the data, or one above it; digits need none")
+    parser.add_argument(
+        "--rule", metavar="RULE",
+        help="path.py:ClassName of the rule, for a run with a rule of your own that you did not train here",
+    )  # fmt: skip
     parser.add_argument("--part", default="test", help="test, validation or train (test)")
     add_loading(parser)
     add_machine(parser)
@@ -38,20 +42,20 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from burstprop.cli.train import check_data, default_workers
-    from burstprop.reduced.train.checkpoint import load_checkpoint
     from burstprop.reduced.train.distributed import join
-    from burstprop.reduced.train.evaluation import evaluate_checkpoint
+    from burstprop.reduced.train.evaluation import evaluate_checkpoint, read_trained
 
     if args.threads:
         torch.set_num_threads(args.threads)
     path = Path(args.run_folder)
-    name = load_checkpoint(path)["plan"]["setting"]["dataset"]
+    name = read_trained(path, args.rule)[1].dataset
     check_data(name, args.data)
     with join(args.device, args.backend) as group:
         result, classes = evaluate_checkpoint(
             path,
             args.data,
             args.part,
+            rule=args.rule,
             group=group,
             workers=default_workers(args.workers, name),
             on_broken=args.on_broken_image,
@@ -67,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
         f"{result['error_percent']:.2f} % "
         f"of {result['images']:,} {result['part']} images wrong, loss {result['loss']:.4g}"
     )
+    if result["rule_edited"]:
+        print("the rule's file was edited after the training: this is the rule as it is now")
     if result["broken_images"]:
         print(f"{result['broken_images']} broken images left out")
     print()

@@ -4,7 +4,8 @@ A checkpoint holds the plan of the run, the network, the optimizer, the place in
 and how long the log was. It holds no random state, because there is none: see
 `burstprop.reduced.data.streams`. It is written with ``torch.save``, that is, as a zip archive with a checksum
 of every part, which are compared before anything is read, and read with ``weights_only=True``, which loads
-tensors, numbers, text and containers and runs no code.
+tensors, numbers, text and containers and runs no code that is pickled in it. The plan names the rule of the
+run, and a rule of one's own is code in a file: `burstprop.reduced.train.rule_files` says when that is run.
 """
 
 from __future__ import annotations

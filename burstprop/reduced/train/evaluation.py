@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from burstprop.errors import BurstpropError
 from burstprop.reduced.data import Loader, open_dataset
 from burstprop.reduced.data.dataset import ReadOptions
 from burstprop.reduced.networks import Network, build_network
+from burstprop.reduced.rules import source_digest
+from burstprop.reduced.train import rule_files
 from burstprop.reduced.train.checkpoint import load_checkpoint
 from burstprop.reduced.train.distributed import Group
 from burstprop.reduced.train.plan import Plan
 
+logger = logging.getLogger("burstprop")
 BATCH = 500
 
 
@@ -91,6 +95,7 @@ def evaluate_checkpoint(
     data: str | Path | None,
     part: str = "test",
     *,
+    rule: str | None = None,
     group: Group | None = None,
     workers: int = 0,
     on_broken: str = "stop",
@@ -106,21 +111,32 @@ def evaluate_checkpoint(
         Folder of the data.
     part : str
         ``"test"``, ``"validation"`` or ``"train"`` (not augmented).
+    rule : str, optional
+        Name of the rule, for a rule of one's own that the user has not trained with here; see
+        `burstprop.reduced.train.rule_files`.
 
     Returns
     -------
     dict
-        rule, dataset, part, images, loss, error_percent, epochs, broken_images (left out), checkpoint.
+        rule, dataset, part, images, loss, error_percent, epochs, broken_images (left out), rule_edited
+        (whether the rule's file has changed since the training), checkpoint.
     frame
         The same by class; see `class_frame`.
 
     Raises
     ------
     BurstpropError
-        For a checkpoint or data that cannot be used, or data with other classes.
+        For a checkpoint or data that cannot be used, a rule that may not be executed, or data with other
+        classes.
     """
-    content = load_checkpoint(path)
-    plan = Plan.from_record(content["plan"])
+    content, plan = read_trained(path, rule)
+    edited = source_digest(plan.setting.rule) != content["plan"].get("rule_source_sha256")
+    if edited:
+        logger.warning(
+            "the rule's file %r was edited after the training: the network is tested with the rule as it is "
+            "now",
+            str(rule_files.file_of(plan.rule)),
+        )
     group = group or Group()
     options = ReadOptions(plan.validation_fraction, max(1, workers), on_broken, progress, plan.image_size)
     dataset = open_dataset(plan.dataset, data, options)
@@ -151,6 +167,11 @@ def evaluate_checkpoint(
     head = {"rule": plan.rule, "dataset": plan.dataset, "part": part, "epochs": content["epoch"]}
     skipped = {path for paths in group.gather(list(loader.skipped)) for path in paths}
     broken = len(dataset.broken) + len(skipped)
-    return {**head, **summary, "broken_images": broken, "checkpoint": str(path)}, class_frame(
-        score, dataset.classes
-    )
+    tail = {"broken_images": broken, "rule_edited": edited, "checkpoint": str(path)}
+    return {**head, **summary, **tail}, class_frame(score, dataset.classes)
+
+
+def read_trained(path: Path, rule: str | None = None) -> tuple[dict[str, Any], Plan]:
+    """Return a checkpoint and the plan in it; raises BurstpropError as `load_checkpoint` and `Plan` do."""
+    content = load_checkpoint(path)
+    return content, Plan.from_record(content["plan"], rule)

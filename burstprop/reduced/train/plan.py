@@ -6,6 +6,8 @@ A `Plan` goes into the checkpoint and the run's record as plain text and numbers
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,8 @@ from burstprop.errors import BurstpropError
 from burstprop.reduced.data.augmentation import Augmentation
 from burstprop.reduced.data.dataset import ImageDataset
 from burstprop.reduced.networks import Convolution, NetworkSpec
-from burstprop.reduced.rules import resolved_name, rule_from_name, source_digest
+from burstprop.reduced.rules import load_class, resolved_name, rule_from_name, source_digest
+from burstprop.reduced.train import rule_files
 from burstprop.reduced.train.settings import Setting
 
 PRECISIONS = ("float32", "bfloat16")
@@ -95,18 +98,51 @@ class Plan:
         return record if digest is None else {**record, "rule_source_sha256": digest}
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Plan:
-        """Return the plan that `record` came from; a rule of one's own is that which its file holds now."""
-        record = dict(record)
-        record.pop("rule_source_sha256", None)
-        network = dict(record.pop("network"))
-        network["layers"] = tuple(
-            Convolution(**layer) if isinstance(layer, dict) else layer for layer in network["layers"]
-        )
-        network["input_shape"] = tuple(network["input_shape"])
-        rule = rule_from_name(record["rule"], **record.pop("rule_settings"))
-        setting = Setting(rule=rule, network=NetworkSpec(**network), **record.pop("setting"))
-        return cls(setting=setting, **record)
+    def from_record(cls, record: dict[str, Any], rule: str | None = None) -> Plan:
+        """Return the plan that `record` came from.
+
+        Parameters
+        ----------
+        record : dict
+            From a checkpoint, whoever wrote that.
+        rule : str, optional
+            Name of the rule, from the user. Where it is left out and the record names code of one's own, that
+            is executed only if `burstprop.reduced.train.rule_files` says that this user has trained with it.
+
+        Raises
+        ------
+        BurstpropError
+            For code that may not be executed, and for a record that describes no plan.
+        """
+        with _described():
+            record = dict(record)
+            digest = record.pop("rule_source_sha256", None)
+            name = record["rule"] = str(record["rule"]) if rule is None else resolved_name(rule)
+            if rule is None:
+                rule_files.check(name, digest)
+        if ":" in name:
+            load_class(name)  # here, so that an error in the user's own file stays the user's own
+        with _described():
+            network = dict(record.pop("network"))
+            network["layers"] = tuple(
+                Convolution(**layer) if isinstance(layer, dict) else layer for layer in network["layers"]
+            )
+            network["input_shape"] = tuple(network["input_shape"])
+            made = rule_from_name(name, **record.pop("rule_settings"))
+            setting = Setting(rule=made, network=NetworkSpec(**network), **record.pop("setting"))
+            return cls(setting=setting, **record)
+
+
+@contextmanager
+def _described() -> Iterator[None]:
+    """Raise BurstpropError for what goes wrong where a record holds something else than a plan."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BurstpropError(
+            f"the checkpoint holds no plan that this version of burstprop reads ({type(error).__name__}: "
+            f"{error}); go on with the version that wrote it"
+        ) from None
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -22,6 +22,8 @@ import torch
 from burstprop.errors import BurstpropError
 from burstprop.reduced.data import ImageDataset
 from burstprop.reduced.networks import Network
+from burstprop.reduced.rules import source_digest
+from burstprop.reduced.train import rule_files
 from burstprop.reduced.train.checkpoint import NAME
 from burstprop.reduced.train.distributed import Group
 from burstprop.reduced.train.journal import Journal
@@ -87,6 +89,8 @@ def train(
     if options.tensorboard and out is None:
         raise BurstpropError("the log for TensorBoard (--tensorboard) needs the folder of the run: --out DIR")
     folder = None if out is None else writable_folder(out)
+    if folder is not None and group.leads:
+        rule_files.note(plan.rule, source_digest(plan.setting.rule))
     resumed = _to_resume(folder, resume, group)
     trainer = Trainer(plan, dataset, folder, options, group)
     kept = trainer.restore() if resumed else 0
