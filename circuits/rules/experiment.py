@@ -24,13 +24,14 @@ import json
 import math
 import multiprocessing
 import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from burstprop.errors import BurstpropError, Diverged
+from burstprop.errors import BurstpropError, BurstpropWarning, Diverged
 from burstprop.experiments import Execution, Experiment
 from burstprop.parameters import quantity, validate
 from burstprop.system.machine import cores
@@ -68,6 +69,8 @@ RULES_OF = {
 }
 SEEDS = 3
 """The same for all rules, and fixed before any of them is run."""
+NAMED = 3
+"""Runs of other code that a warning names."""
 _KEPT = ("epochs", "test_error_percent", "validation_error_percent", "train_error_percent", "seconds")
 
 
@@ -125,7 +128,8 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
     dict of frames
         ``table`` (rule, dataset, seeds, test_error_percent: mean, sd, min, max, and the mean validation
         error),
-        ``results`` (one row for each run), ``curves`` (one for each epoch of each run).
+        ``results`` (one row for each run, with the code that made it), ``curves`` (one for each epoch of each
+        run).
 
     Raises
     ------
@@ -141,7 +145,28 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
         results.append(result)
         curves += [{"rule": job.rule, "dataset": job.dataset, "seed": job.seed, **line} for line in history]
     frame = pd.DataFrame(results)
+    _warn_of_other_code(work, frame["code"].tolist())
     return {"table": summarise(frame), "results": frame, "curves": pd.DataFrame(curves)}
+
+
+def _warn_of_other_code(work: list[Job], makers: list[str]) -> None:
+    """Warn where runs that were finished before were made by other code than would make them now."""
+    from burstprop.reduced.train.trainer import code_of_training
+
+    others = [
+        f"{job.name} by {maker}, now {now}"
+        for job, maker in zip(work, makers, strict=True)
+        if maker != (now := code_of_training(planned(job))["code"])
+    ]
+    if others:
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        warnings.warn(
+            f"{len(others)} of {len(work)} runs were made, or begun, by other code than this "
+            f"({'; '.join(others[:NAMED])}{more}): they are used as they are; for results of one code give "
+            "another output folder (--out), or delete these",
+            BurstpropWarning,
+            stacklevel=3,
+        )
 
 
 def plan_jobs(params: Params, seed: int, seeds: int, out: str | Path | None, quick: bool) -> list[Job]:
@@ -292,6 +317,7 @@ def carry_out(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
     from burstprop.reduced.data import open_dataset
     from burstprop.reduced.data.dataset import ReadOptions
+    from burstprop.reduced.train.trainer import code_of_training
     from burstprop.reduced.train.training import Options, train
 
     done = finished(job)
@@ -307,7 +333,8 @@ def carry_out(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             options = Options(progress=job.progress, command="burstprop reproduce reduced")
             result = train(plan, dataset, job.folder, resume=True, options=options, history=history)
         except Diverged as error:
-            result = {**dict.fromkeys(_KEPT, math.nan), "epochs": plan.setting.epochs, "trouble": str(error)}
+            nothing = {**dict.fromkeys(_KEPT, math.nan), "epochs": plan.setting.epochs}
+            result = {**nothing, "code": code_of_training(plan)["code"], "trouble": str(error)}
     finally:
         torch.set_num_threads(threads)
     return _row(job, result, history), history
@@ -316,7 +343,8 @@ def carry_out(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def _row(job: Job, result: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
     trouble = result.get("trouble") or next((line["warnings"] for line in history if "warnings" in line), "")
     head = {"rule": job.rule, "dataset": job.dataset, "seed": job.seed}
-    return {**head, **{name: result[name] for name in _KEPT}, "trouble": trouble}
+    tail = {"code": result.get("code", "unknown"), "trouble": trouble}
+    return {**head, **{name: result[name] for name in _KEPT}, **tail}
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What a run changes in the process it runs in, and how it puts that back: `flushed_denormals`."""
+"""What a run does to its process and takes from it: denormal numbers, and memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+from burstprop.errors import BurstpropError
 
 
 def flushes_denormals() -> bool:
@@ -28,3 +30,20 @@ def flushed_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(before)
+
+
+@contextmanager
+def enough_memory(needs: str) -> Iterator[None]:
+    """Raise BurstpropError where memory is lacking, that of a GPU too; ``needs`` says what for."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch raises a RuntimeError for the processor's memory, and a class of its own for a GPU's
+        lines = str(error).strip().splitlines()
+        lacking = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not lacking and "can't allocate memory" not in str(error):
+            raise
+        raise BurstpropError(
+            f"not enough memory for {needs}{f' ({lines[0][:200]})' if lines else ''}: use smaller batches "
+            "(--set batch_size=N), a smaller network (--network) or a machine with more"
+        ) from error

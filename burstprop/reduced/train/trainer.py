@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import logging
 import math
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ import numpy as np
 import torch
 
 from burstprop.errors import BurstpropError, Diverged
-from burstprop.reduced.data import ImageDataset, ImagesInMemory, Loader
+from burstprop.reduced.data import DATASETS, ImageDataset, ImagesInMemory, Loader
 from burstprop.reduced.data.loading import Batch
 from burstprop.reduced.data.streams import words
 from burstprop.reduced.networks import Network, build_network
@@ -32,6 +34,7 @@ from burstprop.reduced.train.journal import Journal
 from burstprop.reduced.train.options import Options, Stopped, asked_to_stop
 from burstprop.reduced.train.plan import Plan, differences
 from burstprop.reduced.train.process import flushed_denormals
+from burstprop.runs.run_code import UNKNOWN, code_of_run, said
 from burstprop.system.progress import Progress
 
 logger = logging.getLogger("burstprop")
@@ -58,6 +61,17 @@ class _Sums:
             torch.zeros((), dtype=torch.float64, device=device),
             torch.zeros((), dtype=torch.int64, device=device),
         )
+
+
+def code_of_training(plan: Plan) -> dict[str, str]:
+    """Return version and name of the code that trains a plan: see `burstprop.runs.run_code`.
+
+    It is that of this module, of the rule (with what lies beside a rule of one's own) and of the dataset's
+    reader, and of all that they import.
+    """
+    names = (type(plan.setting.rule).__module__, DATASETS[plan.dataset][0])
+    modules = [sys.modules[name] if name in sys.modules else importlib.import_module(name) for name in names]
+    return code_of_run(Trainer.run, {}, modules)
 
 
 @dataclass
@@ -107,6 +121,8 @@ class Trainer:
         self.after_epoch: Callable[[Network, int], None] | None = None
         self.warned: dict[str, str] = {}
         """The first warning of each kind, with its epoch, before a resume too."""
+        self.codes = [code_of_training(self.plan)]
+        """The code that made the run, and where it went on with other code, one after the other."""
         self.stop = False
         self._noise: tuple[int, np.ndarray] = (-1, np.empty(0))
         self._saved = time.monotonic()
@@ -158,6 +174,7 @@ class Trainer:
             ) from None
         self.epoch, self.step, self.seconds = content["epoch"], content["step"], content["seconds"]
         self.first_loss, self.history = content["first_loss"], list(content["history"])
+        self._went_on(list(content.get("codes", [UNKNOWN])))
         # the first checkpoints of this format did not keep them
         self.broken, self.warned = dict(content.get("broken", {})), dict(content.get("warned", {}))
         sums, device = content["sums"], self.group.device
@@ -168,6 +185,16 @@ class Trainer:
         else:
             self.sums.seconds = sums["seconds"]
         return int(content["log_bytes"])
+
+    def _went_on(self, codes: list[dict[str, str]]) -> None:
+        """Put the codes of before first; warn where the run goes on with another one."""
+        now = self.codes[0]
+        if codes[-1] != now:
+            logger.warning(
+                "the run in %r was made by %s and goes on with %s: its result is of both",
+                str(self.out), ", then ".join(map(said, codes)), said(now),
+            )  # fmt: skip
+        self.codes = codes if codes[-1] == now else [*codes, now]
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -183,7 +210,7 @@ class Trainer:
                 plan=self.plan.record(), network=self.network.state_dict(),
                 optimizer=self.optimizer.state_dict(), epoch=self.epoch, step=self.step,
                 seconds=self.seconds, first_loss=self.first_loss, history=self.history, sums=sums,
-                broken=self.broken, warned=self.warned,
+                broken=self.broken, warned=self.warned, codes=self.codes,
                 log_bytes=self.journal.bytes_written(), threads=torch.get_num_threads(),
                 classes=list(self.dataset.classes), images=len(self.loader.images),
             )  # fmt: skip
@@ -236,6 +263,7 @@ class Trainer:
             "seconds": self.seconds,
             "broken_images": len(self.broken),
             "trouble": "; ".join(dict.fromkeys(self.warned.values())),
+            "code": ", then ".join(code["code"] or "unknown" for code in self.codes),
             "checkpoint": None if self.out is None else str(self.out / NAME),
         }
 

@@ -29,6 +29,7 @@ from burstprop.reduced.train.distributed import Group
 from burstprop.reduced.train.journal import Journal
 from burstprop.reduced.train.options import Options, Stopped
 from burstprop.reduced.train.plan import Plan
+from burstprop.reduced.train.process import enough_memory
 from burstprop.reduced.train.trainer import Trainer
 from burstprop.system.files import writable_folder, write_json
 
@@ -73,7 +74,7 @@ def train(
     dict
         rule, dataset, epochs, seed, test_error_percent, validation_error_percent, train_error_percent,
         seconds (training alone), broken_images, trouble (the first warning of each kind; empty for a run that
-        is well), checkpoint.
+        is well), code (names of the code that made it, see `code_of_training`), checkpoint.
 
     Raises
     ------
@@ -92,17 +93,23 @@ def train(
     if folder is not None and group.leads:
         rule_files.note(plan.rule, source_digest(plan.setting.rule))
     resumed = _to_resume(folder, resume, group)
-    trainer = Trainer(plan, dataset, folder, options, group)
+    spec = plan.setting.network
+    needs = f"the network {spec.name!r} with batches of {plan.setting.batch_size} images"
+    with enough_memory(needs):
+        trainer = Trainer(plan, dataset, folder, options, group)
     kept = trainer.restore() if resumed else 0
     _same_in_all(group, f"after epoch {trainer.epoch}, step {trainer.step}", folder)
     trainer.journal = Journal(folder if group.leads else None, kept, options.tensorboard, trainer.epoch)
     trainer.after_epoch = after_epoch
     try:
         if resumed:
-            trainer.journal.write("resume", after_epoch=trainer.epoch, after_step=trainer.step)
+            trainer.journal.write(
+                "resume", after_epoch=trainer.epoch, after_step=trainer.step, **trainer.codes[-1]
+            )
         else:
             _begin(trainer)
-        result = trainer.run()
+        with enough_memory(needs):
+            result = trainer.run()
         trainer.journal.write("end", **result)
         if folder is not None and group.leads:
             write_json(folder / "result.json", result)
@@ -145,12 +152,15 @@ def _begin(trainer: Trainer) -> None:
     from burstprop.report.report import provenance
 
     plan = trainer.plan
-    trainer.journal.write("start", plan=plan.record(), images=len(trainer.loader.images))
+    (code,) = trainer.codes
+    trainer.journal.write("start", plan=plan.record(), images=len(trainer.loader.images), **code)
     if trainer.out is not None and trainer.group.leads:
         command = trainer.options.command or "burstprop.reduced.train.training.train"
         record = provenance(
             command=command, seed=plan.seed, parameters=plan.record(), threads=torch.get_num_threads()
         )
         source = {"folder": trainer.dataset.source, "classes": len(trainer.dataset.classes)}
-        write_json(trainer.out / "run.json", {**record, "data": {"name": trainer.dataset.name, **source}})
+        write_json(
+            trainer.out / "run.json", {**record, **code, "data": {"name": trainer.dataset.name, **source}}
+        )
     trainer.save()
