@@ -30,7 +30,11 @@ _KEYS = ("format", "plan", "network", "optimizer", "epoch", "step", "log_bytes",
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint atomically; raises BurstpropError where the file cannot be written."""
     with writing(path) as temporary:
-        torch.save({"format": FORMAT, **content}, temporary)
+        try:
+            torch.save({"format": FORMAT, **content}, temporary)
+        except RuntimeError as error:
+            # what PyTorch's writer of zip archives makes of a disk that is full
+            raise OSError(f"PyTorch could not write all of it: {_first_line(error)}") from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -51,6 +55,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         )
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_sizes(archive, path.stat().st_size)
             damaged = archive.testzip()  # torch.load compares no checksums
         if damaged is not None:
             raise zipfile.BadZipFile(f"the checksum of its part {damaged!r} is wrong")
@@ -66,9 +71,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BurstpropError(
-            f"{str(path)!r} is no sound checkpoint ({reason[:200]}); put a sound copy in its place, or "
+            f"{str(path)!r} is no sound checkpoint ({_first_line(error)}); put a sound copy in its place, or "
             "remove it and train again"
         ) from None
     if not isinstance(content, dict) or any(key not in content for key in _KEYS):
@@ -80,3 +84,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             "go on with the version that wrote it"
         )
     return content
+
+
+def _check_sizes(archive: zipfile.ZipFile, bytes_of_file: int) -> None:
+    """Raise BadZipFile for an archive that would unpack to more than it is: torch.save compresses nothing."""
+    parts = archive.infolist()
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+        raise zipfile.BadZipFile("a part of it is compressed")
+    if sum(part.file_size for part in parts) > bytes_of_file:
+        raise zipfile.BadZipFile("its parts are larger than the file")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

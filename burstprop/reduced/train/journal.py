@@ -11,8 +11,10 @@ as a frame.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +54,11 @@ class Journal:
         self._board: Any = None
         if folder is None:
             return
-        self._file = open(folder / NAME, "ab")  # noqa: SIM115 - closed by close()
-        if self._file.tell() > keep_bytes:
-            self._file.truncate(keep_bytes)
+        self._path = folder / NAME
+        with _written(self._path):
+            self._file = open(self._path, "ab")  # noqa: SIM115 - closed by close()
+            if self._file.tell() > keep_bytes:
+                self._file.truncate(keep_bytes)
         if tensorboard:
             try:
                 from torch.utils.tensorboard import SummaryWriter
@@ -69,8 +73,9 @@ class Journal:
         """Write one line."""
         if self._file is not None:
             line = json.dumps(plain({"event": event, **values}), ensure_ascii=False, allow_nan=False)
-            self._file.write(line.encode() + b"\n")
-            self._file.flush()
+            with _written(self._path):
+                self._file.write(line.encode() + b"\n")
+                self._file.flush()
         if self._board is not None and "epoch" in values:
             prefix = f"{values['layer']}/" if "layer" in values else ""
             for name, value in values.items():
@@ -81,16 +86,31 @@ class Journal:
         """Return the length of the log, all of it on the disk."""
         if self._file is None:
             return 0
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with _written(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         return self._file.tell()
 
     def close(self) -> None:
         """Close the files."""
         if self._file is not None:
-            self._file.close()
+            # what could not be written before cannot be written now; that was said then
+            with contextlib.suppress(OSError):
+                self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Raise BurstpropError where the log cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise BurstpropError(
+            f"{str(path)!r} could not be written ({error.strerror or error}): make room, then go on "
+            "(--resume), or give another folder (--out DIR)"
+        ) from error
 
 
 def read_log(folder: str | Path, event: str = "epoch") -> pd.DataFrame:
