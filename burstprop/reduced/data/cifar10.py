@@ -20,6 +20,7 @@ from burstprop.reduced.data.dataset import (
     ImageDataset,
     ImagesInMemory,
     ReadOptions,
+    check_size,
     missing,
     need_folder,
     split_training,
@@ -45,8 +46,9 @@ def read_batch(path: Path) -> ImagesInMemory:
     Raises
     ------
     BurstpropError
-        When the file is missing, is no whole number of records or names a class beyond nine.
+        When the file is missing, too large, no whole number of records, or names a class beyond nine.
     """
+    check_size(path, path.stat().st_size)
     raw = np.fromfile(path, np.uint8)
     if len(raw) == 0 or len(raw) % RECORD:
         raise BurstpropError(

@@ -15,6 +15,8 @@ import torch
 from burstprop.errors import BurstpropError, near
 from burstprop.reduced.data.augmentation import Augmentation
 
+LARGEST_FILE = 2**31
+"""Largest file in bytes, unpacked, that is read into memory as a whole; EMNIST's largest has 5.5e8."""
 IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's red, green and blue, the usual ones for CIFAR-10 and ImageNet."""
 
@@ -214,6 +216,15 @@ def split_training(images: Images, fraction: float) -> tuple[Images, Images]:
     """Return the training and the validation part of the training data; see `hold_out`."""
     train, validation = hold_out(images.labels, fraction)
     return images.select(train), images.select(validation)
+
+
+def check_size(path: Path, size: int, stated: str = "holds") -> None:
+    """Raise BurstpropError for a file of more bytes, unpacked, than `LARGEST_FILE`."""
+    if size > LARGEST_FILE:
+        raise BurstpropError(
+            f"{path} {stated} {size:,} bytes, but at most {LARGEST_FILE:,} bytes are read into memory: get "
+            "it again, or unpack it into images (--dataset imagenet reads them one by one)"
+        )
 
 
 def missing(name: str, looked_for: str, places: Sequence[Path], how: str) -> BurstpropError:

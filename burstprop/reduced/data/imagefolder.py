@@ -13,6 +13,7 @@ ImageNet serve as test images here; the validation part is taken from the traini
 from __future__ import annotations
 
 import logging
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ EXTENSIONS = (
     ".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".gif", ".tiff", ".tif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm",
     ".webp", ".jp2", ".tga",
 )  # fmt: skip
+MOST_PIXELS = 80_000_000
+"""Most pixels of an image; decoded it takes three bytes for each. Pillow warns from 89 million on."""
 TEST_NAMES = ("test", "val", "validation")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)
 """What `open_image`, and Pillow for what it gives, raises for a file that is no sound image."""
@@ -202,15 +205,19 @@ def open_image(path: str) -> Iterator[Image]:
     Raises
     ------
     ValueError
-        For more pixels than Pillow's limit (``PIL.Image.MAX_IMAGE_PIXELS``); Pillow's own error for that is
-        no kind of ValueError or OSError.
+        For more than `MOST_PIXELS` pixels; nothing of such an image is decoded. Pillow's own error, for twice
+        as many, is no kind of ValueError or OSError.
     """
     from PIL import Image as PillowImage
 
     try:
         with PillowImage.open(path) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(
+                    f"{image.width} x {image.height} pixels, and at most {MOST_PIXELS:,} are decoded"
+                )
             yield image
-    except PillowImage.DecompressionBombError as error:
+    except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
         raise ValueError(str(error)) from None
 
 
@@ -226,11 +233,20 @@ def decode_all(label: str, files: ImageFiles, options: ReadOptions) -> tuple[Ima
     Raises
     ------
     BurstpropError
-        At the first broken image, unless these are to be skipped; when none is left.
+        For more than fits into memory; at the first broken image, unless these are to be skipped; when none
+        is left.
     """
     from burstprop.system.progress import Progress
 
-    images = np.empty((len(files), 3, files.size, files.size), np.uint8)
+    shape = (len(files), 3, files.size, files.size)
+    try:
+        images = np.empty(shape, np.uint8)
+    except (MemoryError, ValueError):  # the latter for sizes beyond 64 bits
+        raise BurstpropError(
+            f"{label}: {len(files):,} images of {files.size} x {files.size} pixels take "
+            f"{math.prod(shape) / 1e9:,.0f} GB, more memory than there is: a smaller image_size "
+            "(--image-size) takes less, and --dataset imagenet reads its images one by one"
+        ) from None
 
     def fill(k: int) -> tuple[int, Exception | None]:
         try:

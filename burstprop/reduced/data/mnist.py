@@ -20,6 +20,7 @@ from burstprop.reduced.data.dataset import (
     ImageDataset,
     ImagesInMemory,
     ReadOptions,
+    check_size,
     missing,
     need_folder,
     split_training,
@@ -45,27 +46,33 @@ HOW = (
 def read_idx(path: Path) -> np.ndarray:
     """Return the bytes of an IDX file as a uint8 array of the stated shape.
 
+    No more is unpacked than the file states, and no more than a largest size.
+
     Raises
     ------
     BurstpropError
-        When the file is no IDX file of unsigned bytes, is cut off, has bytes left over or is no sound gzip
-        file.
+        When the file is no IDX file of unsigned bytes, is too large, is cut off, has bytes left over or is no
+        sound gzip file.
     """
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            head = file.read(4)
+            dimensions = head[3] if len(head) == 4 else 0
+            sizes = file.read(4 * dimensions) if head[:3] == b"\0\0\x08" and 1 <= dimensions <= 4 else b""
+            if not sizes or len(sizes) < 4 * dimensions:
+                raise BurstpropError(
+                    f"{path} is no IDX file of unsigned bytes (it begins with {head!r}); download it again"
+                )
+            shape = struct.unpack(f">{dimensions}I", sizes)
+            stated = " x ".join(map(str, shape))
+            check_size(path, math.prod(shape), f"states {stated}, that is")
+            # a byte more than stated, so that one left over is noticed
+            data = np.frombuffer(file.read(math.prod(shape) + 1), np.uint8)
     except (OSError, EOFError, zlib.error) as error:
         raise BurstpropError(f"{path} cannot be read ({error}); download it again") from None
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != 8 or not 1 <= raw[3] <= 4 or len(raw) < 4 + 4 * raw[3]:
-        raise BurstpropError(
-            f"{path} is no IDX file of unsigned bytes (it begins with {raw[:4]!r}); download it again"
-        )
-    shape = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
-    data = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3])
     if len(data) != math.prod(shape):
-        raise BurstpropError(
-            f"{path} holds {len(data):,} bytes of data, but states {' x '.join(map(str, shape))}; download "
-            "it again"
-        )
+        found = f"{len(data):,}" if len(data) < math.prod(shape) else f"more than {math.prod(shape):,}"
+        raise BurstpropError(f"{path} holds {found} bytes of data, but states {stated}; download it again")
     return data.reshape(shape)
 
 
