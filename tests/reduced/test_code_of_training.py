@@ -85,7 +85,7 @@ def test_a_comparison_warns_of_finished_runs_of_other_code(tmp_path, monkeypatch
     params = comparison.Params(datasets="digits", rules="backprop", epochs=1)
 
     def compare():
-        return comparison.run(params, realizations=1, jobs=1, progress=False, out=tmp_path)
+        return comparison.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False, out=tmp_path)
 
     (code,) = compare()["results"]["code"]
     assert (

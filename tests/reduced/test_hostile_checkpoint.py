@@ -109,7 +109,7 @@ def test_the_comparison_does_not_run_it(hostile, mark, tmp_path):
     params = comparison.Params(datasets="digits", rules="backprop", epochs=1)
     for _ in range(2):  # finished, as it claims, and not
         with pytest.raises(BurstpropError, match="was started otherwise"):
-            comparison.run(params, realizations=1, jobs=1, progress=False, out=tmp_path / "out")
+            comparison.EXPERIMENT.frames(params, realizations=1, jobs=1, progress=False, out=tmp_path / "out")
         (place / "result.json").unlink(missing_ok=True)
     assert not mark.exists()
 
