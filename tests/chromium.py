@@ -34,6 +34,7 @@ def chromium():
 def _noting(page):
     """Return the page with `asked` (addresses) and `complaints` (errors of scripts and of the console)."""
     page.asked, page.complaints = [], []
+    page.set_default_timeout(180_000)  # a busy machine is slow, and that is no fault of the page
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("websocket", lambda socket: page.asked.append(socket.url))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import burstprop
+from burstprop.cli.failures import tell
 from burstprop.errors import BurstpropError, BurstpropWarning, near
 from burstprop.system.interrupts import exit_code, stopped_by, terminable
 
@@ -34,6 +35,7 @@ VERBS = {
     "simulate": ("burstprop.cli.simulate", "run a circuit once with settings of your own, and record it"),
     "train": ("burstprop.cli.train", "train a deep network of the reduced model with a learning rule"),
     "eval": ("burstprop.cli.eval", "test a trained network"),
+    "explore": ("burstprop.cli.explore", "open a circuit in the browser, and change it while it runs"),
     "sweep": (
         "burstprop.cli.sweep",
         "many runs: every combination of settings and seeds, on the cores or a cluster",
@@ -114,8 +116,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        from burstprop.cli.failures import tell
-
         return tell(error)
 
 

@@ -17,6 +17,7 @@ EXTRAS = {
     "dask": "dask",
     "distributed": "dask",
     "tensorboard": "tensorboard",
+    "bokeh": "explore",
 }
 
 
