@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` imports, for editors and type checkers
-    from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection
-    from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability
+    from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection, SpikeSource
+    from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability
     from burstprop.circuit.microcircuit import Microcircuit
     from burstprop.circuit.plasticity import BurstDependentRule
-    from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine
+    from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine, Steps
     from burstprop.circuit.synapses import ShortTermPlasticity
     from burstprop.errors import BurstpropError
     from burstprop.experiments import Experiment
@@ -24,6 +24,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "AdEx": "neurons",
+    "AllToAll": "circuit.connectivity",
     "Background": "circuit.stimuli",
     "BurstDependentRule": "circuit.plasticity",
     "BurstPoissonNeuron": "neurons",
@@ -49,13 +50,16 @@ _WHERE = {
     "ShortTermPlasticity": "circuit.synapses",
     "Simulation": "simulation",
     "Sine": "circuit.stimuli",
+    "SpikeSource": "circuit",
     "StateRecord": "recording",
+    "Steps": "circuit.stimuli",
     "find_bursts": "spikes.bursts",
     "simulate": "simulation",
 }
 
 __all__ = [
     "AdEx",
+    "AllToAll",
     "Background",
     "BurstDependentRule",
     "BurstPoissonNeuron",
@@ -81,7 +85,9 @@ __all__ = [
     "ShortTermPlasticity",
     "Simulation",
     "Sine",
+    "SpikeSource",
     "StateRecord",
+    "Steps",
     "__version__",
     "find_bursts",
     "simulate",

@@ -10,11 +10,24 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from burstprop.errors import BurstpropError, near
+
+
+class PerNeuron:
+    """Type of a field that takes one number, or an array of shape (n,) with one number per neuron.
+
+    For type checkers only: such a field may be given either, and is read as it was given.
+    """
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type | None = None) -> Any: ...  # noqa: D105
+        def __set__(self, instance: object, value: float | ArrayLike) -> None: ...  # noqa: D105
 
 
 def quantity(

@@ -64,3 +64,16 @@ def nested(k, progress, folder):
     from burstprop.runs.sweep import run_many
 
     return run_many(square, [{"x": k}, {"x": k + 1}], jobs=2, progress=progress)
+
+
+def threads(x, progress, folder):
+    from burstprop.system.machine import threads_at_hand
+
+    time.sleep(0.2)
+    return threads_at_hand()
+
+
+def killed(x, progress, folder):
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -22,6 +22,7 @@ ROOMS = [
     ("recording",),
     ("engine",),
     ("simulation",),
+    ("ensemble",),
     ("experiments", "explore"),
     ("circuits",),
     ("cli",),

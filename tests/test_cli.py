@@ -177,8 +177,12 @@ def test_a_run_that_diverges_keeps_the_old_results(capsys, tmp_path):
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     code, _, err = call(capsys, *words, "--set", "offset_hz=99")
     assert code == 2
-    assert "the rate of pyr1 is no number at 12.5 ms" in err
+    assert "parameters.offset_hz is 5.0 there and 99.0 here" in err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    code, _, err = call(capsys, *words, "--set", "offset_hz=99", "--overwrite")
+    assert code == 2
+    assert "the rate of pyr1 is no number at 12.5 ms" in err
+    assert not (tmp_path / "run.json").exists(), "the old results are not left as those of the new run"
 
 
 def test_without_matplotlib_nothing_is_run(capsys, tmp_path, monkeypatch):

@@ -395,7 +395,18 @@ def test_a_wrong_result_fails_the_claims(frames):
     shifted = summary.assign(mean_dw=summary["mean_dw"] + 0.2)
     assert any("burst probability of" in claim for claim in failed({**frames, "pairing": shifted}))
     missing = summary.assign(mean_dw=np.nan)
-    assert len(failed({**frames, "pairing": missing})) == len(pairing.check(frames)) - 1
+    nowhere = frames["switch"].assign(switch_hz=np.nan)
+    found = failed({**frames, "pairing": missing, "switch": nowhere})
+    assert len(found) == len(pairing.check(frames)) - 1
+
+
+@pytest.mark.parametrize("window_ms", [15.0, 17.0])
+def test_another_burst_window_is_noticed_by_the_switch_of_the_periodic_protocol(frames, window_ms):
+    (line, *_) = conditions(pairing.Params(burst_window_ms=window_ms))
+    switch = pairing.switch_hz(line)
+    assert switch == pytest.approx(1000.0 / window_ms, abs=0.5)
+    moved = frames["switch"].assign(switch_hz=switch)
+    assert failed({**frames, "switch": moved}) == ["periodic: the sign switches at"]
 
 
 def test_another_learning_rate_is_not_the_published_result():
@@ -448,6 +459,7 @@ def test_frames_have_the_stated_columns(frames):
         "pairing": ["protocol", "condition", "x", "mean_dw", "sd_dw", "realizations", "closed_form_dw"],
         "realizations": ["protocol", "condition", "x", "realization", "dw"],
         "closed_form": ["protocol", "condition", "x", "dw"],
+        "switch": ["protocol", "switch_hz"],
     }
     assert {name: list(frame.columns) for name, frame in frames.items()} == names
     assert len(frames["pairing"]) == 20 + 20 + 20

@@ -282,7 +282,7 @@ def test_reproduce_says_how_long_the_realizations_took_and_who_made_them(
     capsys, tmp_path, other_code, monkeypatch
 ):
     def one(seed, realization, progress, folder):
-        time.sleep(0.4)
+        time.sleep(1.0)
         return {"rates": pd.DataFrame({"time_ms": [0.0], "rate_hz": [5.0]})}
 
     def run(params, how):
@@ -297,20 +297,20 @@ def test_reproduce_says_how_long_the_realizations_took_and_who_made_them(
     monkeypatch.setattr(demo_circuit, "EXPERIMENT", changed)
     other_code()
     first = call("--realizations", "2")
-    assert 0.8 <= first["realization_seconds"] <= first["seconds"] + 0.1
+    assert 2.0 <= first["realization_seconds"] <= first["seconds"] + 0.1
     assert first["realizations_made_by"] == "burstprop 0.0.9 (code 0ddc0de5)"
     # one more, by other code
     other_code("0.1.0", "11111111")
     with pytest.warns(BurstpropWarning, match="2 of 3 runs"):
         more = call("--realizations", "3")
-    assert more["realization_seconds"] >= 1.2
-    assert more["realization_seconds"] >= more["seconds"] + 0.4, "two of three were there already"
+    assert more["realization_seconds"] >= 3.0
+    assert more["realization_seconds"] >= more["seconds"] + 0.5, "two of three were there already"
     both = "burstprop 0.0.9 (code 0ddc0de5); burstprop 0.1.0 (code 11111111)"
     assert more["realizations_made_by"] == both
     assert both in (tmp_path / "report.html").read_text()
     # only those that this call is about
     with pytest.warns(BurstpropWarning, match="1 of 1 runs"):
-        assert call("--realizations", "1")["realization_seconds"] < 0.8
+        assert call("--realizations", "1")["realization_seconds"] < 2.0
 
 
 def test_the_command_line_prints_the_warning_as_one_line(tmp_path, other_code):

@@ -5,17 +5,28 @@ Everything here is frozen, checked when it is made, and printable. Nothing is ra
 """
 
 from burstprop.circuit.circuit import Circuit
-from burstprop.circuit.populations import PoissonPopulation, Population
-from burstprop.circuit.projections import Projection
-from burstprop.circuit.protocol import Change, PlasticityChange, RateChange, WeightChange
+from burstprop.circuit.populations import PoissonPopulation, Population, SpikeSource
+from burstprop.circuit.projections import Opposed, Projection
+from burstprop.circuit.protocol import (
+    AveragingChange,
+    Change,
+    LearningRateChange,
+    PlasticityChange,
+    RateChange,
+    WeightChange,
+)
 
 __all__ = [
+    "AveragingChange",
     "Change",
     "Circuit",
+    "LearningRateChange",
+    "Opposed",
     "PlasticityChange",
     "PoissonPopulation",
     "Population",
     "Projection",
     "RateChange",
+    "SpikeSource",
     "WeightChange",
 ]

@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+
 from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne
 from burstprop.circuit.parts import Parts
-from burstprop.circuit.populations import PoissonPopulation, Population
+from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit.populations import PoissonPopulation, Population, SpikeSource
 from burstprop.circuit.projections import Projection
-from burstprop.circuit.protocol import Change, PlasticityChange, RateChange, WeightChange
-from burstprop.circuit.stimuli import Background, Current, check_source_rate
+from burstprop.circuit.protocol import (
+    CHANGES,
+    AveragingChange,
+    Change,
+    LearningRateChange,
+    RateChange,
+    WeightChange,
+)
+from burstprop.circuit.stimuli import Background, Current, Steps, check_source_rate
 from burstprop.errors import BurstpropError, near
 from burstprop.parameters import check_value, quantity
 
 KINDS: dict[str, tuple[type, ...]] = {
-    "populations": (Population, PoissonPopulation),
+    "populations": (Population, PoissonPopulation, SpikeSource),
     "projections": (Projection,),
     "backgrounds": (Background,),
     "currents": (Current,),
-    "protocol": (WeightChange, RateChange, PlasticityChange),
+    "protocol": CHANGES,
 }
 """What the parts of a circuit are made of."""
 
@@ -47,6 +57,8 @@ def check_circuit(circuit: Parts) -> None:
     for population in circuit.populations:
         if isinstance(population, PoissonPopulation):
             check_source_rate(f"population {population.name!r}: ", population.rate_hz, circuit.dt_ms)
+        if isinstance(population, SpikeSource):
+            _check_given_spikes(population, circuit.dt_ms)
     for projection in circuit.projections:
         _check_projection(circuit, projection)
     for background in circuit.backgrounds:
@@ -65,6 +77,19 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
             )
 
 
+def _check_given_spikes(source: SpikeSource, dt_ms: float) -> None:
+    steps = source.steps(dt_ms)
+    order = np.lexsort((steps, source.neurons))
+    same = (np.diff(steps[order]) == 0) & (np.diff(source.neurons[order]) == 0)
+    if same.any():
+        first = order[np.flatnonzero(same)[0]]
+        raise BurstpropError(
+            f"population {source.name!r}: {np.count_nonzero(same)} spikes share a step of {dt_ms:g} ms with "
+            f"another of the same neuron (the first of neuron {source.neurons[first]} at "
+            f"{source.times_ms[first]:g} ms); drop them, or give a smaller dt_ms"
+        )
+
+
 def _check_receptor(circuit: Parts, where: str, population: str, receptor: str) -> None:
     known = circuit.neurons(population).neuron.receptors
     if receptor not in known:
@@ -75,6 +100,13 @@ def _check_projection(circuit: Parts, projection: Projection) -> None:
     where = f"projection {projection.name}: "
     source, target = circuit.population(projection.source), circuit.neurons(projection.target)
     _check_receptor(circuit, where, projection.target, projection.receptor)
+    if projection.opposed is not None:
+        _check_receptor(circuit, f"{where}opposed: ", projection.target, projection.opposed.receptor)
+        if projection.opposed.receptor == projection.receptor:
+            raise BurstpropError(
+                f"{where}opposed.receptor = {projection.receptor!r} is the projection's own; give the one of "
+                "the opposite sign"
+            )
     assert projection.delay_ms is not None, "a Projection fills in the delay that is left out"
     circuit.steps(where + "delay_ms", projection.delay_ms)
     if projection.transmits != "spikes":
@@ -110,11 +142,30 @@ def _check_background(circuit: Parts, background: Background) -> None:
 
 def _check_current(circuit: Parts, current: Current) -> None:
     circuit.compartment(current.population, current.compartment)
+    if isinstance(current.waveform, Steps):
+        current.waveform.check(
+            f"Current to {current.population}.{current.compartment}: ", circuit.neurons(current.population).n
+        )
     if not hasattr(current.waveform, "current"):
         raise BurstpropError(
             f"Current to {current.population}.{current.compartment}: waveform = {current.waveform!r} has no "
-            "method current(t_ms); give Constant(pA), Sine(...), or an object of your own with that method"
+            "method current(t_ms); give Constant(pA), Sine(...), Steps(...), or an object with that method"
         )
+
+
+def check_plastic(circuit: Parts, projection: str, where: str = "projection ") -> BurstDependentRule:
+    """Return the rule of a projection.
+
+    Raises
+    ------
+    BurstpropError
+        It has none: names those that have.
+    """
+    rule = circuit.projection(projection).rule
+    if rule is None:
+        plastic = [p.name for p in circuit.projections if p.rule is not None]
+        raise BurstpropError(f"{where}{projection!r} is not plastic: {near(projection, plastic)}")
+    return rule
 
 
 def _check_change(circuit: Parts, change: Change) -> None:
@@ -127,6 +178,12 @@ def _check_change(circuit: Parts, change: Change) -> None:
                     f"WeightChange of {change.projection}: its synapses have weights of their own "
                     "(a matrix, or a rule)"
                 )
+        case LearningRateChange():
+            circuit.steps("LearningRateChange.over_ms", change.over_ms)
+            check_plastic(circuit, change.projection, "LearningRateChange of ")
+        case AveragingChange():
+            if change.projection is not None:
+                check_plastic(circuit, change.projection, "AveragingChange of ")
         case RateChange():
             if not isinstance(circuit.population(change.population), PoissonPopulation):
                 raise BurstpropError(

@@ -36,7 +36,7 @@ class Circuit(Parts):
 
     Parameters
     ----------
-    populations : sequence of Population and PoissonPopulation
+    populations : sequence of Population, PoissonPopulation and SpikeSource
     projections : sequence of Projection
     backgrounds : sequence of Background
     currents : sequence of Current

@@ -1,8 +1,8 @@
-"""Who is connected to whom: by probability, by a fixed in-degree, one to one, or by a user's own matrix.
+"""Who is connected to whom: by probability, by a fixed in-degree, one to one, all to all, or by a matrix.
 
 A population that is connected to itself by probability or in-degree leaves out the connection of a neuron
-with itself; one to one, every neuron is connected with itself and with nothing else, and a matrix is taken as
-it is.
+with itself; one to one, every neuron is connected with itself and with nothing else; all to all, with itself
+and with all others; and a matrix is taken as it is.
 """
 
 from __future__ import annotations
@@ -44,6 +44,15 @@ class OneToOne:
     """Neuron i of the source to neuron i of the target; both populations have the same size."""
 
 
+@dataclass(frozen=True)
+class AllToAll:
+    """Every source neuron to every target neuron; with itself too, where a population is connected to itself.
+
+    It takes no index: with one weight for all it has no memory at all and costs as much as its targets; with
+    weights of their own (a rule) it costs a row of neurons that lie next to each other for every spike.
+    """
+
+
 @dataclass(frozen=True, eq=False)
 class Matrix:
     """The user's own weights: a scipy sparse matrix (or array) of shape (n_source, n_target).
@@ -78,7 +87,7 @@ class Matrix:
         object.__setattr__(self, "weights", csr)
 
 
-Connectivity = Probability | FixedInDegree | OneToOne | Matrix
+Connectivity = Probability | FixedInDegree | OneToOne | AllToAll | Matrix
 
 
 def describe_connectivity(connectivity: Connectivity) -> str:
@@ -90,5 +99,7 @@ def describe_connectivity(connectivity: Connectivity) -> str:
             return f"in-degree {k}"
         case OneToOne():
             return "one to one"
+        case AllToAll():
+            return "all to all"
         case Matrix(weights=w):
             return f"matrix, {w.nnz} synapses"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from burstprop.circuit.populations import PoissonPopulation, Population
+from burstprop.circuit.populations import Population, Source
 from burstprop.circuit.projections import Projection
 from burstprop.circuit.protocol import Change
 from burstprop.circuit.stimuli import Background, Current
@@ -19,7 +19,7 @@ from burstprop.errors import BurstpropError, near
 class Parts:
     """What a circuit is made of, unchecked."""
 
-    populations: tuple[Population | PoissonPopulation, ...]
+    populations: tuple[Population | Source, ...]
     projections: tuple[Projection, ...] = ()
     backgrounds: tuple[Background, ...] = ()
     currents: tuple[Current, ...] = ()
@@ -27,7 +27,7 @@ class Parts:
     plastic: bool = True
     dt_ms: float = 0.1
 
-    def population(self, name: str) -> Population | PoissonPopulation:
+    def population(self, name: str) -> Population | Source:
         """Return the population of that name."""
         for population in self.populations:
             if population.name == name:
@@ -35,13 +35,12 @@ class Parts:
         raise BurstpropError(f"no population {name!r}: {near(name, [p.name for p in self.populations])}")
 
     def neurons(self, name: str) -> Population:
-        """Return the population of neurons of that name (not Poisson sources)."""
+        """Return the population of neurons of that name (not sources)."""
         population = self.population(name)
         if not isinstance(population, Population):
             names = [p.name for p in self.populations if isinstance(p, Population)]
-            raise BurstpropError(
-                f"population {name!r} is a Poisson population and receives nothing: {near(name, names)}"
-            )
+            kind = type(population).__name__
+            raise BurstpropError(f"population {name!r} is a {kind} and receives nothing: {near(name, names)}")
         return population
 
     def projection(self, name: str) -> Projection:

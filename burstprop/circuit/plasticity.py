@@ -24,6 +24,13 @@ XOR is not learned) or ``"events"`` (Ebar).
 
 A form with a fixed Pbar exists as well: ``fixed_burst_prob=0.15`` replaces the moving ratio.
 
+Two options go beyond the paper. A burst follows its event by 5 to 15 ms, in which e_pre of the synapse that
+caused the event decays, so that with a short tau_pre such a synapse is depressed more than it is
+potentiated; ``burst_credit="event"`` takes e_pre of the event for the burst, too. ``tau_homeostasis_ms``
+gives the homeostatic terms (E_max, and R) an average of their own: Pbar may then follow fast, or be learned
+only while nothing teaches (`burstprop.circuit.protocol.AveragingChange`), while rates are watched slowly and
+always.
+
 Source: Payeur et al. (2021), Nature Neuroscience 24, equations 1-2 and Methods, "Plasticity rule".
 """
 
@@ -32,16 +39,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from burstprop.errors import BurstpropError
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import check_value, quantity, validate
 
 LOWER_RATES = ("spikes", "events")
+BURST_CREDITS = ("burst", "event")
+ETA = quantity(8e-3, "1", "learning rate", low=0)
 
 
 @dataclass(frozen=True)
 class BurstDependentRule:
     """Burst-dependent plasticity of a projection that transmits events."""
 
-    eta: float = quantity(8e-3, "1", "learning rate", low=0)
+    eta: float = ETA
     tau_pre_ms: float = quantity(100.0, "ms", "decay of the presynaptic trace", low=0, open_low=True)
     tau_avg_ms: float = quantity(2000.0, "ms", "moving average of events and bursts", low=0, open_low=True)
     e_min_hz: float = quantity(2.0, "Hz", "rate under which presynaptic events potentiate", low=0)
@@ -55,6 +64,15 @@ class BurstDependentRule:
     )
     lower_start_hz: float = quantity(0.1, "Hz", "R at t = 0 where lower_rate is 'spikes'", low=0)
     lower_rate: str = "spikes"
+    tau_homeostasis_ms: float | None = quantity(
+        None,
+        "ms",
+        "moving average of E_max and R, held by no protocol; none: those of Pbar",
+        low=0,
+        open_low=True,
+        optional=True,
+    )
+    burst_credit: str = "burst"
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -64,3 +82,13 @@ class BurstDependentRule:
                 f"BurstDependentRule.lower_rate = {self.lower_rate!r}: give 'spikes' (all spikes over "
                 "lower_tau_ms, the published program's) or 'events' (Ebar, as the paper reads)"
             )
+        if self.burst_credit not in BURST_CREDITS:
+            raise BurstpropError(
+                f"BurstDependentRule.burst_credit = {self.burst_credit!r}: give 'burst' (e_pre at the burst, "
+                "as published) or 'event' (e_pre at the event that the burst belongs to)"
+            )
+
+
+def check_eta(where: str, eta: float) -> None:
+    """Refuse a learning rate that is negative or no number."""
+    check_value(f"{where}eta", eta, ETA.metadata)

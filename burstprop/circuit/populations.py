@@ -1,15 +1,20 @@
-"""Populations: neurons of one model, or Poisson sources that projections share."""
+"""Populations: neurons of one model, or sources that projections share: Poisson, or given spikes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from burstprop.circuit.stimuli import check_counts, check_rate
-from burstprop.errors import BurstpropError
+from burstprop.errors import BurstpropError, near
 from burstprop.neurons.model import NeuronModel
 from burstprop.parameters import check_value, quantity
+from burstprop.spikes.spike_table import spike_table
+from burstprop.system.npz import read_arrays
 
 BURST_DEFINITIONS = ("trace", "interval")
 
@@ -79,7 +84,145 @@ class PoissonPopulation:
             )
 
 
-def _check_population(population: Population | PoissonPopulation) -> None:
+@dataclass(frozen=True, eq=False)
+class SpikeSource:
+    """``n`` neurons that spike at given times: recorded spikes, or those of another program or encoder.
+
+    A spike is in the step that its time lies in, so spikes that burstprop recorded come again in the same
+    steps. `SpikeSource.of` reads the tables of others.
+
+    Parameters
+    ----------
+    times_ms : array of shape (spikes,)
+        Counted from the start of the run; in any order.
+    neurons : array of whole numbers, shape (spikes,)
+        Which neuron spikes, 0 to n - 1.
+
+    Raises
+    ------
+    BurstpropError
+        A time is negative or no number, a neuron is not there, or there are not as many of both.
+    """
+
+    name: str
+    n: int
+    times_ms: np.ndarray
+    neurons: np.ndarray
+    burst_definition: str = "trace"
+    burst_window_ms: float = 16.0
+
+    def __post_init__(self) -> None:
+        """Check the spikes and sort them by time."""
+        _check_population(self)
+        where = f"population {self.name!r}: "
+        table = spike_table({"time_ms": self.times_ms, "neuron_id": self.neurons})
+        times, neurons = (table[name].to_numpy() for name in ("time_ms", "neuron_id"))
+        if len(neurons) and neurons.max() >= self.n:
+            raise BurstpropError(
+                f"{where}a spike is of neuron {neurons.max()}, and n = {self.n}: numbers begin at 0 "
+                "(SpikeSource.of takes first_neuron for tables that begin elsewhere)"
+            )
+        order = np.lexsort((neurons, times))
+        for name, values in (("times_ms", times.astype(np.float64)), ("neurons", neurons.astype(np.int64))):
+            values = values[order]
+            values.flags.writeable = False
+            object.__setattr__(self, name, values)
+
+    @staticmethod
+    def of(
+        name: str,
+        spikes: Any,
+        n: int | None = None,
+        *,
+        population: str | None = None,
+        time_unit: str | None = None,
+        first_neuron: int = 0,
+        **options: Any,
+    ) -> SpikeSource:
+        """Return a source of anybody's spikes.
+
+        Parameters
+        ----------
+        spikes
+            Whatever `burstprop.find_bursts` reads: a frame or dict with the columns ``time_ms, neuron_id``, a
+            Brian2 SpikeMonitor, NEST's events. Also a `Recording`, the path of a saved one, the units of an
+            NWB file (``spike_times``), or a list with one array of times for each neuron.
+        n : int, optional
+            Neurons; left out: as many as the table names.
+        population : str, optional
+            Which of several populations in the table.
+        time_unit : {"ms", "s"}, optional
+            As in `burstprop.find_bursts`; times of a list are ms where it is left out.
+        first_neuron : int
+            The number of the first neuron in the table.
+        options
+            ``burst_definition``, ``burst_window_ms``.
+
+        Raises
+        ------
+        BurstpropError
+            The table cannot be read, or holds several populations or realizations.
+        """
+        table = spike_table(*_columns(spikes, time_unit))
+        if population is not None:
+            known = list(table["population"].cat.categories)
+            if population not in known:
+                raise BurstpropError(
+                    f"SpikeSource {name!r}: no population {population!r}: {near(population, known)}"
+                )
+            table = table[table["population"] == population]
+        for column in ("population", "realization"):
+            several = table[column].unique()
+            if len(several) > 1:
+                raise BurstpropError(
+                    f"SpikeSource {name!r}: the table holds {len(several)} {column}s "
+                    f"({', '.join(map(str, several[:5]))}); choose one"
+                    + (" (population=...)" if column == "population" else "")
+                )
+        neurons = table["neuron_id"].to_numpy() - first_neuron
+        if len(neurons) and neurons.min() < 0:
+            raise BurstpropError(
+                f"SpikeSource {name!r}: a spike is of neuron {neurons.min() + first_neuron}, before "
+                f"first_neuron = {first_neuron}"
+            )
+        if n is None:
+            n = int(neurons.max()) + 1 if len(neurons) else 1
+        return SpikeSource(name, n, table["time_ms"].to_numpy(), neurons, **options)
+
+    def steps(self, dt_ms: float) -> np.ndarray:
+        """Return the step of every spike, ascending; times that are multiples of dt have some slack."""
+        return np.floor((self.times_ms + 1e-6) / dt_ms).astype(np.int64)
+
+
+Source = PoissonPopulation | SpikeSource
+"""What spikes without being driven, and receives nothing."""
+
+
+def _columns(spikes: Any, time_unit: str | None) -> tuple[Any, str | None]:
+    """Return spikes as a table that `spike_table` knows, and the unit of its times."""
+    if isinstance(spikes, str | Path):
+        arrays = read_arrays(spikes, "a recording")
+        columns = ("time_ms", "population", "neuron_id", "realization")
+        try:
+            table = {column: arrays[f"spikes/{column}"] for column in columns}
+            names = [str(name) for name in arrays["spikes/population/names"]]
+        except KeyError as error:
+            raise BurstpropError(f"{str(spikes)!r} is not a recording saved by burstprop ({error})") from None
+        codes = pd.Categorical.from_codes(table["population"], pd.Index(names))
+        return table | {"population": codes.remove_unused_categories()}, time_unit
+    if isinstance(getattr(spikes, "spikes", None), pd.DataFrame):  # a Recording
+        return spikes.spikes, time_unit
+    if hasattr(spikes, "colnames") and "spike_times" in spikes.colnames:  # units of an NWB file, in s
+        spikes, time_unit = [np.asarray(times) for times in spikes["spike_times"][:]], "s"
+    if isinstance(spikes, list | tuple):
+        trains = [np.asarray(train, np.float64) for train in spikes]
+        neuron = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+        times = np.concatenate([*trains, np.zeros(0)]) * (1000.0 if time_unit == "s" else 1.0)
+        return {"time_ms": times, "neuron_id": neuron}, None
+    return spikes, time_unit
+
+
+def _check_population(population: Population | Source) -> None:
     where = f"population {population.name!r}"
     if not population.name or not isinstance(population.name, str):
         raise BurstpropError(f"{where}: a population needs a name")

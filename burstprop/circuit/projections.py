@@ -14,6 +14,29 @@ TRANSMITS = ("spikes", "events", "bursts")
 
 
 @dataclass(frozen=True)
+class Opposed:
+    """A fixed conductance that every synapse of a projection adds to a second receptor with each spike.
+
+    With the excitation of a plastic projection and inhibition here, a synapse has a signed weight: its own
+    less a constant.
+
+    Parameters
+    ----------
+    receptor : str
+        Receptor of the same target.
+    weight : float
+        Conductance in units of the target compartment's leak, before the STP efficacy.
+    """
+
+    receptor: str
+    weight: float
+
+    def __post_init__(self) -> None:
+        """Check the weight."""
+        check_weight(f"Opposed to {self.receptor}: ", self.weight)
+
+
+@dataclass(frozen=True)
 class Projection:
     """Synapses from one population to one receptor of another.
 
@@ -25,12 +48,14 @@ class Projection:
         Receptor of the target's model, for example ``"soma_exc"``.
     weight : float
         Peak conductance of a spike, in units of the target compartment's leak, before the STP efficacy.
-    connectivity : Probability, FixedInDegree, OneToOne or Matrix
+    connectivity : Probability, FixedInDegree, OneToOne, AllToAll or Matrix
     transmits : {"spikes", "events", "bursts"}
         Which of the source's spikes pass: all, the first of each event, or the second (once per burst).
     stp : ShortTermPlasticity, optional
     rule : BurstDependentRule, optional
         Makes the projection plastic; it then transmits events.
+    opposed : Opposed, optional
+        What the same spikes add to a second receptor of the same targets, the same for all synapses.
     delay_ms : float, optional
         Axonal delay; left out: 0.8 ms for spikes, none for events and bursts.
     trace_lag_ms : float
@@ -48,6 +73,7 @@ class Projection:
     transmits: str = "spikes"
     stp: ShortTermPlasticity | None = None
     rule: BurstDependentRule | None = None
+    opposed: Opposed | None = None
     delay_ms: float | None = None
     trace_lag_ms: float = AXONAL_DELAY_MS
     name: str = ""
@@ -81,7 +107,7 @@ class Projection:
         if not isinstance(self.connectivity, Connectivity):
             raise BurstpropError(
                 f"{where}connectivity = {self.connectivity!r}: give Probability(p), FixedInDegree(k), "
-                "OneToOne() or Matrix(sparse_matrix)"
+                "OneToOne(), AllToAll() or Matrix(sparse_matrix)"
             )
         delay_ms = self.delay_ms
         if delay_ms is None:

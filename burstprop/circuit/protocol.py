@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from burstprop.circuit.plasticity import check_eta
 from burstprop.circuit.stimuli import check_rate, check_weight
 from burstprop.parameters import check_value, quantity
 
@@ -48,7 +49,47 @@ class PlasticityChange:
         _check_time(self)
 
 
-Change = WeightChange | RateChange | PlasticityChange
+@dataclass(frozen=True)
+class LearningRateChange:
+    """From ``at_ms`` on, the learning rate of a plastic projection goes to ``eta``.
+
+    It goes there at once, or in a straight line that takes ``over_ms``: a schedule is several of these, or
+    one.
+    """
+
+    at_ms: float
+    projection: str
+    eta: float
+    over_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check times and learning rate."""
+        _check_time(self)
+        check_eta(f"LearningRateChange of {self.projection}: ", self.eta)
+        duration = quantity(0.0, "ms", "how long the change takes", low=0)
+        check_value("LearningRateChange.over_ms", self.over_ms, duration.metadata)
+
+
+@dataclass(frozen=True)
+class AveragingChange:
+    """From ``at_ms`` on, the averages that rules take Pbar from go on, or are held as they are.
+
+    Those of ``projection`` and of all that share them (same target and time constants); left out: all. An
+    average of its own for homeostasis (``tau_homeostasis_ms``) always goes on.
+    """
+
+    at_ms: float
+    on: bool
+    projection: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the time."""
+        _check_time(self)
+
+
+Change = WeightChange | RateChange | PlasticityChange | LearningRateChange | AveragingChange
+CHANGES = (WeightChange, RateChange, PlasticityChange, LearningRateChange, AveragingChange)
+"""The kinds of `Change`."""
 
 
 def _check_time(change: Change) -> None:

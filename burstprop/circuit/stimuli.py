@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from burstprop.errors import BurstpropError
 from burstprop.parameters import check_value, quantity, validate
 
 COUNTS = ("bernoulli", "poisson")
+_SLACK_MS = 1e-6
+"""Times are multiples of dt written in floating point."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +78,77 @@ class Controlled:
         return np.zeros(t_ms.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """A current that steps from value to value: for all neurons, or for each its own.
+
+    Value k holds from ``times_ms[k]`` until the next time, the last one to the end; before the first time
+    there is none. ``Steps((0, 500, 800), (0, 200, 0))`` is one step; ``Steps(50.0 * np.arange(k), images)``
+    shows one image after another; a recorded current is ``Steps(dt_ms * np.arange(k), samples)``.
+
+    Parameters
+    ----------
+    times_ms : array of shape (k,), ascending
+    values_pa : array of shape (k,), or (k, n) with a value for each neuron
+
+    Raises
+    ------
+    BurstpropError
+        Times do not ascend or are negative, a value is no finite number, or there are not as many of both.
+    """
+
+    times_ms: Any
+    values_pa: Any
+
+    def __post_init__(self) -> None:
+        """Check times and values."""
+        for name in ("times_ms", "values_pa"):
+            values = np.array(getattr(self, name), np.float64)
+            values.flags.writeable = False
+            object.__setattr__(self, name, values)
+        times, values = self.times_ms, self.values_pa
+        if times.ndim != 1 or values.ndim not in (1, 2) or len(times) != len(values) or not len(times):
+            raise BurstpropError(
+                f"Steps: times_ms has shape {times.shape}, values_pa {values.shape}: give (k,) times and "
+                "(k,) or (k, n) values, at least one"
+            )
+        if not (np.isfinite(times).all() and times[0] >= 0 and (np.diff(times) > 0).all()):
+            raise BurstpropError(
+                "Steps.times_ms: give finite times from 0 ms on, each later than the one before"
+            )
+        if not np.isfinite(values).all():
+            raise BurstpropError("Steps.values_pa: a value is no finite number (pA)")
+
+    @property
+    def per_neuron(self) -> bool:
+        """Whether each neuron has a current of its own."""
+        return self.values_pa.ndim == 2
+
+    def check(self, where: str, n: int) -> None:
+        """Refuse values for another number of neurons."""
+        if self.per_neuron and self.values_pa.shape[1] != n:
+            raise BurstpropError(
+                f"{where}Steps.values_pa is for {self.values_pa.shape[1]} neurons; give (k,) or (k, {n})"
+            )
+
+    def current(self, t_ms: np.ndarray) -> np.ndarray:
+        """Return the current (pA) at times ``t_ms``, shape (times,), or (times, n) with a value each."""
+        k = np.searchsorted(self.times_ms, np.asarray(t_ms) + _SLACK_MS, side="right") - 1
+        there = (k >= 0).reshape(-1, *[1] * (self.values_pa.ndim - 1))
+        return np.where(there, self.values_pa[np.maximum(k, 0)], 0.0)
+
+
 @dataclass(frozen=True)
 class Current:
     """A current injected into one compartment of every neuron of a population.
 
-    ``waveform`` is `Constant`, `Sine`, `Controlled`, or any object with ``current(t_ms) -> pA`` (arrays of
-    shape (n,)).
+    ``waveform`` is `Constant`, `Sine`, `Steps`, `Controlled`, or any object with ``current(t_ms) -> pA``
+    (arrays of shape (n,)).
     """
 
     population: str
     compartment: str
-    waveform: Constant | Sine | Controlled
+    waveform: Constant | Sine | Steps | Controlled
 
 
 @dataclass(frozen=True)
@@ -106,6 +169,11 @@ class Background:
         check_weight(where, self.weight)
         check_counts(where, self.counts)
         check_delay(where, self.delay_ms)
+
+
+def is_per_neuron(waveform: Any) -> bool:
+    """Return whether a waveform may give each neuron a current of its own."""
+    return isinstance(waveform, Controlled) or (isinstance(waveform, Steps) and waveform.per_neuron)
 
 
 def check_rate(where: str, rate_hz: float) -> None:
@@ -150,10 +218,8 @@ def check_delay(where: str, delay_ms: float) -> None:
 
 
 def _inside(waveform: Constant | Sine, t_ms: np.ndarray) -> np.ndarray:
-    # half a nanosecond of slack: times are multiples of dt written in floating point
-    slack = 1e-6
     stop = math.inf if waveform.stop_ms is None else waveform.stop_ms
-    return (t_ms >= waveform.start_ms - slack) & (t_ms < stop - slack)
+    return (t_ms >= waveform.start_ms - _SLACK_MS) & (t_ms < stop - _SLACK_MS)
 
 
 def _check_interval(waveform: Constant | Sine) -> None:

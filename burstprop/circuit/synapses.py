@@ -43,11 +43,25 @@ class ShortTermPlasticity:
         validate(self)
 
 
-def depressing(u_start: float | None = None) -> ShortTermPlasticity:
+def depressing(
+    u_start: float | None = None,
+    *,
+    tau_d_ms: float = 20.0,
+    tau_f_ms: float = 1000.0,
+    utilisation: float = 0.9,
+    jump: float | None = None,
+) -> ShortTermPlasticity:
     """Return the depressing synapse of the feedforward path: tau_D 20 ms, tau_F 1000 ms, U 0.9."""
-    return ShortTermPlasticity(tau_d_ms=20.0, tau_f_ms=1000.0, utilisation=0.9, u_start=u_start)
+    return ShortTermPlasticity(tau_d_ms, tau_f_ms, utilisation, jump, u_start)
 
 
-def facilitating(u_start: float | None = None) -> ShortTermPlasticity:
+def facilitating(
+    u_start: float | None = None,
+    *,
+    tau_d_ms: float = 100.0,
+    tau_f_ms: float = 100.0,
+    utilisation: float = 0.02,
+    jump: float | None = None,
+) -> ShortTermPlasticity:
     """Return the facilitating synapse of the feedback path: tau_D = tau_F = 100 ms, U 0.02."""
-    return ShortTermPlasticity(tau_d_ms=100.0, tau_f_ms=100.0, utilisation=0.02, u_start=u_start)
+    return ShortTermPlasticity(tau_d_ms, tau_f_ms, utilisation, jump, u_start)

@@ -10,9 +10,9 @@ import numpy as np
 
 from burstprop.circuit.connectivity import describe_connectivity
 from burstprop.circuit.parts import Parts
-from burstprop.circuit.populations import PoissonPopulation, Population
+from burstprop.circuit.populations import PoissonPopulation, Population, Source, SpikeSource
 from burstprop.circuit.projections import Projection
-from burstprop.circuit.stimuli import Background
+from burstprop.circuit.stimuli import Background, Steps
 from burstprop.circuit.synapses import ShortTermPlasticity
 from burstprop.parameters import text_table
 
@@ -61,9 +61,11 @@ def _table(title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]])
     return f"{title}\n{text_table(rows, header)}" if rows else ""
 
 
-def _population_row(population: Population | PoissonPopulation) -> tuple[str, ...]:
+def _population_row(population: Population | Source) -> tuple[str, ...]:
     if isinstance(population, PoissonPopulation):
         return population.name, str(population.n), f"Poisson sources, {population.rate_hz:g} Hz"
+    if isinstance(population, SpikeSource):
+        return population.name, str(population.n), f"{len(population.times_ms)} given spikes"
     return population.name, str(population.n), _short(population.neuron)
 
 
@@ -96,6 +98,9 @@ def _background_row(b: Background) -> tuple[str, ...]:
 
 def _short(obj: Any) -> str:
     """Return a description as one line that shows only what differs from the defaults."""
+    if isinstance(obj, Steps):
+        each = ", one value per neuron" if obj.per_neuron else ""
+        return f"{len(obj.times_ms)} steps from {obj.times_ms[0]:g} to {obj.times_ms[-1]:g} ms{each}"
     if not is_dataclass(obj):
         return repr(obj)
     shown = []

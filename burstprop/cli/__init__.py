@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import burstprop
-from burstprop.cli.failures import tell
 from burstprop.errors import BurstpropError, BurstpropWarning, near
 from burstprop.system.interrupts import exit_code, stopped_by, terminable
 
@@ -116,6 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
+        from burstprop.cli.failures import tell
+
         return tell(error)
 
 

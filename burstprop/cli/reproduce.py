@@ -5,6 +5,10 @@ the data (CSV), run.json (how it was run, and how to run it again) and report.ht
 that can be mailed. Exit code 1 when a claim fails. A claim that so few realizations cannot decide is "not
 judged": it counts neither way, and the last line of the table says how many there are.
 
+Finished realizations are kept, and long ones write a checkpoint about every minute: the same command goes on
+after Ctrl-C, SIGTERM or a crash, and with more --realizations makes those that are missing. A folder that
+holds another run (seed, settings, circuit, a sweep) is refused; --overwrite removes that.
+
 examples:
   burstprop reproduce propagation                      into results/propagation
   burstprop reproduce xor --quick                      a smaller version of the same, into results/xor-quick
@@ -22,10 +26,11 @@ import argparse
 import dataclasses
 import shlex
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstprop.cli.arguments import add_name, add_seed, require_figure, whole
+from burstprop.cli.arguments import add_name, add_seed, folder, require_figure, whole
 from burstprop.errors import BurstpropError
 from burstprop.experiments import Experiment, catalogue
 
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from burstprop.experiments.catalogue import Entry
+    from burstprop.runs.run import Run
 
 SETS = ("controls", "extended")
 """Variants that an experiment may have beside it: its parts of these names run and draw them."""
@@ -56,16 +62,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--extended", action="store_true", help="the same with the variants of the paper's extended data"
     )
-    parser.add_argument("--out", metavar="DIR", help="where to write (results/NAME, -VARIANT, -quick)")
+    parser.add_argument(
+        "--out", type=folder, metavar="DIR", help="where to write (results/NAME, -VARIANT, -quick)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="remove another run that the folder holds, and start anew"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress display")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run, save the data, check, draw, report; return 1 when a claim fails."""
     from burstprop.parameters import parse
-    from burstprop.report.report import claims_text
+    from burstprop.report.report import claims_frame, claims_text, provenance
+    from burstprop.runs.run import Run
+    from burstprop.runs.run_code import code_of_run
     from burstprop.runs.sweep import work_counted
-    from burstprop.system.files import writable_folder
 
     entry = catalogue.find(args.name)
     experiment = catalogue.load(entry)
@@ -78,10 +90,7 @@ def run(args: argparse.Namespace) -> int:
     for name in sets:
         require_set(name, args, entry, experiment)
     params = resolve(args, experiment, params)
-    out = args.out or catalogue.results_folder(entry, args.variant, "quick" if args.quick else None)
-    out = writable_folder(out)
-    refuse_other_run(out, entry)
-    began = time.monotonic()
+    out = Path(args.out or catalogue.results_folder(entry, args.variant, "quick" if args.quick else None))
     execution = experiment.execution(
         seed=args.seed,
         realizations=args.realizations,
@@ -90,7 +99,21 @@ def run(args: argparse.Namespace) -> int:
         out=out,
         quick=args.quick,
     )
-    with work_counted() as work:
+    there = Run(out, verb="reproduce")
+    task = asked(args, entry, params)
+    known = provenance(
+        command=shlex.join(command(args)),
+        seed=args.seed,
+        parameters=dataclasses.asdict(params),
+        name=entry.name,
+        variant=args.variant,
+        quick=args.quick,
+        realizations=args.realizations or "default",
+    )
+    code = code_of_run(run_of, {"params": params}, [catalogue.source(entry)])
+    began = time.monotonic()
+    refuse = partial(refuse_other_run, there, task, args.overwrite)
+    with work_counted() as work, there.working(code, again=True, check=refuse, asked=task, **known):
         frames = run_of(params, execution)
         save_frames(out, frames)
         claims = experiment.claims(frames)
@@ -100,15 +123,25 @@ def run(args: argparse.Namespace) -> int:
             beside |= getattr(experiment, name).run(frames, execution)
             save_frames(out, beside)
             print(f"\n{beside[f'{name}_solved'].to_string(index=False)}")
-    # all that is known is written before anything is drawn: a figure that fails loses nothing
-    known = save_run(out, args, entry, params, claims, time.monotonic() - began, work)
-    pictures = draw(out, entry, experiment, frames, beside, sets)
-    tables = {name.capitalize(): beside[f"{name}_solved"] for name in sets}
-    save_report(out, entry, experiment, params, claims, tables, pictures, known)
-    written = [path.name for path in pictures.values()] + [f"{name}.csv" for name in frames | beside]
-    files = [*written, "run.json", "report.html"]
-    print(f"\nwritten to {out}: {', '.join(files)}")
+        # all that is known is written before anything is drawn: a figure that fails loses nothing
+        known |= worked(work) | {"seconds": round(time.monotonic() - began, 1)}
+        there.write("running", **known, claims=claims_frame(claims).to_dict("records"))
+        pictures = draw(out, entry, experiment, frames, beside, sets)
+        tables = {name.capitalize(): beside[f"{name}_solved"] for name in sets}
+        save_report(out, entry, experiment, params, claims, tables, pictures, known)
+        written = [path.name for path in pictures.values()] + [f"{name}.csv" for name in frames | beside]
+        there.finish([*written, "report.html"], known["seconds"])
+    print(f"\nwritten to {out}: {', '.join([*written, 'run.json', 'report.html'])}")
     return 1 if any(claim.failed for claim in claims) else 0
+
+
+def asked(args: argparse.Namespace, entry: Entry, params: Any) -> dict[str, Any]:
+    """Return what makes it the same run again; more realizations, or controls beside it, go on with it."""
+    from burstprop.runs.run import identity
+
+    name = Path(entry.name).stem
+    known = {"name": name, "variant": args.variant, "seed": args.seed, "quick": args.quick}
+    return identity({**known, "parameters": params})
 
 
 def resolve(args: argparse.Namespace, experiment: Experiment, params: Any) -> Any:
@@ -126,35 +159,38 @@ def resolve(args: argparse.Namespace, experiment: Experiment, params: Any) -> An
     return here
 
 
-def refuse_other_run(out: Path, entry: catalogue.Entry) -> None:
-    """Raise BurstpropError where the folder holds a run of another verb or another circuit."""
-    from burstprop.runs.run import NAME as RUN
-    from burstprop.runs.run import read_run
+def refuse_other_run(there: Run, task: dict[str, Any], overwrite: bool) -> None:
+    """Raise BurstpropError where the folder holds another run, or remove that."""
+    from burstprop.runs.run import difference_of
 
-    if not (out / RUN).exists():
+    content = there.content
+    if not content:
         return
-    there = read_run(out)
-    name = str(there.get("name"))
-    if "claims" not in there or Path(name).stem != Path(entry.name).stem:
-        raise BurstpropError(
-            f"{str(out)!r} holds another run ({there.get('run_again', f'its {RUN} says not which')}): "
-            "give another output folder (--out), or delete this one"
-        )
+    same = content.get("verb") == "reproduce" and "asked" in content
+    difference = difference_of(content["asked"], task) if same else ""
+    if same and not difference:
+        return
+    if overwrite:
+        there.clear()
+        return
+    which = content.get("run_again", f"its {there.file} says not which")
+    raise BurstpropError(
+        f"{str(there.folder)!r} holds another run ({which}){': ' if difference else ''}{difference}; "
+        "give another output folder (--out), or remove that run (--overwrite)"
+    )
 
 
 def save_frames(out: Path, frames: dict[str, pd.DataFrame]) -> None:
     """Write every frame as CSV, first of all: whatever goes wrong later, the data are there."""
     import pandas as pd
 
-    from burstprop.system.files import writing
+    from burstprop.runs.frames import write_frames
 
     if not isinstance(frames, dict) or not all(isinstance(frame, pd.DataFrame) for frame in frames.values()):
         raise BurstpropError(
             f"run returned {type(frames).__name__}: it must return a dict of pandas DataFrames"
         )
-    for name, frame in frames.items():
-        with writing(out / f"{name}.csv") as temporary:
-            frame.to_csv(temporary, index=False)
+    write_frames(out, frames)
 
 
 def require_set(name: str, args: argparse.Namespace, entry: Entry, experiment: Experiment) -> None:
@@ -190,40 +226,16 @@ def draw(
     return {title: out / name for title, (name, _) in figures.items()}
 
 
-def save_run(
-    out: Path,
-    args: argparse.Namespace,
-    entry: Entry,
-    params: Any,
-    claims: list[Any],
-    seconds: float,
-    work: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """Write run.json; return what it says but for the claims.
-
-    ``seconds`` are those of this call, ``work`` is all that went into the realizations, now or before.
-    """
-    from burstprop.report.report import claims_frame, provenance
+def worked(work: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how long all work took that went into the realizations, now or before, and who did it."""
     from burstprop.runs.run_code import said
-    from burstprop.system.files import write_json
 
-    whole = {
+    if not work:
+        return {}
+    return {
         "realization_seconds": round(sum(part["seconds"] for part in work), 1),
         "realizations_made_by": "; ".join(dict.fromkeys(said(part) for part in work)),
     }
-    known = provenance(
-        command=shlex.join(command(args)),
-        seed=args.seed,
-        parameters=dataclasses.asdict(params),
-        name=entry.name,
-        variant=args.variant,
-        quick=args.quick,
-        realizations=args.realizations or "default",
-        seconds=round(seconds, 1),
-        **(whole if work else {}),
-    )
-    write_json(out / "run.json", known | {"claims": claims_frame(claims).to_dict("records")})
-    return known
 
 
 def save_report(

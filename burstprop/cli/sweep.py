@@ -1,10 +1,10 @@
 """Make many runs: every combination of settings and seeds, on all cores or on a cluster, finished ones
 skipped.
 
-Every run gets a folder of its own with its data (CSV) and run.json. When all are done the output folder also
-holds results.csv, one row for every run and claim, and one CSV for each kind of data with all runs in it;
-every row says which settings and seed it belongs to. Call the same command again after Ctrl-C, a crash or
-with more values: what is finished is not run again.
+Every run gets a folder of its own with its data (CSV) and run.json. The output folder also holds results.csv,
+one row for every run and claim, and one CSV for each kind of data, with all finished runs of the folder in
+it, those of earlier commands too; every row says which settings and seed it belongs to. Call the same command
+again after Ctrl-C, a crash or with more values: what is finished is not run again.
 
 Seeds are written as in Python: 1:6 are the seeds 1, 2, 3, 4, 5; also 1:10:2, or a list 1,2,7.
 
@@ -13,10 +13,17 @@ examples:
   burstprop sweep propagation --set w_pyr1_pyr2=0.04,0.05 w_pv_pyr2=0.06,0.07 --seeds 1:3 --out grid --jobs 2
   burstprop sweep my_circuit.py --set rate_hz=2,4 --out mine    your own file, as for 'burstprop reproduce'
 
-on a cluster, with the same burstprop installed on every machine:
+on a SLURM cluster, as an array of jobs (--out on a disk that all nodes share), in a file for sbatch:
+  #!/bin/bash
+  #SBATCH --array=1-20 --cpus-per-task=4 --time=08:00:00 --signal=TERM@60
+  srun burstprop sweep xor --seeds 1:101 --out sweep --shard $SLURM_ARRAY_TASK_ID/20 --jobs 4 --quiet
+SIGTERM, a minute before the time is over, stops a job as Ctrl-C does; submit the file again, and it goes on.
+
+on a dask cluster, with the same burstprop installed on every machine:
   dask scheduler                                   prints its address
   dask worker tcp://10.0.0.1:8786 --nthreads 1     once for every core
   burstprop sweep xor --seeds 1:101 --out sweep --dask tcp://10.0.0.1:8786
+Dask runs what it is sent, for everybody who reaches its ports: use a network of people you trust.
 """
 
 from __future__ import annotations
@@ -29,12 +36,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstprop.cli.arguments import add_name, whole
+from burstprop.cli.arguments import add_name, folder, whole
 from burstprop.errors import BurstpropError
 from burstprop.experiments import Experiment, catalogue
 
 if TYPE_CHECKING:
     import pandas as pd
+
+RUN = "run.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the smaller version of each run; --set changes the parameters of that version",
     )
-    parser.add_argument("--out", metavar="DIR", required=True, help="where to write")
+    parser.add_argument("--out", type=folder, metavar="DIR", required=True, help="where to write")
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="make only every N-th run, from the I-th on: one job of a SLURM array for each I",
+    )
     parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes side by side (one per core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a dask cluster that does the work")
     parser.add_argument("--quiet", action="store_true", help="no progress display")
@@ -62,7 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the runs that are missing, then put all results together; return 1 when a run failed."""
     from burstprop.report.report import provenance
+    from burstprop.runs.run import Run
     from burstprop.runs.sweep import folder_names, run_many
+    from burstprop.system.files import writable_folder
 
     entry = catalogue.find(args.name)
     experiment = catalogue.load(entry)
@@ -86,29 +103,51 @@ def run(args: argparse.Namespace) -> int:
                 }
             )
             command = single(args, dict(zip(chosen, picked, strict=True)), seed, realizations)
-            notes.append(provenance(command=command, seed=seed, parameters=dataclasses.asdict(params)))
+            known = provenance(command=command, seed=seed, parameters=dataclasses.asdict(params))
+            notes.append(known | {"label": label})
     names = folder_names(labels)
-    print(f"{len(tasks)} runs: {summary(chosen, seeds)}, into {args.out}", file=sys.stderr)
+    out = writable_folder(args.out)
+    refuse_other_runs(out, entry)
+    mine = (
+        list(range(len(tasks)))[args.shard[0] - 1 :: args.shard[1]] if args.shard else list(range(len(tasks)))
+    )
+    part = f"; shard {args.shard[0]} of {args.shard[1]}: {len(mine)} of them" if args.shard else ""
+    there = sum(Run(out / names[k]).complete for k in mine)
+    skipped = f"; {there} finished before, skipped" if there else ""
+    print(f"{len(tasks)} runs: {summary(chosen, seeds)}, into {args.out}{part}{skipped}", file=sys.stderr)
     results = run_many(
         one_run,
-        tasks,
-        names=names,
-        notes=notes,
+        [tasks[k] for k in mine],
+        names=[names[k] for k in mine],
+        notes=[notes[k] for k in mine],
         jobs=args.jobs,
-        out=args.out,
+        out=out,
         label=f"sweep {args.name}",
         progress=False if args.quiet else None,
         dask=args.dask,
         keep_going=True,
         modules=[catalogue.source(entry)],
     )
-    failed = {name: r for name, r in zip(names, results, strict=True) if isinstance(r, BurstpropError)}
+    failed = {names[k]: r for k, r in zip(mine, results, strict=True) if isinstance(r, BurstpropError)}
     for name, error in failed.items():
         print(f"burstprop: {name}: {error}", file=sys.stderr)
-    good = [k for k, name in enumerate(names) if name not in failed]
-    if good:
-        collect(Path(args.out), [results[k] for k in good], [labels[k] for k in good])
+    collect(out, entry, names, {name: tasks[0][name] for name in ("realizations", "quick")})
     return 1 if failed else 0
+
+
+def refuse_other_runs(out: Path, entry: catalogue.Entry) -> None:
+    """Raise BurstpropError where the folder holds a run, or a sweep of something else; else mark it."""
+    from burstprop.runs.run import Run
+    from burstprop.system.files import write_json
+
+    content = Run(out, verb="sweep").content
+    name = Path(entry.name).stem
+    if content and (content.get("verb"), content.get("name")) != ("sweep", name):
+        which = content.get("run_again") or f"of {content.get('name', 'something else')}"
+        raise BurstpropError(f"{str(out)!r} holds another run ({which}): give another output folder (--out)")
+    write_json(
+        out / RUN, {"status": "running", "verb": "sweep", "name": name, "files": content.get("files", {})}
+    )
 
 
 def one_run(
@@ -130,16 +169,26 @@ def one_run(
     return {**frames, "claims": claims_frame(experiment.claims(frames))}
 
 
-def collect(out: Path, results: list[dict[str, pd.DataFrame]], labels: list[dict[str, Any]]) -> None:
-    """Write results.csv and one CSV for each kind of data, and print how many runs hold each claim."""
-    from burstprop.runs.sweep import gather
-    from burstprop.system.files import writing
+def collect(out: Path, entry: catalogue.Entry, names: list[str], like: dict[str, Any]) -> None:
+    """Put all finished runs of the folder together: results.csv and one CSV for each kind of data.
 
-    together = gather(results, labels)
+    Runs of earlier commands take part where they have as many realizations and are as quick. Prints how many
+    runs hold each claim, and how many were left out.
+    """
+    from burstprop.runs.frames import write_frames
+    from burstprop.runs.pieces import pieces
+    from burstprop.runs.sweep import finished_runs, gather, load_frames
+    from burstprop.system.files import write_json
+
+    runs, left_out = finished_runs(out, names, like)
+    if not runs:
+        return
+    labels = complete_labels([run.content for run in runs])
+    together = gather([load_frames(run) for run in runs], labels)
     together["results"] = together.pop("claims")
-    for name, frame in together.items():
-        with writing(out / f"{name}.csv") as temporary:
-            frame.to_csv(temporary, index=False)
+    files = write_frames(out, together)
+    held = {"status": "complete", "verb": "sweep", "name": Path(entry.name).stem, "runs": len(runs)}
+    write_json(out / RUN, held | {"files": pieces(out, files)})
     claims = together["results"]
     if len(claims):
         width = max(len(claim) for claim in claims["claim"])
@@ -147,7 +196,27 @@ def collect(out: Path, results: list[dict[str, pd.DataFrame]], labels: list[dict
             holds, judged = (verdicts == "pass").sum(), (verdicts != "not judged").sum()
             left = f" ({len(verdicts) - judged} more not judged)" if judged < len(verdicts) else ""
             print(f"{claim:{width}}  holds in {holds} of {judged} runs{left}")
-    print(f"\nwritten to {out}: {', '.join(f'{name}.csv' for name in together)}, one folder a run")
+    missing = "".join(f", {count} {why} left out" for why, count in left_out.items())
+    print(f"\n{len(runs)} finished runs gathered{missing}")
+    print(f"written to {out}: {', '.join(files)}, one folder a run")
+
+
+def complete_labels(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the labels of all runs with the same columns: what one did not set is its parameter's value."""
+    names = list(dict.fromkeys(name for run in runs for name in run["label"] if name != "seed"))
+    return [
+        {name: run["label"].get(name, run["parameters"].get(name)) for name in names}
+        | {"seed": run["label"]["seed"]}
+        for run in runs
+    ]
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Convert option text ``I/N`` to the number of a shard, from 1, and how many there are."""
+    first, slash, second = text.partition("/")
+    if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise argparse.ArgumentTypeError(f"{text!r}: write I/N, for example 1/20 for the first of twenty")
+    return int(first), int(second)
 
 
 def choices(settings: list[str], variant: str | None) -> dict[str, list[str]]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from burstprop.circuit.stimuli import Current
+from burstprop.circuit import Population
+from burstprop.circuit.stimuli import Current, Steps, is_per_neuron
 from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.layout import LANES, ROW, WINDOW
@@ -28,8 +29,17 @@ class Currents:
             for name, drive in zip(population.neuron.Drive._fields, neurons.drive_per_neuron, strict=True)
             if isinstance(drive, np.ndarray)
         }
+        self._steps: dict[str, list[Steps]] = {name: [] for name in self._injected}
+        for current in compiled.circuit.currents:
+            if isinstance(current.waveform, Steps) and current.waveform.per_neuron:
+                self._steps[_name(current.population, current.compartment)].append(current.waveform)
+        times = [waveform.times_ms for waveforms in self._steps.values() for waveform in waveforms]
+        # a current is felt on the step after that at whose start it begins
+        begun = np.ceil((np.concatenate([*times, np.zeros(0)]) - 1e-6) / compiled.circuit.dt_ms)
+        self._begins = np.unique(begun.astype(np.int64) + 1)
         self._own = {name: np.zeros_like(injected) for name, injected in self._injected.items()}
         self._window = -1
+        self._changed: set[tuple[str, str]] = set()
 
     def set(self, population: str, compartment: str, current_pa: float | np.ndarray) -> None:
         """Inject a current beside the circuit's own; see `Simulation.set_current`."""
@@ -50,11 +60,14 @@ class Currents:
             )
         else:
             self._set[population, compartment] = float(current_pa)
-            self._window = -1
+            self._changed.add((population, compartment))
 
     def next_stop(self, step: int) -> int:
-        """Return the step after ``step`` at which what was set neuron by neuron begins to be felt."""
-        return 1 if step == 0 and any(own.any() for own in self._own.values()) else nw.FAR
+        """Return the step after ``step`` at which a current that differs from neuron to neuron changes."""
+        if step == 0 and any(own.any() for own in self._own.values()):
+            return 1
+        k = np.searchsorted(self._begins, step, side="right")
+        return int(self._begins[k]) if k < len(self._begins) else nw.FAR
 
     def tabulate(self, step: int) -> None:
         """Write the currents of the window around ``step`` into the tables of the populations.
@@ -63,24 +76,36 @@ class Currents:
         """
         for name, injected in self._injected.items():
             injected[...] = self._own[name] if step > 0 else 0.0
+            for waveform in self._steps[name] if step > 0 else ():
+                now = np.array([(step - 1) * self._compiled.circuit.dt_ms])
+                injected[: waveform.values_pa.shape[1]] += waveform.current(now)[0]
         window = step // WINDOW
-        if window == self._window:
-            return
-        circuit = self._compiled.circuit
-        steps = window * WINDOW + np.arange(WINDOW) - 1
-        t_ms = steps * circuit.dt_ms
-        for population, neurons in self._compiled.pairs():
-            names = population.neuron.Drive._fields
-            table = neurons.drive.reshape(-1, len(names), ROW)
-            for k, name in enumerate(names):
-                total = np.full(WINDOW, self._set.get((population.name, name), 0.0))
-                for current in circuit.currents:
-                    if (current.population, current.compartment) == (population.name, name):
-                        total += _waveform(current, t_ms)
-                total[steps < 0] = 0.0
-                table[: WINDOW // LANES, k, :LANES] = total.reshape(-1, LANES)
-        self._compiled.arrays["sizes"][nw.DRIVE_FIRST] = window * WINDOW
-        self._window = window
+        if window != self._window:
+            for population, neurons in self._compiled.pairs():
+                for name in population.neuron.Drive._fields:
+                    self._tabulate(population, neurons, name, window)
+            self._compiled.arrays["sizes"][nw.DRIVE_FIRST] = window * WINDOW
+            self._window = window
+        elif self._changed:
+            for population, neurons in self._compiled.pairs():
+                for name in population.neuron.Drive._fields:
+                    if (population.name, name) in self._changed:
+                        self._tabulate(population, neurons, name, window)
+        self._changed.clear()
+
+    def _tabulate(self, population: Population, neurons: nw.Neurons, name: str, window: int) -> None:
+        """Write the current into one compartment, with a step more: a spike looks at the next one."""
+        steps = window * WINDOW + np.arange(WINDOW + 1) - 1
+        total = np.full(len(steps), self._set.get((population.name, name), 0.0))
+        for current in self._compiled.circuit.currents:
+            of_this = (current.population, current.compartment) == (population.name, name)
+            if of_this and not is_per_neuron(current.waveform):
+                total += _waveform(current, steps * self._compiled.circuit.dt_ms)
+        total[steps < 0] = 0.0
+        names = population.neuron.Drive._fields
+        table = neurons.drive.reshape(-1, len(names), ROW)[:, names.index(name)]
+        table[: WINDOW // LANES, :LANES] = total[:-1].reshape(-1, LANES)
+        table[WINDOW // LANES, 0] = total[-1]
 
     def take(self) -> tuple[list[Any], dict[str, np.ndarray]]:
         """Return what was set: one value for all neurons as a list for JSON, one per neuron as arrays."""

@@ -8,6 +8,7 @@ from burstprop.engine import network as nw
 from burstprop.engine.inspection import weights
 from burstprop.engine.layout import ROW, offset_of
 from burstprop.engine.network import FAR
+from burstprop.engine.ring import lane_in
 from burstprop.engine.runner import Runner
 from burstprop.recording.recorder import Recorder
 from burstprop.recording.recording import recorded_populations
@@ -47,12 +48,11 @@ class Handover:
         """Make the record of steps ``first`` to ``stop`` ready."""
         arrays = self._runner.compiled.arrays
         bins = (stop - 1) // self.bin_steps - first // self.bin_steps + 1
-        counts = np.zeros((self._runner.threads, bins, len(self.open_bin), 3), np.int64)
-        counts[0, 0] = self.open_bin
+        self._clear("bin_counts", (self._runner.threads, bins, len(self.open_bin), 3))
+        arrays["bin_counts"][0, 0] = self.open_bin
         sample_first = self._first_sample(first)
         samples = max(stop // self._state_steps - sample_first + 1, 0)
-        values = np.zeros((samples, len(arrays["trace_place"])), arrays["state"].dtype)
-        self._runner.replace(bin_counts=counts, trace_values=values)
+        self._clear("trace_values", (samples, len(arrays["trace_place"])))
         arrays["sizes"][nw.BIN_FIRST] = first // self.bin_steps
         arrays["sizes"][nw.TRACE_FIRST] = sample_first
         arrays["control"][nw.RECORDED_UNTIL], arrays["control"][nw.RECORDED] = first, 0
@@ -66,10 +66,18 @@ class Handover:
         if len(compiled.arrays["trace_place"]):
             sample_first = self._first_sample(first)
             samples = reached // self._state_steps - sample_first + 1
-            self._recorder.add_states(sample_first, compiled.arrays["trace_values"][:samples])
+            self._recorder.add_states(sample_first, compiled.arrays["trace_values"][:samples].copy())
         if reached % self._weight_steps == 0:
             for name in compiled.plastic:
                 self._recorder.add_weights(reached * compiled.circuit.dt_ms, name, weights(compiled, name))
+
+    def _clear(self, name: str, shape: tuple[int, ...]) -> None:
+        """Set an array to 0; it is only made anew where it has another shape."""
+        array = self._runner.compiled.arrays[name]
+        if array.shape == shape:
+            array.fill(0)
+        else:
+            self._runner.replace(**{name: np.zeros(shape, array.dtype)})
 
     def _first_sample(self, first: int) -> int:
         return first // self._state_steps + 1
@@ -85,21 +93,20 @@ class Handover:
     def _hand_over_spikes(self, reached: int) -> None:
         """Take the recorded spikes; those of the last blocks that did not fit are still in the ring."""
         arrays = self._runner.compiled.arrays
-        n = int(arrays["control"][nw.RECORDED])
-        self._recorder.add_spikes(
-            arrays["recorded_step"][:n].copy(),
-            arrays["recorded_emitter"][:n].copy(),
-            arrays["recorded_neuron"][:n].copy(),
-        )
+        if n := int(arrays["control"][nw.RECORDED]):
+            self._recorder.add_spikes(
+                arrays["recorded_step"][:n].copy(),
+                arrays["recorded_emitter"][:n].copy(),
+                arrays["recorded_neuron"][:n].copy(),
+            )
         until = int(arrays["control"][nw.RECORDED_UNTIL])
         if until == reached:
             return
         for step in range(until, reached):
             slot = step % arrays["sizes"][nw.RING]
             for e in np.flatnonzero(arrays["record_spikes"]):
-                begin = arrays["emitter_spikes"][e] + slot * arrays["emitter_width"][e]
                 for t in range(self._runner.threads):
-                    at = begin + arrays["bounds"][e, t]
+                    at = arrays["emitter_spikes"][e] + lane_in(arrays, e, slot, t)
                     spikes = arrays["spikes"][at : at + arrays["counts"][t, slot, e]].copy()
                     if len(spikes):
                         self._recorder.add_spikes(

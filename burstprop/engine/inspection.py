@@ -5,23 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from burstprop.circuit.checks import check_plastic
 from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.compile.learning import average_key
 from burstprop.engine.layout import neuron_at, row_view
 from burstprop.errors import BurstpropError, Diverged, near
 
+COUNTED = ("spikes", "events", "bursts")
+"""What is counted and averaged, in the order of the columns of ``neuron_counts``."""
 LARGEST_VOLTAGE_MV = 1e5
 """A membrane potential of 100 V is no membrane potential any more."""
-
-_SYNAPSE_ARRAYS = {"targets", "weights", "column_position", "column_source", "plastic_target"}
-_RECORDING_ARRAYS = {
-    "recorded_step",
-    "recorded_emitter",
-    "recorded_neuron",
-    "bin_counts",
-    "trace_values",
-}
 
 
 def state(compiled: Compiled, population: str, variable: str) -> np.ndarray:
@@ -36,20 +30,22 @@ def state(compiled: Compiled, population: str, variable: str) -> np.ndarray:
 
 def synapses(compiled: Compiled, projection: str) -> pd.DataFrame:
     """Return the synapses of a projection as a frame ``source_id, target_id, weight``."""
+    source, target = endpoints(compiled, projection)
+    return pd.DataFrame({"source_id": source, "target_id": target, "weight": weights(compiled, projection)})
+
+
+def endpoints(compiled: Compiled, projection: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the source and the target neuron of every synapse, in the order of `weights`."""
     description = compiled.circuit.projection(projection)
     n = compiled.circuit.population(description.source).n
     arrays = compiled.arrays
     row = arrays["projection"][compiled.projection[projection]]
+    if row[nw.PR_DENSE]:
+        return np.repeat(np.arange(n), row[nw.PR_DENSE]), np.tile(np.arange(row[nw.PR_DENSE]), n)
     threads = int(arrays["sizes"][nw.THREADS])
     row_ends = arrays["indptr"][row[nw.PR_INDPTR] :][: n * threads + 1 : threads]
-    first, last = _synapse_range(compiled, projection)
-    return pd.DataFrame(
-        {
-            "source_id": np.repeat(np.arange(n), np.diff(row_ends)),
-            "target_id": neuron_at(arrays["targets"][first:last].astype(np.int64), int(row[nw.PR_VARIABLES])),
-            "weight": weights(compiled, projection),
-        }
-    )
+    found = arrays["targets"][row[nw.PR_SYNAPSE] :][: row_ends[-1]].astype(np.int64)
+    return np.repeat(np.arange(n), np.diff(row_ends)), neuron_at(found, int(row[nw.PR_VARIABLES]))
 
 
 def weights(compiled: Compiled, projection: str) -> np.ndarray:
@@ -57,11 +53,53 @@ def weights(compiled: Compiled, projection: str) -> np.ndarray:
     compiled.circuit.projection(projection)
     arrays = compiled.arrays
     p = compiled.projection[projection]
-    first, last = _synapse_range(compiled, projection)
     if arrays["projection"][p, nw.PR_UNIFORM]:
-        return np.full(last - first, arrays["uniform_weight"][p])
-    at = arrays["projection"][p, nw.PR_WEIGHT]
-    return arrays["weights"][at : at + last - first].copy()
+        return np.full(synapse_count(compiled, projection), arrays["uniform_weight"][p])
+    return own_weights(compiled, projection).copy()
+
+
+def own_weights(compiled: Compiled, projection: str) -> np.ndarray:
+    """Return where the weights of a projection lie that has one for each synapse, shape (synapses,)."""
+    at = compiled.arrays["projection"][compiled.projection[projection], nw.PR_WEIGHT]
+    return compiled.arrays["weights"][at : at + synapse_count(compiled, projection)]
+
+
+def synapse_count(compiled: Compiled, projection: str) -> int:
+    """Return the number of synapses of a projection."""
+    arrays = compiled.arrays
+    p = compiled.projection[projection]
+    if arrays["projection"][p, nw.PR_DENSE]:
+        source = compiled.circuit.projection(projection).source
+        return int(compiled.circuit.population(source).n * arrays["projection"][p, nw.PR_DENSE])
+    firsts = [*arrays["projection"][:, nw.PR_SYNAPSE], len(arrays["targets"])]
+    return int(firsts[p + 1] - firsts[p])
+
+
+def counts(compiled: Compiled, population: str, of: str) -> np.ndarray:
+    """Return how many spikes, events or bursts every neuron of a population had since t = 0, shape (n,)."""
+    if of not in COUNTED:
+        raise BurstpropError(f"counts of {of!r}: {near(of, COUNTED)}")
+    n = compiled.circuit.population(population).n
+    first = compiled.arrays["emitter_first"][compiled.emitter[population]]
+    return compiled.arrays["neuron_counts"][first : first + n, COUNTED.index(of)].astype(np.int64)
+
+
+def average(compiled: Compiled, projection: str, of: str, step: int) -> np.ndarray:
+    """Return one moving average of the target of a plastic projection (Hz), as step ``step`` finds it.
+
+    ``of`` is "events" (Ebar), "bursts" (Bbar) or "spikes" (R); shape (n,).
+    """
+    if of not in COUNTED:
+        raise BurstpropError(f"average of {of!r}: {near(of, COUNTED)}")
+    target, arrays = compiled.circuit.projection(projection).target, compiled.arrays
+    a = compiled.averages[average_key(target, check_plastic(compiled.circuit, projection))]
+    held, stop = arrays["average_clock"][a]
+    clock = min(step - held, stop)
+    since = (clock - 1) % arrays["average"][a, nw.AV_REBASE] + 1 if clock > 0 else 0
+    decay = arrays["average_constants"][a, nw.SPIKE_DECAY if of == "spikes" else nw.AVERAGE_DECAY]
+    first = arrays["average"][a, nw.AV_FIRST]
+    values = arrays[f"average_{of.removesuffix('s')}"]
+    return values[first : first + compiled.circuit.population(target).n] * np.exp(-since * decay)
 
 
 def averages(compiled: Compiled, projection: str, step: int) -> pd.DataFrame:
@@ -70,37 +108,33 @@ def averages(compiled: Compiled, projection: str, step: int) -> pd.DataFrame:
     Frame ``neuron_id, event_rate_hz, burst_rate_hz, spike_rate_hz``: Ebar, Bbar and the slow average of all
     spikes (R).
     """
-    circuit, arrays = compiled.circuit, compiled.arrays
-    rule = circuit.projection(projection).rule
-    if rule is None:
-        plastic = [p.name for p in circuit.projections if p.rule is not None]
-        raise BurstpropError(f"projection {projection!r} is not plastic: {near(projection, plastic)}")
-    target = circuit.population(circuit.projection(projection).target)
-    a = compiled.averages[average_key(target.name, rule)]
-    since = max(step - 1, 0) % arrays["average"][a, nw.AV_REBASE] + (step > 0)
-    kept = np.exp(-since * arrays["average_constants"][a, nw.AVERAGE_DECAY])
-    spike_kept = np.exp(-since * arrays["average_constants"][a, nw.SPIKE_DECAY])
-    first = arrays["average"][a, nw.AV_FIRST]
-    part = slice(first, first + target.n)
-    return pd.DataFrame(
-        {
-            "neuron_id": np.arange(target.n),
-            "event_rate_hz": arrays["average_event"][part] * kept,
-            "burst_rate_hz": arrays["average_burst"][part] * kept,
-            "spike_rate_hz": arrays["average_spike"][part] * spike_kept,
-        }
-    )
+    rates = {
+        f"{of.removesuffix('s')}_rate_hz": average(compiled, projection, of, step)
+        for of in ("events", "bursts", "spikes")
+    }
+    return pd.DataFrame({"neuron_id": np.arange(len(rates["event_rate_hz"]))} | rates)
+
+
+def learning_rate(compiled: Compiled, projection: str, step: int) -> float:
+    """Return eta of a plastic projection as step ``step`` finds it."""
+    check_plastic(compiled.circuit, projection)
+    rule = compiled.arrays["rule"][compiled.plastic[projection]]
+    return float(rule[nw.RULE_ETA] + rule[nw.RULE_ETA_FALL] * max(rule[nw.RULE_ETA_UNTIL] - step, 0.0))
 
 
 def sizes(compiled: Compiled) -> dict[str, float]:
     """Return the numbers of neurons and synapses and the bytes that they take, recordings left out."""
-    nbytes = {name: array.nbytes for name, array in compiled.arrays.items()}
-    others = nbytes.keys() - _SYNAPSE_ARRAYS - _RECORDING_ARRAYS
+    of_neurons = of_synapses = 0
+    for name, array in compiled.arrays.items():
+        if nw.ARRAYS[name].of_synapses:
+            of_synapses += array.nbytes
+        elif nw.ARRAYS[name].role is not nw.Role.CALL:
+            of_neurons += array.nbytes
     return {
         "neurons": sum(population.n for population, _ in compiled.pairs()),
-        "synapses": len(compiled.arrays["targets"]),
-        "neuron_bytes": sum(nbytes[name] for name in others),
-        "synapse_bytes": sum(nbytes[name] for name in _SYNAPSE_ARRAYS),
+        "synapses": sum(synapse_count(compiled, p.name) for p in compiled.circuit.projections),
+        "neuron_bytes": of_neurons,
+        "synapse_bytes": of_synapses,
     }
 
 
@@ -116,7 +150,8 @@ def check_finite(compiled: Compiled, first: int, last: int) -> None:
         A voltage is beyond all bounds, or a variable no finite number: says in which population and when.
     """
     # one look at everything nearly always does; a comparison with NaN is false
-    if np.abs(compiled.arrays["state"]).max(initial=0.0) <= LARGEST_VOLTAGE_MV:
+    found = compiled.arrays["state"]
+    if max(found.max(initial=0.0), -found.min(initial=0.0)) <= LARGEST_VOLTAGE_MV:
         return
     dt = compiled.circuit.dt_ms
     for population, neurons in compiled.pairs():
@@ -137,9 +172,3 @@ def check_finite(compiled: Compiled, first: int, last: int) -> None:
                     f"{bad[0]}: {values[bad[0]]:g}); look for a weight, a current or a dt_ms ({dt:g} ms) "
                     "that is too large"
                 )
-
-
-def _synapse_range(compiled: Compiled, projection: str) -> tuple[int, int]:
-    firsts = [*compiled.arrays["projection"][:, nw.PR_SYNAPSE], len(compiled.arrays["targets"])]
-    p = compiled.projection[projection]
-    return int(firsts[p]), int(firsts[p + 1])

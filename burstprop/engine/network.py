@@ -6,13 +6,15 @@ Spikes go into a ring of steps: those of step n of emitter e lie in ``spikes`` f
 Arrays with one number per neuron of every emitter (``last``, ``trace`` ...) begin for emitter e at
 ``emitter_first[e]``.
 
-Python holds the arrays by name (`ARRAYS` tells type and number of axes). A kernel takes a `Handle`, a list of
-addresses and shapes, and asks for an array by ``get(net, "state")``: so fifty arrays cost a call no more than
-one, and the compiler, which would otherwise spend minutes on passing them around, seconds.
+Python holds the arrays by name (`ARRAYS` tells type, number of axes, and what becomes of them in a run). A
+kernel takes a `Handle`, a list of addresses and shapes, and asks for an array by ``get(net, "state")``: so
+fifty arrays cost a call no more than one, and the compiler, which would otherwise spend minutes on passing
+them around, seconds.
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,74 +31,109 @@ REAL, INDEX = "real", "index"
 """Types that the run chooses: float32 or float64, and uint16 or uint32 for a neuron's number and a
 target's place in the state."""
 
-ARRAYS: dict[str, tuple[str, int]] = {
-    "sizes": ("int64", 1),
-    "control": ("int64", 1),
-    "state": (REAL, 1),
+
+class Role(Enum):
+    """What becomes of an array in a run, and so who has to know it."""
+
+    FIXED = "follows from circuit, seed and threads; a run does not change it"
+    SAVED = "changes in a run; a saved run holds it as it is"
+    RING = "spikes on their way; a saved run holds them in an order that any number of threads can read"
+    CALL = "set anew for every call into compiled code: how far it goes, what it records"
+
+
+class Array(NamedTuple):
+    """Type, number of axes and role of an array, and whether it has one number for every synapse.
+
+    What is saved, and how memory is counted, follows from it: a new array is a line in `ARRAYS` and the line
+    that makes it.
+    """
+
+    kind: str
+    axes: int
+    role: Role = Role.FIXED
+    of_synapses: bool = False
+
+
+_SAVED, _RING, _CALL = Role.SAVED, Role.RING, Role.CALL
+
+ARRAYS: dict[str, Array] = {
+    "sizes": Array("int64", 1, _CALL),
+    "control": Array("int64", 1, _CALL),
+    "state": Array(REAL, 1, _SAVED),
     # emitters
-    "emitter_n": ("int64", 1),
-    "emitter_first": ("int64", 1),
-    "emitter_width": ("int64", 1),
-    "emitter_spikes": ("int64", 1),
-    "emitter_key": ("uint64", 1),
-    "emitter_definition": ("int64", 1),
-    "emitter_decay": ("float64", 1),
-    "emitter_window": ("float64", 1),
-    "emitter_lag": ("int64", 1),
-    "emitter_presynaptic": ("bool", 1),
-    "bounds": ("int64", 2),
-    "spikes": ("int32", 1),
+    "emitter_n": Array("int64", 1),
+    "emitter_first": Array("int64", 1),
+    "emitter_width": Array("int64", 1),
+    "emitter_spikes": Array("int64", 1),
+    "emitter_key": Array("uint64", 1),
+    "emitter_definition": Array("int64", 1),
+    "emitter_decay": Array("float64", 1),
+    "emitter_window": Array("float64", 1),
+    "emitter_lag": Array("int64", 1),
+    "emitter_presynaptic": Array("bool", 1),
+    "bounds": Array("int64", 2),
+    "spikes": Array("int32", 1, _RING),
     # a thread's own counts lie together: two threads never write to one cache line in turns
-    "counts": ("int64", 3),
-    "flags": ("uint8", 1),
-    "presynaptic_flags": ("uint8", 1),
-    "last": ("int64", 1),
-    "trace": ("float64", 1),
-    "open": ("bool", 1),
-    "presynaptic_trace": ("float64", 1),
-    "presynaptic_open": ("bool", 1),
+    "counts": Array("int64", 3, _RING),
+    "flags": Array("uint8", 1, _RING),
+    "presynaptic_flags": Array("uint8", 1, _RING),
+    "last": Array("int64", 1, _SAVED),
+    "trace": Array("float64", 1, _SAVED),
+    "open": Array("bool", 1, _SAVED),
+    "presynaptic_trace": Array("float64", 1, _SAVED),
+    "presynaptic_open": Array("bool", 1, _SAVED),
+    "neuron_counts": Array("uint32", 2, _SAVED),
     # Poisson populations
-    "poisson_emitter": ("int64", 1),
-    "poisson_log_miss": ("float64", 1),
+    "poisson_emitter": Array("int64", 1),
+    "poisson_log_miss": Array("float64", 1, _SAVED),
+    # given spikes: emitter and last spike of each source; step and neuron of each spike; which comes next
+    "given": Array("int64", 2),
+    "given_step": Array("int64", 1),
+    "given_neuron": Array("int32", 1),
+    "given_next": Array("int64", 1, _SAVED),
     # private backgrounds
-    "background": ("int64", 2),
-    "background_weight": (REAL, 2),
-    "background_threshold": ("int64", 2),
-    "background_key": ("uint64", 1),
+    "background": Array("int64", 2),
+    "background_weight": Array(REAL, 2),
+    "background_threshold": Array("int64", 2),
+    "background_key": Array("uint64", 1),
     # projections
-    "projection": ("int64", 2),
-    "uniform_weight": (REAL, 1),
-    "indptr": ("int64", 1),
-    "targets": (INDEX, 1),
-    "weights": (REAL, 1),
+    "projection": Array("int64", 2),
+    "uniform_weight": Array(REAL, 1, _SAVED),
+    "opposed_weight": Array(REAL, 1),
+    "indptr": Array("int64", 1),
+    "targets": Array(INDEX, 1, of_synapses=True),
+    "weights": Array(REAL, 1, _SAVED, of_synapses=True),
     # short-term plasticity
-    "stp": ("int64", 2),
-    "stp_constants": ("float64", 2),
-    "stp_x": ("float64", 1),
-    "stp_u": ("float64", 1),
-    "stp_last": ("int64", 1),
-    "efficacy": (REAL, 1),
+    "stp": Array("int64", 2),
+    "stp_constants": Array("float64", 2),
+    "stp_x": Array("float64", 1, _SAVED),
+    "stp_u": Array("float64", 1, _SAVED),
+    "stp_last": Array("int64", 1, _SAVED),
+    "efficacy": Array(REAL, 1, _RING),
     # burst-dependent plasticity
-    "plastic": ("int64", 2),
-    "rule": ("float64", 2),
-    "e_pre": ("float64", 1),
-    "column_indptr": ("int64", 1),
-    "column_position": ("uint32", 1),
-    "column_source": (INDEX, 1),
-    "plastic_target": (INDEX, 1),
-    "average": ("int64", 2),
-    "average_constants": ("float64", 2),
-    "average_event": ("float64", 1),
-    "average_burst": ("float64", 1),
-    "average_spike": ("float64", 1),
+    "plastic_on": Array("int64", 1, _SAVED),
+    "plastic": Array("int64", 2),
+    "rule": Array("float64", 2, _SAVED),
+    "e_pre": Array("float64", 1, _SAVED),
+    "column_indptr": Array("int64", 1),
+    "column_position": Array("uint32", 1, of_synapses=True),
+    "column_source": Array(INDEX, 1, of_synapses=True),
+    "plastic_target": Array(INDEX, 1, of_synapses=True),
+    "eligibility": Array(REAL, 1, _SAVED, of_synapses=True),
+    "average": Array("int64", 2),
+    "average_clock": Array("int64", 2, _SAVED),
+    "average_constants": Array("float64", 2),
+    "average_event": Array("float64", 1, _SAVED),
+    "average_burst": Array("float64", 1, _SAVED),
+    "average_spike": Array("float64", 1, _SAVED),
     # recording
-    "bin_counts": ("int64", 4),
-    "record_spikes": ("bool", 1),
-    "recorded_step": ("int64", 1),
-    "recorded_emitter": ("int16", 1),
-    "recorded_neuron": ("int32", 1),
-    "trace_place": ("int64", 2),
-    "trace_values": (REAL, 2),
+    "bin_counts": Array("int64", 4, _CALL),
+    "record_spikes": Array("bool", 1, _CALL),
+    "recorded_step": Array("int64", 1, _CALL),
+    "recorded_emitter": Array("int16", 1, _CALL),
+    "recorded_neuron": Array("int32", 1, _CALL),
+    "trace_place": Array("int64", 2, _CALL),
+    "trace_values": Array(REAL, 2, _CALL),
 }
 _ENTRY = 5  # address and up to four lengths
 _PLACE = {name: k for k, name in enumerate(ARRAYS)}
@@ -117,7 +154,9 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
     N_SIZES,
 ) = range(12)
 # places in "control", a cache line apart
-STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, PLASTIC_ON, CONTROL_SIZE = range(0, 48, 8)
+STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, CONTROL_SIZE = range(0, 40, 8)
+# columns of "given"
+GI_EMITTER, GI_LAST, GI_COLUMNS = range(3)
 # columns of "background": first row of either receptor, -1 where there is no second
 BG_EMITTER, BG_ROW_A, BG_ROW_B, BG_VARIABLES, BG_DELAY, BG_FORM, BG_COLUMNS = range(7)
 # forms of a background
@@ -135,17 +174,31 @@ PAIR_16_BITS, COUNTED_32_BITS = range(2)
     PR_SYNAPSE,
     PR_WEIGHT,
     PR_EFFICACY,
+    PR_DENSE,
+    PR_OPPOSED_ROW,
     PR_COLUMNS,
-) = range(12)
+) = range(14)
 # what a projection transmits
 SPIKES, EVENTS, BURSTS = range(3)
 # columns of "stp" and "stp_constants"
 ST_SOURCE, ST_FIRST, ST_EFFICACY, ST_COLUMNS = range(4)
 STP_LOG_KEEP_X, STP_LOG_KEEP_U, STP_U, STP_JUMP, STP_CONSTANTS = range(5)
-# columns of "plastic" and "rule"
-PL_PROJECTION, PL_E_PRE, PL_COLUMN_INDPTR, PL_COLUMN, PL_AVERAGE, PL_REBASE, PL_COLUMNS = range(7)
+# columns of "plastic" and "rule" (eta: its last value; until the step UNTIL it lies above it, by FALL a step)
+(
+    PL_PROJECTION,
+    PL_E_PRE,
+    PL_COLUMN_INDPTR,
+    PL_COLUMN,
+    PL_AVERAGE,
+    PL_HOMEOSTASIS,
+    PL_ELIGIBILITY,
+    PL_REBASE,
+    PL_COLUMNS,
+) = range(9)
 (
     RULE_ETA,
+    RULE_ETA_FALL,
+    RULE_ETA_UNTIL,
     RULE_DECAY_PRE,
     RULE_E_MIN,
     RULE_E_MAX,
@@ -153,9 +206,10 @@ PL_PROJECTION, PL_E_PRE, PL_COLUMN_INDPTR, PL_COLUMN, PL_AVERAGE, PL_REBASE, PL_
     RULE_FIXED,
     RULE_LOWER_SPIKES,
     RULE_COLUMNS,
-) = range(8)
-# columns of "average" and "average_constants" (decay per step; rise at a spike in Hz)
+) = range(10)
+# columns of "average", "average_clock" and "average_constants" (decay per step; rise at a spike in Hz)
 AV_EMITTER, AV_FIRST, AV_REBASE, AV_COLUMNS = range(4)
+CLOCK_HELD, CLOCK_STOP, CLOCK_COLUMNS = range(3)
 AVERAGE_DECAY, SPIKE_DECAY, AVERAGE_RISE, SPIKE_RISE, AVERAGE_CONSTANTS = range(5)
 FAR = 1 << 60
 """A step, bin or block that never comes."""
@@ -201,7 +255,7 @@ def point(net: Handle, arrays: dict[str, np.ndarray], *names: str) -> None:
     """Let a handle point to the arrays of these names, which have been replaced."""
     chosen = {REAL: np.dtype(type(net.real)), INDEX: np.dtype(type(net.index))}
     for name in names:
-        kind, axes = ARRAYS[name]
+        kind, axes = ARRAYS[name].kind, ARRAYS[name].axes
         array = arrays[name]
         expected = chosen.get(kind) or np.dtype(kind)
         if array.dtype != expected or array.ndim != axes or not array.flags.c_contiguous:
@@ -210,7 +264,7 @@ def point(net: Handle, arrays: dict[str, np.ndarray], *names: str) -> None:
             )
         if COMPILED:
             place = _PLACE[name] * _ENTRY
-            net.directory[place] = array.ctypes.data
+            net.directory[place] = array.__array_interface__["data"][0]
             net.directory[place + 1 : place + 1 + axes] = array.shape
 
 
@@ -222,7 +276,7 @@ def _get_python(net, name):
 def _get_compiled(typingctx, net, name):
     if not isinstance(name, types.StringLiteral):
         raise TypingError("the name of an array must be written out")
-    kind, axes = ARRAYS[name.literal_value]
+    kind, axes = ARRAYS[name.literal_value].kind, ARRAYS[name.literal_value].axes
     place = _PLACE[name.literal_value] * _ENTRY
     dtype = {REAL: net.types[1], INDEX: net.types[2]}.get(kind) or from_dtype(np.dtype(kind))
     array_type = types.Array(dtype, axes, "C")

@@ -40,6 +40,7 @@ class Runner:
         self._ready = False
         self._net = nw.handle(compiled.arrays)
         self._loop = entry_point(run_thread, [type(population.neuron) for population, _ in compiled.pairs()])
+        self._found = not COMPILED
 
     def replace(self, **arrays: np.ndarray) -> None:
         """Put other arrays in the place of those with these names."""
@@ -83,7 +84,12 @@ class Runner:
     def _thread(self, t: int, first: int, stop: int) -> int:
         # without a plastic projection the compiler leaves the rule out
         learning = True if self.compiled.plastic else None
-        return int(self._loop(self._net, self.compiled.populations, learning, t, first, stop))
+        arguments = (self._net, self.compiled.populations, learning, t, first, stop)
+        if not self._found:
+            # the types never change: found once, they cost a call nothing
+            types = tuple(self._loop.typeof_pyval(argument) for argument in arguments)
+            self._loop, self._found = self._loop.compile(types), True
+        return int(self._loop(*arguments))
 
 
 class _Announced(event.Listener):

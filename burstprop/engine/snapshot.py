@@ -5,52 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from burstprop.engine import network as nw
+from burstprop.engine.ring import lane_in
 
-COPIED = (
-    "state",
-    "last",
-    "trace",
-    "open",
-    "presynaptic_trace",
-    "presynaptic_open",
-    "poisson_log_miss",
-    "uniform_weight",
-    "weights",
-    "stp_x",
-    "stp_u",
-    "stp_last",
-    "e_pre",
-    "average_event",
-    "average_burst",
-    "average_spike",
-)
+SAVED = [name for name, array in nw.ARRAYS.items() if array.role is nw.Role.SAVED]
 
 
 def take(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Copy everything that a run changes; the ring of spikes as one list, step by step, neurons ascending."""
-    out = {name: arrays[name].copy() for name in COPIED}
-    slots, emitters, places, lanes = [], [], [], []
+    """Copy all that a run changes (`network.Role.SAVED`), and the ring of spikes.
+
+    The ring becomes one list, step by step, neurons ascending.
+    """
+    out = {name: arrays[name].copy() for name in SAVED}
+    slots, emitters, lanes = [], [], []
     for slot in range(arrays["sizes"][nw.RING]):
         for e in range(len(arrays["emitter_n"])):
             for t in range(arrays["sizes"][nw.THREADS]):
-                lane = np.arange(
-                    arrays["bounds"][e, t], arrays["bounds"][e, t] + arrays["counts"][t, slot, e]
-                )
+                lane = lane_in(arrays, e, slot, t) + np.arange(arrays["counts"][t, slot, e])
                 slots.append(np.full(len(lane), slot, np.int32))
                 emitters.append(np.full(len(lane), e, np.int32))
-                places.append(arrays["emitter_spikes"][e] + slot * arrays["emitter_width"][e] + lane)
-                lanes.append(slot * arrays["emitter_width"][e] + lane)
-    place, emitter = np.concatenate(places), np.concatenate(emitters)
+                lanes.append(lane)
+    lane, emitter = np.concatenate(lanes), np.concatenate(emitters)
+    place = arrays["emitter_spikes"][emitter] + lane
     heard = arrays["emitter_presynaptic"][emitter]
     out["ring_slot"], out["ring_emitter"] = np.concatenate(slots), emitter
     out["ring_neuron"], out["ring_flag"] = arrays["spikes"][place], arrays["flags"][place]
     out["ring_presynaptic_flag"] = np.where(
         heard, arrays["presynaptic_flags"][np.where(heard, place, 0)], 0
     ).astype(np.uint8)
-    lane = np.concatenate(lanes)
     for k, (source, _, first) in enumerate(arrays["stp"]):
         out[f"ring_efficacy_{k}"] = arrays["efficacy"][first + lane[emitter == source]]
-    out["plastic_on"] = np.array(arrays["control"][nw.PLASTIC_ON])
     return out
 
 
@@ -62,7 +45,7 @@ def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
     KeyError, ValueError
         An array is missing, or of another shape or type; nothing has been put back then.
     """
-    for name in COPIED:
+    for name in SAVED:
         found, target = saved[name], arrays[name]
         if found.shape != target.shape or found.dtype != target.dtype:
             raise ValueError(
@@ -74,19 +57,17 @@ def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
     if not len(emitter) == len(neuron) == len(slot) == len(flag) == len(presynaptic_flag):
         raise ValueError("the spikes on their way have columns of different lengths")
     efficacies = [saved[f"ring_efficacy_{k}"] for k in range(len(arrays["stp"]))]
-    plastic_on = int(saved["plastic_on"])
-    for name in COPIED:
+    for name in SAVED:
         arrays[name][...] = saved[name]
     arrays["counts"][...] = 0
-    place_in_ring = np.empty(len(neuron), np.int64)
+    lane = np.empty(len(neuron), np.int64)
     for k, (e, i, s) in enumerate(zip(emitter, neuron, slot, strict=True)):
         t = max(int(np.searchsorted(arrays["bounds"][e, 1:], i, side="right")), 0)
-        place_in_ring[k] = s * arrays["emitter_width"][e] + arrays["bounds"][e, t] + arrays["counts"][t, s, e]
+        lane[k] = lane_in(arrays, e, s, t) + arrays["counts"][t, s, e]
         arrays["counts"][t, s, e] += 1
-    place = arrays["emitter_spikes"][emitter] + place_in_ring
+    place = arrays["emitter_spikes"][emitter] + lane
     arrays["spikes"][place], arrays["flags"][place] = neuron, flag
     heard = arrays["emitter_presynaptic"][emitter]
     arrays["presynaptic_flags"][place[heard]] = presynaptic_flag[heard]
     for (source, _, first), efficacy in zip(arrays["stp"], efficacies, strict=True):
-        arrays["efficacy"][first + place_in_ring[emitter == source]] = efficacy
-    arrays["control"][nw.PLASTIC_ON] = plastic_on
+        arrays["efficacy"][first + lane[emitter == source]] = efficacy

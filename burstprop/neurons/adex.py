@@ -31,7 +31,7 @@ import numpy as np
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import power256
 from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import PerNeuron, quantity, validate
 
 REFRACTORY_HOLDS = ("rest", "reset")
 
@@ -86,24 +86,26 @@ class AdEx(NeuronModel):
     Every quantity takes one number, or an array of shape (n,) with one number per neuron.
     """
 
-    g_l: float = quantity(10.0, "nS", "leak conductance", low=0, open_low=True, per_neuron=True)
-    c: float = quantity(100.0, "pF", "capacitance", low=0, open_low=True, per_neuron=True)
-    e_l: float = quantity(-70.0, "mV", "resting potential", per_neuron=True)
-    d: float = quantity(2.0, "mV", "sharpness of spike initiation", low=0, open_low=True, per_neuron=True)
-    v_t: float = quantity(-48.0, "mV", "threshold of spike initiation", per_neuron=True)
-    v_r: float = quantity(-55.0, "mV", "reset", per_neuron=True)
-    a: float = quantity(0.0, "nS", "subthreshold adaptation", per_neuron=True)
-    b: float = quantity(0.0, "pA", "adaptation added by a spike", per_neuron=True)
-    tau_w: float = quantity(500.0, "ms", "adaptation time constant", low=0, open_low=True, per_neuron=True)
-    refractory_ms: float = quantity(1.0, "ms", "refractory period", low=0, per_neuron=True)
-    v_spike: float = quantity(0.0, "mV", "voltage taken as a spike", per_neuron=True)
-    v_low: float = quantity(-80.0, "mV", "lowest voltage", per_neuron=True)
-    v_high: float = quantity(20.0, "mV", "highest voltage", per_neuron=True)
-    e_exc: float = quantity(0.0, "mV", "reversal potential of excitation", per_neuron=True)
-    e_inh: float = quantity(-80.0, "mV", "reversal potential of inhibition", per_neuron=True)
-    tau_exc: float = quantity(5.0, "ms", "decay of excitation", low=0, open_low=True, per_neuron=True)
-    tau_inh: float = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
-    v_start: float = quantity(-70.0, "mV", "mean potential at the start", per_neuron=True)
+    g_l: PerNeuron = quantity(10.0, "nS", "leak conductance", low=0, open_low=True, per_neuron=True)
+    c: PerNeuron = quantity(100.0, "pF", "capacitance", low=0, open_low=True, per_neuron=True)
+    e_l: PerNeuron = quantity(-70.0, "mV", "resting potential", per_neuron=True)
+    d: PerNeuron = quantity(2.0, "mV", "sharpness of spike initiation", low=0, open_low=True, per_neuron=True)
+    v_t: PerNeuron = quantity(-48.0, "mV", "threshold of spike initiation", per_neuron=True)
+    v_r: PerNeuron = quantity(-55.0, "mV", "reset", per_neuron=True)
+    a: PerNeuron = quantity(0.0, "nS", "subthreshold adaptation", per_neuron=True)
+    b: PerNeuron = quantity(0.0, "pA", "adaptation added by a spike", per_neuron=True)
+    tau_w: PerNeuron = quantity(
+        500.0, "ms", "adaptation time constant", low=0, open_low=True, per_neuron=True
+    )
+    refractory_ms: PerNeuron = quantity(1.0, "ms", "refractory period", low=0, per_neuron=True)
+    v_spike: PerNeuron = quantity(0.0, "mV", "voltage taken as a spike", per_neuron=True)
+    v_low: PerNeuron = quantity(-80.0, "mV", "lowest voltage", per_neuron=True)
+    v_high: PerNeuron = quantity(20.0, "mV", "highest voltage", per_neuron=True)
+    e_exc: PerNeuron = quantity(0.0, "mV", "reversal potential of excitation", per_neuron=True)
+    e_inh: PerNeuron = quantity(-80.0, "mV", "reversal potential of inhibition", per_neuron=True)
+    tau_exc: PerNeuron = quantity(5.0, "ms", "decay of excitation", low=0, open_low=True, per_neuron=True)
+    tau_inh: PerNeuron = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
+    v_start: PerNeuron = quantity(-70.0, "mV", "mean potential at the start", per_neuron=True)
     v_start_sd: float = quantity(5.0, "mV", "spread of the potential at the start", low=0)
     refractory_hold: str = "rest"
 

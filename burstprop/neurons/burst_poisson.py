@@ -10,8 +10,9 @@ C/tau)::
 
 V_s > th outside the refractory period is an *event*: a spike, V_s <- V_r, th += dth, w_s += b_ws, refractory
 for 20 ms (the voltage goes on integrating, only spiking is barred). With probability
-f(V_d) = 1/(1 + exp(-(V_d - E_d)/D_d)), V_d at the end of this step, a second spike follows after 5 ms +
-Uniform(0, 10) ms; it restarts the 20 ms and changes nothing else.
+f(V_d) = 1/(1 + exp(-(V_d - E_d)/D_d)), V_d at the end of this step (its injected current included), a second
+spike follows after 5 ms + Uniform(0, 10) ms; it restarts the 20 ms and changes nothing else. (A current that
+`Simulation.set_current` sets between two steps counts from the later one on.)
 
 The departure on the driving force of dendritic synapses is the same as in the two-compartment neuron and has
 the same name, ``dendritic_driving_force`` ("own" by default, "somatic" in the circuits of the paper).
@@ -31,7 +32,7 @@ from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
 from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
 from burstprop.neurons.pyramidal import DRIVING_FORCES
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import PerNeuron, quantity, validate
 
 
 class BurstPoissonState(NamedTuple):
@@ -99,39 +100,41 @@ class BurstPoissonNeuron(NeuronModel):
     Every quantity takes one number, or an array of shape (n,) with one number per neuron.
     """
 
-    e_l: float = quantity(-70.0, "mV", "resting potential", per_neuron=True)
-    v_r: float = quantity(-70.0, "mV", "somatic reset", per_neuron=True)
-    th_0: float = quantity(-50.0, "mV", "resting threshold", per_neuron=True)
-    tau_th: float = quantity(27.0, "ms", "relaxation of the threshold", low=0, open_low=True, per_neuron=True)
-    dth: float = quantity(2.0, "mV", "rise of the threshold at an event", low=0, per_neuron=True)
-    c_s: float = quantity(370.0, "pF", "somatic capacitance", low=0, open_low=True, per_neuron=True)
-    tau_s: float = quantity(
+    e_l: PerNeuron = quantity(-70.0, "mV", "resting potential", per_neuron=True)
+    v_r: PerNeuron = quantity(-70.0, "mV", "somatic reset", per_neuron=True)
+    th_0: PerNeuron = quantity(-50.0, "mV", "resting threshold", per_neuron=True)
+    tau_th: PerNeuron = quantity(
+        27.0, "ms", "relaxation of the threshold", low=0, open_low=True, per_neuron=True
+    )
+    dth: PerNeuron = quantity(2.0, "mV", "rise of the threshold at an event", low=0, per_neuron=True)
+    c_s: PerNeuron = quantity(370.0, "pF", "somatic capacitance", low=0, open_low=True, per_neuron=True)
+    tau_s: PerNeuron = quantity(
         16.0, "ms", "somatic membrane time constant", low=0, open_low=True, per_neuron=True
     )
-    tau_ws: float = quantity(
+    tau_ws: PerNeuron = quantity(
         100.0, "ms", "decay of the somatic adaptation", low=0, open_low=True, per_neuron=True
     )
-    b_ws: float = quantity(-200.0, "pA", "somatic adaptation added by an event", high=0, per_neuron=True)
-    c_d: float = quantity(170.0, "pF", "dendritic capacitance", low=0, open_low=True, per_neuron=True)
-    tau_d: float = quantity(
+    b_ws: PerNeuron = quantity(-200.0, "pA", "somatic adaptation added by an event", high=0, per_neuron=True)
+    c_d: PerNeuron = quantity(170.0, "pF", "dendritic capacitance", low=0, open_low=True, per_neuron=True)
+    tau_d: PerNeuron = quantity(
         7.0, "ms", "dendritic membrane time constant", low=0, open_low=True, per_neuron=True
     )
-    tau_wd: float = quantity(30.0, "ms", "dendritic adaptation", low=0, open_low=True, per_neuron=True)
-    a_w: float = quantity(-13.0, "nS", "strength of the dendritic adaptation", high=0, per_neuron=True)
-    e_d: float = quantity(-57.0, "mV", "dendritic voltage at burst probability 1/2", per_neuron=True)
-    d_d: float = quantity(
+    tau_wd: PerNeuron = quantity(30.0, "ms", "dendritic adaptation", low=0, open_low=True, per_neuron=True)
+    a_w: PerNeuron = quantity(-13.0, "nS", "strength of the dendritic adaptation", high=0, per_neuron=True)
+    e_d: PerNeuron = quantity(-57.0, "mV", "dendritic voltage at burst probability 1/2", per_neuron=True)
+    d_d: PerNeuron = quantity(
         6.0, "mV", "width of the burst-probability curve", low=0, open_low=True, per_neuron=True
     )
-    refractory_ms: float = quantity(20.0, "ms", "refractory period after a spike", low=0, per_neuron=True)
-    burst_first_ms: float = quantity(
+    refractory_ms: PerNeuron = quantity(20.0, "ms", "refractory period after a spike", low=0, per_neuron=True)
+    burst_first_ms: PerNeuron = quantity(
         5.0, "ms", "shortest interval to the second spike", low=0, per_neuron=True
     )
-    burst_span_ms: float = quantity(10.0, "ms", "spread of that interval", low=0, per_neuron=True)
-    e_exc: float = quantity(0.0, "mV", "reversal potential of excitation", per_neuron=True)
-    e_inh: float = quantity(-80.0, "mV", "reversal potential of inhibition", per_neuron=True)
-    tau_exc: float = quantity(5.0, "ms", "decay of excitation", low=0, open_low=True, per_neuron=True)
-    tau_inh: float = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
-    v_start: float = quantity(-70.0, "mV", "mean somatic potential at the start", per_neuron=True)
+    burst_span_ms: PerNeuron = quantity(10.0, "ms", "spread of that interval", low=0, per_neuron=True)
+    e_exc: PerNeuron = quantity(0.0, "mV", "reversal potential of excitation", per_neuron=True)
+    e_inh: PerNeuron = quantity(-80.0, "mV", "reversal potential of inhibition", per_neuron=True)
+    tau_exc: PerNeuron = quantity(5.0, "ms", "decay of excitation", low=0, open_low=True, per_neuron=True)
+    tau_inh: PerNeuron = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
+    v_start: PerNeuron = quantity(-70.0, "mV", "mean somatic potential at the start", per_neuron=True)
     v_start_sd: float = quantity(5.0, "mV", "spread of the somatic potential at the start", low=0)
     dendritic_driving_force: str = "own"
 
@@ -268,7 +271,7 @@ class BurstPoissonNeuron(NeuronModel):
     def spike(s, i, c, u1, u2):
         """Fire the due second spike, or an event that schedules one with probability f(V_d)."""
         second = s.refractory == s.burst_at
-        # the injected current belongs to the end of the step of the event (see `burstprop.circuit.stimuli`)
+        # the current of this step is in V_d when it ends (see `burstprop.circuit.stimuli`)
         v_d = s.v_d + i.dendrite * c.dt_c_d
         bursts = u1 < sigmoid((v_d - c.e_d) * c.inv_d_d)
         # in single precision u2 may round to 1

@@ -21,7 +21,8 @@ and three pure functions of one neuron, as static methods, compiled by numba int
 ``margin(state, c) -> float``
     distance to a spike after the step: negative where the neuron spikes.
 ``spike(state, drive, c, u1, u2) -> State``
-    the reset. ``drive`` is that of ``step``; ``u1``, ``u2`` are uniform in [0, 1), new at every spike.
+    the reset. ``drive`` is the current injected at the end of this step, which the next step feels; ``u1``,
+    ``u2`` are uniform in [0, 1), new at every spike.
 
 All numbers in them must stay of the type of the state (float32 unless asked otherwise): a literal such as
 ``0.5`` is a float64 and slows the loop by a factor of two, so write it as a field of ``Constants``. A

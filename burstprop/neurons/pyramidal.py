@@ -37,7 +37,7 @@ import numpy as np
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
 from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import PerNeuron, quantity, validate
 
 DRIVING_FORCES = ("own", "somatic")
 
@@ -103,40 +103,44 @@ class PyramidalNeuron(NeuronModel):
     Every quantity takes one number, or an array of shape (n,) with one number per neuron.
     """
 
-    e_l: float = quantity(-70.0, "mV", "resting potential", per_neuron=True)
-    v_r: float = quantity(-70.0, "mV", "somatic reset", per_neuron=True)
-    th_0: float = quantity(-50.0, "mV", "resting threshold", per_neuron=True)
-    tau_th: float = quantity(27.0, "ms", "relaxation of the threshold", low=0, open_low=True, per_neuron=True)
-    dth: float = quantity(2.0, "mV", "rise of the threshold at a spike", low=0, per_neuron=True)
-    c_s: float = quantity(370.0, "pF", "somatic capacitance", low=0, open_low=True, per_neuron=True)
-    tau_s: float = quantity(
+    e_l: PerNeuron = quantity(-70.0, "mV", "resting potential", per_neuron=True)
+    v_r: PerNeuron = quantity(-70.0, "mV", "somatic reset", per_neuron=True)
+    th_0: PerNeuron = quantity(-50.0, "mV", "resting threshold", per_neuron=True)
+    tau_th: PerNeuron = quantity(
+        27.0, "ms", "relaxation of the threshold", low=0, open_low=True, per_neuron=True
+    )
+    dth: PerNeuron = quantity(2.0, "mV", "rise of the threshold at a spike", low=0, per_neuron=True)
+    c_s: PerNeuron = quantity(370.0, "pF", "somatic capacitance", low=0, open_low=True, per_neuron=True)
+    tau_s: PerNeuron = quantity(
         16.0, "ms", "somatic membrane time constant", low=0, open_low=True, per_neuron=True
     )
-    g_s: float = quantity(
+    g_s: PerNeuron = quantity(
         1300.0, "pA", "dendrite-to-soma current of the dendritic spike", low=0, per_neuron=True
     )
-    tau_ws: float = quantity(
+    tau_ws: PerNeuron = quantity(
         100.0, "ms", "decay of the somatic adaptation", low=0, open_low=True, per_neuron=True
     )
-    b_ws: float = quantity(-200.0, "pA", "somatic adaptation added by a spike", high=0, per_neuron=True)
-    c_d: float = quantity(170.0, "pF", "dendritic capacitance", low=0, open_low=True, per_neuron=True)
-    tau_d: float = quantity(
+    b_ws: PerNeuron = quantity(-200.0, "pA", "somatic adaptation added by a spike", high=0, per_neuron=True)
+    c_d: PerNeuron = quantity(170.0, "pF", "dendritic capacitance", low=0, open_low=True, per_neuron=True)
+    tau_d: PerNeuron = quantity(
         7.0, "ms", "dendritic membrane time constant", low=0, open_low=True, per_neuron=True
     )
-    g_d: float = quantity(1200.0, "pA", "regenerative dendritic current", low=0, per_neuron=True)
-    tau_wd: float = quantity(30.0, "ms", "dendritic adaptation", low=0, open_low=True, per_neuron=True)
-    a_w: float = quantity(-13.0, "nS", "strength of the dendritic adaptation", high=0, per_neuron=True)
-    bap: float = quantity(2600.0, "pA", "c_d: current of the back-propagating spike", low=0, per_neuron=True)
-    bap_ms: float = quantity(2.0, "ms", "duration of the back-propagating spike", low=0, per_neuron=True)
-    e_d: float = quantity(-38.0, "mV", "midpoint of the dendritic nonlinearity", per_neuron=True)
-    d_d: float = quantity(
+    g_d: PerNeuron = quantity(1200.0, "pA", "regenerative dendritic current", low=0, per_neuron=True)
+    tau_wd: PerNeuron = quantity(30.0, "ms", "dendritic adaptation", low=0, open_low=True, per_neuron=True)
+    a_w: PerNeuron = quantity(-13.0, "nS", "strength of the dendritic adaptation", high=0, per_neuron=True)
+    bap: PerNeuron = quantity(
+        2600.0, "pA", "c_d: current of the back-propagating spike", low=0, per_neuron=True
+    )
+    bap_ms: PerNeuron = quantity(2.0, "ms", "duration of the back-propagating spike", low=0, per_neuron=True)
+    e_d: PerNeuron = quantity(-38.0, "mV", "midpoint of the dendritic nonlinearity", per_neuron=True)
+    d_d: PerNeuron = quantity(
         6.0, "mV", "width of the dendritic nonlinearity", low=0, open_low=True, per_neuron=True
     )
-    e_exc: float = quantity(0.0, "mV", "reversal potential of excitation", per_neuron=True)
-    e_inh: float = quantity(-80.0, "mV", "reversal potential of inhibition", per_neuron=True)
-    tau_exc: float = quantity(5.0, "ms", "decay of excitation", low=0, open_low=True, per_neuron=True)
-    tau_inh: float = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
-    v_start: float = quantity(-70.0, "mV", "mean somatic potential at the start", per_neuron=True)
+    e_exc: PerNeuron = quantity(0.0, "mV", "reversal potential of excitation", per_neuron=True)
+    e_inh: PerNeuron = quantity(-80.0, "mV", "reversal potential of inhibition", per_neuron=True)
+    tau_exc: PerNeuron = quantity(5.0, "ms", "decay of excitation", low=0, open_low=True, per_neuron=True)
+    tau_inh: PerNeuron = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
+    v_start: PerNeuron = quantity(-70.0, "mV", "mean somatic potential at the start", per_neuron=True)
     v_start_sd: float = quantity(5.0, "mV", "spread of the somatic potential at the start", low=0)
     dendritic_driving_force: str = "own"
 

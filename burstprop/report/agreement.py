@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,9 +30,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from burstprop.report.report import Claim
+
 Array = NDArray[np.float64]
 
-DRAWS = 4000
+DRAWS, BATCH = 4000, 100
 SEED = 2021
 SHARES = {"distance": 0.5, "single": 0.4, "spread": 0.1}
 """Of the rate of false alarms."""
@@ -84,14 +87,14 @@ def agreement(
     ours, theirs = run[reference.columns].to_numpy(np.float64), reference.to_numpy(np.float64)
     more = np.empty((0, ours.shape[1])) if spread is None else spread[reference.columns].to_numpy(np.float64)
     sizes = len(theirs), len(ours), len(more)
-    if sum(max(0, size - 1) for size in sizes) < 2:
+    if _degrees(sizes) < 2:
         raise ValueError("no sample says how far apart two realizations may be")
     away, sd, inverse = _compare(theirs, ours, more)
     apart = away / (sd * _error(sizes))
-    count = len(apart)
     fixed = more if len(theirs) < 2 else theirs
-    limits = _limits(_shrunk(_centred(fixed) / _sd(fixed))[0].tobytes(), sizes, false_alarms)
-    margin = _quantile(sizes, SHARES["single"] * false_alarms / count) * sd * _error(sizes)
+    limits = _limits(_shrunk(_centred(fixed) / _sd(fixed)).tobytes(), sizes, false_alarms)
+    chance = SHARES["single"] * false_alarms / len(apart)
+    margin = -float(stdtrit(_degrees(sizes), 0.5 * chance)) * sd * _error(sizes)
     expected = theirs.mean(axis=0)
     single = pd.DataFrame(
         {
@@ -106,45 +109,81 @@ def agreement(
     )
     judged = len(ours) >= FEWEST_FOR_SPREAD
     ratio = float(np.exp(np.mean(np.log(_sd(ours) / _sd(fixed))))) if judged else math.nan
-    return Agreement(single, float(apart @ inverse @ apart) / count, limits[0], ratio, limits[1], limits[2])
+    return Agreement(single, float(_squared(apart, inverse)), limits[0], ratio, limits[1], limits[2])
+
+
+def agreement_claims(
+    found: Agreement, *, title: str, sample: str, unit: Callable[[str], str], reference: Callable[[str], str]
+) -> list[Claim]:
+    """Return the claims that a run agrees with a reference: all figures together, the spread, each figure.
+
+    Parameters
+    ----------
+    found : Agreement
+        What `agreement` returned.
+    title, sample : str
+        Start of the first two claims, and what they are held against.
+    unit, reference : callable
+        Unit, and reference in words, of a figure by its name.
+    """
+    few = "" if math.isfinite(found.spread) else f"needs {FEWEST_FOR_SPREAD} realizations"
+    distance = f"{title}: squared distance from them, for each figure"
+    spread = f"{title}: SD over theirs, geometric mean"
+    return [
+        Claim(distance, found.distance, 0.0, found.largest_distance, "", sample),
+        Claim(spread, found.spread, found.smallest_spread, found.largest_spread, "", sample, few),
+        *(
+            Claim(str(name), row.measured, row.low, row.high, unit(str(name)), reference(str(name)))
+            for name, row in found.single.iterrows()
+        ),
+    ]
 
 
 def _compare(theirs: Array, ours: Array, more: Array) -> tuple[Array, Array, Array]:
-    """Return the difference of the means, the SDs, and the inverse of the shrunk correlations."""
-    within = np.vstack([_centred(sample) for sample in (theirs, ours, more)])
-    degrees = sum(max(0, len(sample) - 1) for sample in (theirs, ours, more))
-    sd = np.sqrt((within**2).sum(axis=0) / degrees)
-    return ours.mean(axis=0) - theirs.mean(axis=0), sd, np.linalg.inv(_shrunk(within / sd)[0])
+    """Return the difference of the means, the SDs, and the inverse of the shrunk correlations.
+
+    Samples are arrays of shape (..., realizations, figures).
+    """
+    samples = (theirs, ours, more)
+    within = np.concatenate([_centred(sample) for sample in samples], axis=-2)
+    sd = np.sqrt((within**2).sum(axis=-2) / _degrees([sample.shape[-2] for sample in samples]))
+    inverse = np.linalg.inv(_shrunk(within / sd[..., None, :]))
+    return ours.mean(axis=-2) - theirs.mean(axis=-2), sd, inverse
 
 
-def _error(sizes: tuple[int, int, int]) -> float:
+def _degrees(sizes: Sequence[int]) -> int:
+    """Return the degrees of freedom of a spread within samples."""
+    return sum(max(0, size - 1) for size in sizes)
+
+
+def _error(sizes: Sequence[int]) -> float:
     return math.sqrt(1.0 / sizes[0] + 1.0 / sizes[1])
 
 
-def _quantile(sizes: tuple[int, int, int], chance: float) -> float:
-    return -float(stdtrit(sum(max(0, size - 1) for size in sizes), 0.5 * chance))
+def _squared(apart: Array, inverse: Array) -> Array:
+    return np.einsum("...i,...ij,...j->...", apart, inverse, apart) / apart.shape[-1]
 
 
 def _centred(sample: Array) -> Array:
-    return sample - sample.mean(axis=0) if len(sample) else sample
+    return sample - sample.mean(axis=-2, keepdims=True) if sample.shape[-2] else sample
 
 
 def _sd(sample: Array) -> Array:
-    return np.std(sample, axis=0, ddof=1)
+    return np.std(sample, axis=-2, ddof=1)
 
 
-def _shrunk(z: Array) -> tuple[Array, float]:
-    """Return the shrunk correlations of standardised, centred rows, and the intensity of the shrinkage."""
-    n = len(z)
-    products = z[:, :, None] * z[:, None, :]
-    correlations = products.mean(axis=0)
-    variance = ((products - correlations) ** 2).sum(axis=0) * n / (n - 1) ** 3
-    off = ~np.eye(z.shape[1], dtype=bool)
-    strength = float((correlations[off] ** 2).sum())
-    intensity = min(1.0, float(variance[off].sum()) / strength) if strength else 1.0
-    shrunk = (1.0 - intensity) * correlations
-    np.fill_diagonal(shrunk, 1.0)
-    return shrunk, intensity
+def _shrunk(z: Array) -> Array:
+    """Return the correlations of standardised, centred rows, shrunk towards the identity."""
+    n = z.shape[-2]
+    correlations = z.swapaxes(-1, -2) @ z / n
+    products = (z**2).swapaxes(-1, -2) @ z**2  # sum of the squared products over the rows
+    variance = (products - n * correlations**2) * n / (n - 1) ** 3
+    off = ~np.eye(z.shape[-1], dtype=bool)
+    strength = np.maximum((correlations[..., off] ** 2).sum(axis=-1), 1e-300)
+    intensity = np.clip(variance[..., off].sum(axis=-1) / strength, 0.0, 1.0)
+    shrunk = (1.0 - intensity)[..., None, None] * correlations
+    shrunk[..., ~off] = 1.0
+    return shrunk
 
 
 @functools.lru_cache(maxsize=32)
@@ -156,21 +195,19 @@ def _limits(
     count = math.isqrt(len(matrix))
     root = np.linalg.cholesky(matrix.reshape(count, count)).T
     rng = np.random.default_rng(SEED)
-    first, second, _ = np.cumsum(sizes)
-    distances, spreads = np.empty(DRAWS), np.empty(DRAWS)
-    for k in range(DRAWS):
-        rows = rng.standard_normal((sum(sizes), count)) @ root
-        theirs, ours, more = rows[:first], rows[first:second], rows[second:]
+    judged = sizes[1] >= FEWEST_FOR_SPREAD
+    distances, spreads = [], []
+    for _ in range(DRAWS // BATCH):
+        rows = rng.standard_normal((BATCH, sum(sizes), count)) @ root
+        theirs, ours, more = np.split(rows, np.cumsum(sizes[:2]), axis=1)
         away, sd, inverse = _compare(theirs, ours, more)
-        apart = away / (sd * _error(sizes))
-        distances[k] = apart @ inverse @ apart / count
-        if len(ours) >= FEWEST_FOR_SPREAD:
-            fixed = more if len(theirs) < 2 else theirs
-            spreads[k] = np.mean(np.log(_sd(ours) / _sd(fixed)))
+        distances.append(_squared(away / (sd * _error(sizes)), inverse))
+        if judged:
+            fixed = more if sizes[0] < 2 else theirs
+            spreads.append(np.log(_sd(ours) / _sd(fixed)).mean(axis=-1))
+    largest = float(np.quantile(np.concatenate(distances), 1.0 - SHARES["distance"] * false_alarms))
+    if not judged:
+        return largest, math.nan, math.nan
     chance = SHARES["spread"] * false_alarms / 2.0
-    low, high = (
-        np.exp(np.quantile(spreads, [chance, 1.0 - chance]))
-        if sizes[1] >= FEWEST_FOR_SPREAD
-        else (math.nan, math.nan)
-    )
-    return float(np.quantile(distances, 1.0 - SHARES["distance"] * false_alarms)), float(low), float(high)
+    low, high = np.exp(np.quantile(np.concatenate(spreads), [chance, 1.0 - chance]))
+    return largest, float(low), float(high)

@@ -131,12 +131,17 @@ class Run:
             there = self.content["task"] if self.task is not None else None
         except (BurstpropError, KeyError) as error:
             raise self.unreadable(error) from None
-        difference = _difference(there, self.task) if self.task is not None else ""
+        difference = difference_of(there, self.task) if self.task is not None else ""
         if difference:
             raise BurstpropError(
                 f"{str(self.folder)!r} holds another run ({difference}): "
                 "give another output folder, or delete this one"
             )
+
+    @property
+    def file(self) -> str:
+        """The name of the file that says all this."""
+        return NAME
 
     @property
     def name(self) -> str:
@@ -197,7 +202,8 @@ class Run:
             check()
             remove_partial(self.folder)
             if again or not self.complete:
-                parts = [*self.parts(), {**(code or UNKNOWN), "seconds": 0.0}]
+                before = [] if self.complete else self.parts()
+                parts = [*before, {**(code or UNKNOWN), "seconds": 0.0}]
                 self.content = {"verb": self.verb, "task": self.task, **plain(notes), "parts": parts}
                 self.write("running")
         except BaseException:
@@ -311,14 +317,14 @@ def _described(value: Any) -> Any:
     return plain(value)
 
 
-def _difference(there: Any, here: Any, path: str = "") -> str:
+def difference_of(there: Any, here: Any, path: str = "") -> str:
     """Return the first difference of two JSON contents in words, empty where they agree."""
     if isinstance(there, dict) and isinstance(here, dict):
         for name in sorted(there.keys() | here.keys()):
             place = f"{path}.{name}" if path else name
             if name not in there or name not in here:
                 return f"{place} is only {'here' if name in here else 'there'}"
-            words = _difference(there[name], here[name], place)
+            words = difference_of(there[name], here[name], place)
             if words:
                 return words
         return ""

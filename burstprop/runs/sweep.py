@@ -22,6 +22,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +31,7 @@ import pandas as pd
 from burstprop.errors import BurstpropError, BurstpropWarning
 from burstprop.runs.frames import read_csv, stored_form, write_frames
 from burstprop.runs.lock import Locked
+from burstprop.runs.run import NAME as RUN
 from burstprop.runs.run import Run, identity
 from burstprop.runs.run_code import code_of_run, said
 from burstprop.runs.share import Told
@@ -225,6 +227,35 @@ def save_frames(
     files = write_frames(run.folder, stored)
     run.finish(files, **how, frames=list(stored))
     return stored
+
+
+def finished_runs(
+    out: str | os.PathLike[str], names: Sequence[str], like: Mapping[str, Any]
+) -> tuple[list[Run], dict[str, int]]:
+    """Return all complete runs in a folder, and how many others there are, by what they are.
+
+    Parameters
+    ----------
+    out : path
+        The folder of `run_many`.
+    names : sequence of str
+        The names of runs that come first, in this order; the others follow by name.
+    like : mapping
+        What the tasks of the runs have to agree in; those with other values are left out.
+    """
+    found, left_out = [], Counter[str]()
+    place = {name: k for k, name in enumerate(names)}
+    folders = [path for path in Path(out).iterdir() if (path / RUN).is_file()]
+    for path in sorted(folders, key=lambda path: (place.get(path.name, len(place)), path.name)):
+        run = Run(path)
+        task = run.content.get("task") or {}
+        if not run.complete:
+            left_out[{"running": "unfinished", "": "unreadable"}.get(run.status, run.status)] += 1
+        elif any(task.get(name) != value for name, value in like.items()):
+            left_out["made otherwise"] += 1
+        else:
+            found.append(run)
+    return found, dict(left_out)
 
 
 def load_frames(run: Run) -> dict[str, pd.DataFrame]:

@@ -205,16 +205,15 @@ def run_kept(
 ) -> Recording:
     """Run a simulation, in a folder with checkpoints where there is one; go on from what is there.
 
-    For the realizations of a circuit: ``folder`` is what `burstprop.runs.sweep.run_many` gives them.
+    For the realizations of a circuit: ``folder`` is what `burstprop.runs.sweep.run_many` gives them. It
+    removes the checkpoint once the result is written.
     """
     if folder is None:
         simulation.advance(duration_ms, progress=progress)
         return simulation.recording()
     long_run = LongRun(simulation, folder, duration_ms)
     long_run.restore()
-    recording = long_run.run(progress)
-    long_run.checkpoints.forget()
-    return recording
+    return long_run.run(progress)
 
 
 def _part(bar: Progress, begin_ms: float, piece_ms: float) -> Callable[[float], None]:

@@ -7,6 +7,7 @@ number of threads and however the run is cut into pieces.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,14 @@ import numpy as np
 import pandas as pd
 
 import burstprop
-from burstprop.circuit import Circuit, PlasticityChange, RateChange, WeightChange
+from burstprop.circuit import Circuit
+from burstprop.circuit.protocol import (
+    AveragingChange,
+    LearningRateChange,
+    PlasticityChange,
+    RateChange,
+    WeightChange,
+)
 from burstprop.engine import controls, inspection, snapshot
 from burstprop.engine.compile.circuit import compile_circuit
 from burstprop.engine.currents import Currents
@@ -33,6 +41,7 @@ from burstprop.system.interrupts import deferred_stop
 from burstprop.system.machine import threads_at_hand
 from burstprop.system.progress import Progress, Shown
 
+_DURATION = quantity(0.0, "ms", "how long to run", low=0).metadata
 DTYPES = {"float32": np.float32, "float64": np.float64}
 
 
@@ -152,7 +161,8 @@ class Simulation:
         KeyboardInterrupt
             After Ctrl-C or SIGTERM.
         """
-        check_value("duration_ms", duration_ms, quantity(0.0, "ms", "how long to run", low=0).metadata)
+        if not (isinstance(duration_ms, float) and 0.0 <= duration_ms < math.inf):
+            check_value("duration_ms", duration_ms, _DURATION)
         end = self.step + self.circuit.steps("duration_ms", duration_ms)
         begin = self.step
         with Progress(duration_ms, label, enabled=progress) as bar:
@@ -210,6 +220,21 @@ class Simulation:
         """
         return inspection.averages(self._compiled, projection, self.step)
 
+    def average(self, projection: str, of: str = "events") -> np.ndarray:
+        """Return one column of `averages` as an array (Hz), shape (n,): of "events", "bursts" or "spikes"."""
+        return inspection.average(self._compiled, projection, of, self.step)
+
+    def counts(self, population: str, of: str = "spikes") -> np.ndarray:
+        """Return how many "spikes", "events" or "bursts" each neuron had since t = 0, shape (n,), int64.
+
+        The difference of two calls is what came between them.
+        """
+        return inspection.counts(self._compiled, population, of)
+
+    def learning_rate(self, projection: str) -> float:
+        """Return eta of a plastic projection as the next step finds it."""
+        return inspection.learning_rate(self._compiled, projection, self.step)
+
     def sizes(self) -> dict[str, float]:
         """Return the memory that the circuit takes: neurons, synapses, bytes of either."""
         return inspection.sizes(self._compiled)
@@ -226,9 +251,32 @@ class Simulation:
         """Let plastic projections learn from the next step on, or not; their averages go on either way."""
         controls.set_plasticity(self._compiled, on)
 
+    def set_averaging(self, on: bool, projection: str | None = None) -> None:
+        """Let the averages that rules take Pbar from go on from the next step on, or hold them as they are.
+
+        Those of ``projection`` and of all that share them (same target and time constants); None: all. An
+        average of its own for homeostasis (``tau_homeostasis_ms``) always goes on.
+        """
+        controls.set_averaging(self._compiled, on, projection, self.step)
+
+    def set_eta(self, projection: str, eta: float, over_ms: float = 0.0) -> None:
+        """Let the learning rate of a plastic projection go to ``eta`` from the next step on.
+
+        At once, or in a straight line that takes ``over_ms``.
+        """
+        controls.set_eta(self._compiled, projection, eta, over_ms, self.step)
+
     def set_weight(self, projection: str, weight: float) -> None:
         """Set the uniform weight of a projection from the next step on."""
         controls.set_weight(self._compiled, projection, weight)
+
+    def set_weights(self, projection: str, weights: Any) -> None:
+        """Set the weight of every synapse of a projection that has them one by one (a matrix, or a rule).
+
+        ``weights`` has the shape (synapses,), in the order of `synapses`, or (n_source, n_target), dense or
+        sparse, with 0 where there is no synapse.
+        """
+        controls.set_weights(self._compiled, projection, weights)
 
     def set_rate(self, population: str, rate_hz: float) -> None:
         """Set the rate of the sources of a Poisson population from the next step on."""
@@ -303,6 +351,10 @@ class Simulation:
                     self.set_rate(change.population, change.rate_hz)
                 case PlasticityChange():
                     self.set_plasticity(change.on)
+                case LearningRateChange():
+                    self.set_eta(change.projection, change.eta, change.over_ms)
+                case AveragingChange():
+                    self.set_averaging(change.on, change.projection)
             self._changes_done += 1
 
     def _next_stop(self, end: int) -> int:

@@ -31,6 +31,7 @@ by chance with about one seed in a thousand.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ from burstprop.experiments import Execution, Experiment
 from burstprop.system.progress import Progress
 
 from .check import check
-from .protocols import Params, conditions
+from .protocols import Condition, Params, conditions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 REALIZATIONS = 200
 """Also in each run of a sweep: one has no spread."""
 CURVE_POINTS = 200
+BISECTIONS = 10
 VARIANTS: dict[str, Params] = {"euler": Params(), "exact": Params(decay="exact")}
 
 
@@ -60,7 +62,8 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
     dict of DataFrame
         ``pairing``: ``protocol, condition, x, mean_dw, sd_dw, realizations, closed_form_dw``, where x is the
         frequency or rate in Hz, or the burst probability; ``realizations``: ``protocol, condition, x,
-        realization, dw``; ``closed_form``: ``protocol, condition, x, dw``, the closed forms on a fine grid.
+        realization, dw``; ``closed_form``: ``protocol, condition, x, dw``, the closed forms on a fine grid;
+        ``switch``: ``protocol, switch_hz``, of the protocol without randomness.
 
     Raises
     ------
@@ -98,7 +101,28 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
         "pairing": pd.DataFrame(summary),
         "realizations": pd.concat(draws, ignore_index=True),
         "closed_form": pd.concat(curves, ignore_index=True),
+        "switch": pd.DataFrame([{"protocol": lines[0].protocol, "switch_hz": switch_hz(lines[0])}]),
     }
+
+
+def switch_hz(line: Condition) -> float:
+    """Return where a protocol without randomness first turns from depression to potentiation; NaN if nowhere.
+
+    Between the two frequencies of the line where it does, by bisection.
+    """
+
+    def grows(x: float) -> bool:
+        return bool(line.changes(x, (0, 0), 1)[0] >= 0.0)
+
+    signs = [grows(float(x)) for x in line.x]
+    place = next((k for k in range(1, len(signs)) if signs[k] and not signs[k - 1]), None)
+    if place is None:
+        return math.nan
+    low, high = float(line.x[place - 1]), float(line.x[place])
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if grows(middle) else (middle, high)
+    return 0.5 * (low + high)
 
 
 # title, axis, and how a condition reads in the legend

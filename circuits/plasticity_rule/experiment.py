@@ -53,7 +53,8 @@ from burstprop.experiments import Execution, Experiment
 from burstprop.neurons import PyramidalNeuron
 from burstprop.parameters import quantity, validate
 from burstprop.recording import Record
-from burstprop.simulation import simulate
+from burstprop.simulation import Simulation
+from burstprop.simulation.long_run import run_kept
 
 from .check import LEFT_MS, SKIPPED_MS, check
 from .figure import figure
@@ -201,15 +202,13 @@ def realize(
     folder: Path | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Run one realization and return its frame ``plasticity_rule``."""
-    del folder  # nothing to keep in between
-    recording = simulate(
+    simulation = Simulation(
         build(params),
-        float(segments(params)["stop_ms"].iloc[-1]),
         seed=seed,
         realization=realization,
         record=Record(spikes=False, rates_bin_ms=params.bin_ms, weights_every_ms=params.bin_ms),
-        progress=progress,
     )
+    recording = run_kept(simulation, float(segments(params)["stop_ms"].iloc[-1]), folder, progress)
     rates = recording.rates.set_index("time_ms")
     post, source = (rates[rates["population"] == name] for name in ("post", "input"))
     frame = pd.DataFrame(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from burstprop.report import plotting
 
-from .fit import SIGNALS
-from .reference import REALIZATIONS, SERIES, TIME_MS
+from .check import drive_of
+from .fit import SIGNALS, beside
+from .reference import published_figures, published_series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,22 +24,26 @@ if TYPE_CHECKING:
 def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     """Return stimuli, E and P of both layers, interneuron rates and a raster.
 
-    Lines are means over realizations, bands their SD, circles the mean of the published realizations.
+    Lines are means over realizations, bands their SD, circles the mean of the published realizations. P of
+    the lower layer is drawn once more (dashed) without its regression on E of the same layer: there the
+    feedback message is by itself.
     """
     fig, axes = plotting.figure(4, 2, width=9.0, height=8.6, sharex=True, height_ratios=(0.65, 1, 1, 1.25))
     rates = frames["rates"]
+    drive = drive_of(frames["protocol"].iloc[0])
     _stimulus(frames["stimuli"], axes[0, 0], "feedforward_pa", "pyr1")
     plotting.title(axes[0, 0], "Feedforward input: current into somata of pyr1")
     _stimulus(frames["stimuli"], axes[0, 1], "feedback_pa", "pyr2")
     plotting.title(axes[0, 1], "Feedback input: current into dendrites of pyr2")
     for row, population, where in ((1, "pyr2", "Upper layer"), (2, "pyr1", "Lower layer")):
-        _signal(rates, axes[row, 0], f"E of {population}")
+        _signal(rates, axes[row, 0], f"E of {population}", drive)
         plotting.title(axes[row, 0], f"{where}, {population}: event rate E")
-        _signal(rates, axes[row, 1], f"P of {population}")
+        _signal(rates, axes[row, 1], f"P of {population}", drive)
         plotting.title(axes[row, 1], f"{where}, {population}: burst probability P")
         axes[row, 1].set_ylim(bottom=0.0)
-    _signal(rates, axes[3, 0], "rate of PV")
-    _signal(rates, axes[3, 0], "rate of SOM")
+    _beside_events(rates, frames["protocol"].iloc[0], axes[2, 1])
+    _signal(rates, axes[3, 0], "rate of PV", drive)
+    _signal(rates, axes[3, 0], "rate of SOM", drive)
     handles, labels = axes[3, 0].get_legend_handles_labels()
     plotting.key(axes[3, 0], handles=[handles[k] for k in (0, 2)], labels=[labels[k] for k in (0, 2)])
     plotting.title(axes[3, 0], "Interneurons: rates")
@@ -55,14 +59,34 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     for panel in axes[3]:
         panel.set_xlabel("time (ms)")
     plotting.panel_letters(axes.flat)
-    fig.supxlabel(_note(rates), x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
+    fig.supxlabel(_note(rates, drive), x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return fig
 
 
-def _note(rates: pd.DataFrame) -> str:
+def _note(rates: pd.DataFrame, drive: str) -> str:
     own = rates["realization"].nunique()
     lines = f"lines: mean of {own} realizations, bands: SD" if own > 1 else "lines: one realization"
-    return f"{lines}; circles: mean of {REALIZATIONS} realizations of the published program"
+    return f"{lines}; circles: mean of {len(published_figures(drive))} realizations of the published program"
+
+
+def _beside_events(rates: pd.DataFrame, protocol: pd.Series, axes: Axes) -> None:
+    """Draw P of the lower layer less its regression on E, around its mean: the mean over realizations."""
+    own = rates[(rates["population"] == "pyr1") & (rates["time_ms"] > protocol["settling_ms"])]
+    rest = [
+        pd.Series(beside(part["event_rate_hz"], part["burst_prob"]), index=part["time_ms"])
+        for _, part in own.groupby("realization")
+    ]
+    mean = pd.concat(rest, axis=1).mean(axis=1) + own["burst_prob"].mean()
+    factor = plotting.LABELS["burst_prob"][1]
+    axes.plot(mean.index, mean * factor, color=plotting.BLACK, linestyle="--", linewidth=0.9)
+    axes.annotate(
+        "dashed: less its regression on E",
+        (0.99, 0.97),
+        xycoords="axes fraction",
+        ha="right",
+        va="top",
+        fontsize=7,
+    )
 
 
 def _stimulus(stimuli: pd.DataFrame, axes: Axes, column: str, population: str) -> None:
@@ -71,15 +95,14 @@ def _stimulus(stimuli: pd.DataFrame, axes: Axes, column: str, population: str) -
     axes.margins(x=0.01)
 
 
-def _signal(rates: pd.DataFrame, axes: Axes, signal: str) -> None:
+def _signal(rates: pd.DataFrame, axes: Axes, signal: str, drive: str) -> None:
     population, column = SIGNALS[signal]
     shade = plotting.colour(population)
     own = rates[rates["population"] == population]
     plotting.band(own, axes, "time_ms", column, shade, signal.removeprefix("rate of "))
     label, factor = plotting.LABELS[column]
-    first, last, step = TIME_MS
-    published = np.array(SERIES[signal]) * factor
-    plotting.reference(np.arange(first, last + step, step), published, axes, "published program")
+    published = published_series(drive)
+    plotting.reference(published["time_ms"], published[signal] * factor, axes, "published program")
     axes.set_ylabel(label)
     axes.margins(x=0.01)
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from burstprop.errors import BurstpropError
 
@@ -100,13 +101,13 @@ def messages(
         forward, back = waves["feedforward amplitude"], waves["feedback amplitude"]
         rows.append((signal, "leakage", back / forward if signal[0] == "E" else forward / back))
         rows.append((signal, "share", _explained(_wave(t_ms, right[signal[0]]), values[signal])))
-    event_rate, burst_prob = values["E of pyr1"], values["P of pyr1"]
-    beside = burst_prob - _least_squares(event_rate[:, None], burst_prob)[1]
-    waves = fit(t_ms, beside, protocol)
+    burst_prob = values["P of pyr1"]
+    rest = beside(values["E of pyr1"], burst_prob)
+    waves = fit(t_ms, rest, protocol)
     rows.append(
         ("P of pyr1 beside E", "leakage", waves["feedforward amplitude"] / waves["feedback amplitude"])
     )
-    rows.append(("P of pyr1 beside E", "share", _explained(_wave(t_ms, right["P"]), beside)))
+    rows.append(("P of pyr1 beside E", "share", _explained(_wave(t_ms, right["P"]), rest)))
     rows.append(
         (
             "P of pyr1",
@@ -115,6 +116,12 @@ def messages(
         )
     )
     return rows
+
+
+def beside(event_rate: ArrayLike, burst_prob: ArrayLike) -> np.ndarray:
+    """Return P less its regression on E, shape (bins,): what P tells a reader who knows E."""
+    x, y = np.asarray(event_rate, np.float64), np.asarray(burst_prob, np.float64)
+    return y - _least_squares(x[:, None], y)[1]
 
 
 def _wave(t_ms: np.ndarray, period_ms: float) -> np.ndarray:
@@ -140,21 +147,13 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a[known], b[known])[0, 1])
 
 
-def over_realizations(table: pd.DataFrame) -> pd.DataFrame:
-    """Return mean, SD and number of realizations of each figure: ``signal, figure`` -> ``mean, sd, n``.
-
-    Phases are averaged on the circle: the mean is the direction of the summed unit vectors, the SD that of
-    the differences from it.
-    """
-    rows = []
-    for (signal, figure), group in table.groupby(["signal", "figure"], sort=False):
-        values = group["value"].to_numpy()
-        if str(figure).endswith("phase"):
-            middle = np.degrees(np.angle(np.mean(np.exp(1j * np.radians(values)))))
-            values = middle + wrapped(values - middle)
-        sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
-        rows.append((signal, figure, float(np.mean(values)), sd, len(values)))
-    return pd.DataFrame(rows, columns=["signal", "figure", "mean", "sd", "n"]).set_index(["signal", "figure"])
+def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each realization and a column for each figure, ``"SIGNAL: FIGURE"``."""
+    named = table.assign(name=table["signal"] + ": " + table["figure"])
+    order = named["name"].drop_duplicates()
+    wide = named.pivot(index="realization", columns="name", values="value")[order]
+    wide.columns.name = None
+    return wide
 
 
 def wrapped(degrees: np.ndarray | float) -> np.ndarray:

@@ -1,114 +1,30 @@
-"""The propagation circuit in the published program: figures and time course of five realizations.
+"""The propagation circuit in the published program: figures of every realization, mean time course.
 
-Made by tests/reference/fit_propagation.py from tests/reference/propagation.csv; change it there.
+Made by tests/reference/fit_propagation.py from the rates beside it, which the published program printed: 25
+realizations with the published sines, 15 with other ones (half the amplitude into the somata of the lower
+layer, twice that into the dendrites of the upper one).
 """
 
 from __future__ import annotations
 
-REALIZATIONS = 5
+import functools
+from pathlib import Path
 
-# signal, figure (see burstprop.circuits.propagation.fit) -> mean and SD over the realizations
-FIGURES: dict[tuple[str, str], tuple[float, float]] = {
-    ("E of pyr1", "mean"): (5.5181, 0.0166),
-    ("E of pyr1", "feedforward amplitude"): (2.7372, 0.0203),
-    ("E of pyr1", "feedforward phase"): (18.122, 0.406),
-    ("E of pyr1", "feedback amplitude"): (0.14244, 0.016),
-    ("E of pyr1", "feedback phase"): (136.04, 13.9),
-    ("P of pyr1", "mean"): (0.23408, 0.00258),
-    ("P of pyr1", "feedforward amplitude"): (0.11295, 0.00443),
-    ("P of pyr1", "feedforward phase"): (24.552, 1.83),
-    ("P of pyr1", "feedback amplitude"): (0.054074, 0.00208),
-    ("P of pyr1", "feedback phase"): (-2.9078, 2.44),
-    ("E of pyr2", "mean"): (5.6776, 0.0402),
-    ("E of pyr2", "feedforward amplitude"): (2.0701, 0.0493),
-    ("E of pyr2", "feedforward phase"): (35.554, 1.42),
-    ("E of pyr2", "feedback amplitude"): (0.29458, 0.0378),
-    ("E of pyr2", "feedback phase"): (136.27, 3.45),
-    ("P of pyr2", "mean"): (0.26998, 0.000593),
-    ("P of pyr2", "feedforward amplitude"): (0.018137, 0.0018),
-    ("P of pyr2", "feedforward phase"): (58.844, 8.87),
-    ("P of pyr2", "feedback amplitude"): (0.13482, 0.00245),
-    ("P of pyr2", "feedback phase"): (3.8378, 1.27),
-    ("rate of PV", "mean"): (13.193, 0.103),
-    ("rate of PV", "feedforward amplitude"): (3.6234, 0.115),
-    ("rate of PV", "feedforward phase"): (14.447, 1.35),
-    ("rate of PV", "feedback amplitude"): (0.22964, 0.0793),
-    ("rate of PV", "feedback phase"): (11.113, 40.8),
-    ("rate of SOM", "mean"): (16.374, 0.0461),
-    ("rate of SOM", "feedforward amplitude"): (2.776, 0.149),
-    ("rate of SOM", "feedforward phase"): (33.108, 2.81),
-    ("rate of SOM", "feedback amplitude"): (1.5791, 0.146),
-    ("rate of SOM", "feedback phase"): (13.115, 1.71),
-    ("E of pyr1", "leakage"): (0.052048, 0.00595),
-    ("E of pyr1", "share"): (0.98128, 0.00233),
-    ("E of pyr2", "leakage"): (0.14227, 0.0179),
-    ("E of pyr2", "share"): (0.87485, 0.0161),
-    ("P of pyr1", "leakage"): (2.0895, 0.0598),
-    ("P of pyr1", "share"): (0.13725, 0.00654),
-    ("P of pyr2", "leakage"): (0.1346, 0.0141),
-    ("P of pyr2", "share"): (0.92894, 0.00558),
-    ("P of pyr1 beside E", "leakage"): (0.22361, 0.0536),
-    ("P of pyr1 beside E", "share"): (0.56719, 0.0426),
-    ("P of pyr1", "correlation with B of pyr2"): (0.89389, 0.00431),
-}
+import pandas as pd
 
-# ends of the bins in ms, and the mean over the realizations of each signal
-# fmt: off
-TIME_MS = (50, 3950, 50)
-SERIES: dict[str, tuple[float, ...]] = {
-    "E of pyr1": (
-        9.041, 6.469, 6.134, 5.999, 5.596, 5.663, 5.782, 5.691, 5.635, 5.622, 5.728, 5.486,
-        5.547, 5.644, 5.645, 5.464, 5.534, 5.673, 5.426, 5.587, 6.778, 8.542, 8.197, 6.875,
-        5.434, 3.927, 3.132, 3.078, 3.677, 5.241, 7.243, 8.279, 7.842, 6.916, 5.345, 3.907,
-        3.088, 2.943, 3.661, 5.394, 7.375, 8.584, 8.355, 7.176, 5.408, 4.03, 3.115, 2.999,
-        3.709, 5.29, 7.304, 8.249, 7.641, 6.809, 5.267, 3.938, 3.051, 2.974, 3.566, 5.315,
-        7.394, 8.575, 8.379, 7.381, 5.531, 4.117, 3.14, 3.035, 3.762, 5.259, 7.392, 8.235,
-        7.819, 6.83, 5.103, 3.891, 2.989, 2.876, 3.708,
-    ),
-    "P of pyr1": (
-        0.1639, 0.1294, 0.1433, 0.1488, 0.1574, 0.1643, 0.1801, 0.181, 0.1922, 0.1877, 0.208, 0.2108,
-        0.2066, 0.2124, 0.2366, 0.212, 0.2061, 0.2238, 0.2208, 0.195, 0.2415, 0.3483, 0.3232, 0.2894,
-        0.2461, 0.1911, 0.1702, 0.1576, 0.2181, 0.2554, 0.4051, 0.4087, 0.3197, 0.2699, 0.2056, 0.1567,
-        0.125, 0.1272, 0.1268, 0.1679, 0.2391, 0.301, 0.2926, 0.2592, 0.2176, 0.1773, 0.1688, 0.152,
-        0.1916, 0.3026, 0.3936, 0.4841, 0.3233, 0.2968, 0.2315, 0.1706, 0.1335, 0.1222, 0.1389, 0.186,
-        0.2747, 0.2927, 0.2677, 0.2458, 0.1899, 0.1559, 0.1383, 0.1356, 0.1704, 0.2572, 0.4098, 0.4505,
-        0.368, 0.3732, 0.2346, 0.2033, 0.1498, 0.1277, 0.1537,
-    ),
-    "E of pyr2": (
-        2.837, 4.985, 5.519, 5.676, 5.124, 5.586, 5.737, 5.551, 5.536, 5.602, 5.948, 5.547,
-        5.696, 5.891, 5.878, 5.527, 5.518, 5.858, 5.621, 5.687, 6.854, 8.603, 7.505, 5.943,
-        5.156, 4.19, 3.854, 3.824, 4.485, 5.714, 7.667, 8.13, 6.53, 5.788, 4.944, 4.187,
-        4.045, 4.02, 4.732, 6.272, 7.636, 8.427, 7.747, 6.284, 5.183, 4.424, 3.968, 3.825,
-        4.536, 5.921, 7.41, 8.255, 6.101, 5.712, 4.637, 4.021, 3.652, 3.821, 4.629, 6.156,
-        8.162, 8.419, 7.513, 6.702, 5.088, 4.362, 4.041, 4.135, 5.059, 5.818, 8.11, 7.858,
-        6.623, 6.072, 4.466, 4.138, 3.612, 3.753, 4.583,
-    ),
-    "P of pyr2": (
-        0.2786, 0.2577, 0.2446, 0.2575, 0.2561, 0.2538, 0.2506, 0.2476, 0.2642, 0.2504, 0.2526, 0.2517,
-        0.2467, 0.2398, 0.2559, 0.2434, 0.2537, 0.2576, 0.2578, 0.2398, 0.1968, 0.2548, 0.2713, 0.3137,
-        0.3295, 0.383, 0.4166, 0.4227, 0.4423, 0.403, 0.379, 0.33, 0.289, 0.2607, 0.2034, 0.1682,
-        0.1594, 0.1423, 0.133, 0.1472, 0.1856, 0.2127, 0.2163, 0.2211, 0.247, 0.2805, 0.3122, 0.3755,
-        0.4123, 0.4215, 0.4168, 0.3923, 0.3766, 0.3404, 0.2918, 0.2657, 0.2171, 0.1706, 0.1552, 0.1662,
-        0.1847, 0.1914, 0.1821, 0.1799, 0.1743, 0.1932, 0.214, 0.2565, 0.3182, 0.3802, 0.3932, 0.3983,
-        0.4308, 0.3987, 0.3922, 0.3611, 0.3244, 0.2618, 0.2204,
-    ),
-    "rate of PV": (
-        19.81, 10.23, 11.07, 10.92, 12.26, 12.38, 12.67, 12.94, 12.89, 12.73, 12.24, 12.38,
-        12.72, 12.41, 12.82, 12.77, 12.25, 13.1, 12.47, 12.58, 13.59, 16.67, 17.08, 15.38,
-        12.88, 10.98, 10.28, 10.46, 10.96, 12.32, 15.25, 16.54, 17.39, 15.33, 12.5, 11.09,
-        9.804, 10.52, 10.18, 11.98, 14.95, 17.02, 16.84, 15.64, 12.75, 11.12, 10.51, 10.6,
-        11.05, 12.84, 16.05, 17.76, 17.1, 15.31, 13.02, 11, 10.58, 10.23, 10.31, 12,
-        14.52, 17.33, 17.2, 15.38, 13.19, 11.69, 10.2, 10.05, 10.17, 12.69, 15.18, 18.19,
-        16.35, 15.25, 12.97, 10.64, 10.54, 9.788, 10.7,
-    ),
-    "rate of SOM": (
-        28.08, 27, 25.67, 24.16, 22.56, 21.76, 20.91, 20.53, 19.12, 18.69, 18.78, 18.16,
-        17.65, 16.9, 17.38, 16.51, 16.47, 16.86, 16.52, 16.65, 16.65, 19.35, 19.21, 17.98,
-        16.69, 15.61, 15.33, 15.02, 16.22, 17.34, 20.44, 20.51, 18.26, 16.05, 14.62, 13.74,
-        13.48, 13.87, 13.94, 15.34, 16.81, 18.34, 18.17, 16.76, 15.76, 15.06, 15.05, 14.75,
-        15.95, 18.22, 20.25, 22.89, 19.23, 17.71, 15.12, 14.04, 13.55, 13.35, 14.03, 14.99,
-        16.95, 17.24, 17.3, 15.85, 15.26, 14.2, 14.34, 14.94, 15.82, 17.94, 21.79, 22.93,
-        18.98, 19.16, 15.98, 14.94, 14.52, 13.68, 14.08,
-    ),
-}
-# fmt: on
+#: Amplitudes of the sines (pA): into somata of pyr1, into dendrites of pyr2.
+DRIVES = {"published": (200.0, 100.0), "other_drive": (100.0, 200.0)}
+
+
+@functools.cache
+def published_figures(drive: str = "published") -> pd.DataFrame:
+    """Return a row for each realization, a column for each figure, ``"SIGNAL: FIGURE"``; see `fit`."""
+    table = pd.read_csv(Path(__file__).with_name("published_figures.csv"))
+    return table[table["drive"] == drive].drop(columns="drive").set_index("realization")
+
+
+@functools.cache
+def published_series(drive: str = "published") -> pd.DataFrame:
+    """Return the mean over the realizations of each signal: ``time_ms`` (end of the bin), and the signals."""
+    table = pd.read_csv(Path(__file__).with_name("published_series.csv"))
+    return table[table["drive"] == drive].drop(columns="drive").reset_index(drop=True)

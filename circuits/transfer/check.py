@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit
 
+from burstprop.report.agreement import agreement, agreement_claims
 from burstprop.report.report import Claim
 
 # curve -> (current along it, current of its levels, value)
@@ -21,6 +23,10 @@ ERRORS = {"event_rate_hz": "event_rate_se_hz", "burst_prob": "burst_prob_se"}
 # a fall between neighbouring currents, in its standard errors, that noise may make: one chance in 30,000 each
 # where the curve is flat, less where it rises
 FALL = 4.0
+FALSE_ALARMS = 0.01
+"""How often a correct program differs from the published levels."""
+RECURRENT_WEIGHT = 0.02
+"""With which the published program was run three times."""
 
 
 def sigmoid(
@@ -69,6 +75,8 @@ def _explained(y: np.ndarray, fitted: np.ndarray) -> float:
 
 def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     """Return the claims about the frames of `burstprop.circuits.transfer.run`."""
+    if "levels" in frames:
+        return _published(frames["levels"])
     curves, transfer = frames["curves"], frames["transfer"]
     grid = curves[curves["curve"] == "burst_prob"]
     e_share, p_share = _share(grid, "event_rate_hz", "soma_pa"), _share(grid, "burst_prob", "dendrite_pa")
@@ -117,3 +125,41 @@ def _around(grid: pd.DataFrame) -> str:
 def _share(grid: pd.DataFrame, value: str, current: str) -> float:
     """Return the share of the variance over the grid that the means at each value of one current make up."""
     return float(grid.groupby(current)[value].transform("mean").var() / grid[value].var())
+
+
+def published_levels(recurrent_weight: float) -> pd.DataFrame:
+    """Return event rate and burst probability of the published program, in the columns of ``levels``."""
+    table = pd.read_csv(Path(__file__).with_name("published.csv"))
+    found = table[table["recurrent_weight"] == recurrent_weight].rename(
+        columns={"somatic_current_pA": "soma_pa", "dendritic_current_pA": "dendrite_pa"}
+    )
+    return found.assign(burst_prob=found["burst_rate_hz"] / found["event_rate_hz"])
+
+
+def level_figures(levels: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each realization, a column for E and P at each pair of currents."""
+    found = {}
+    for (soma, dendrite), own in levels.groupby(["soma_pa", "dendrite_pa"]):
+        values = own.set_index("realization")
+        found[f"E at {soma:g} and {dendrite:g} pA"] = values["event_rate_hz"]
+        found[f"P at {soma:g} and {dendrite:g} pA"] = values["burst_prob"]
+    return pd.DataFrame(found)
+
+
+def _published(levels: pd.DataFrame) -> list[Claim]:
+    weight = float(levels["recurrent_weight"].iloc[0])
+    # one realization without inhibition: the spread of those with it
+    spread = level_figures(published_levels(RECURRENT_WEIGHT))
+    theirs = level_figures(published_levels(0.0)) if weight == 0.0 else spread
+    ours = level_figures(levels)
+    if set(ours) != set(theirs):
+        why = "somatic and dendritic currents are not the published ones"
+        return [Claim("published transfer functions", math.nan, 0.0, 0.0, not_judged=why)]
+    found = agreement(theirs, ours, false_alarms=FALSE_ALARMS, spread=spread if len(theirs) < 2 else None)
+    return agreement_claims(
+        found,
+        title="published transfer functions",
+        sample=f"the {len(found.single)} figures below, {len(theirs)} published realizations",
+        unit=lambda name: "Hz" if name.startswith("E") else "",
+        reference=lambda name: f"{theirs[name].mean():.4g} (published)",
+    )

@@ -26,6 +26,12 @@ E falls by a fifth without and by a third with 200 pA into the somata, because a
 the soma. P rises with the somatic current, because fast firing puts two events within the burst window: with
 a silent dendrite from 5 % at -400 pA to nearly 50 % at 1200 pA, far outside what the circuits use.
 
+The variant ``published`` is a circuit of the published program (Fig. S10): 4,000 neurons with shared Poisson
+sources and inhibition of their own dendrites, at three somatic currents, the dendritic current stepped upward
+every second. Event rate and burst probability of every level are held against three realizations of that
+program (``published.csv``; without the inhibition, ``--set w_recurrent=0``, against one), one by one and all
+together, with a rate of false alarms of 1 % (`burstprop.report.agreement`).
+
 Above 400 pA into the dendrites P falls again: the dendrite stays up, and the neuron fires trains. The curves
 end there; a higher ``dendrite_high_pa`` shows it.
 """
@@ -39,8 +45,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from burstprop.circuit import Circuit, Population
+from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection
+from burstprop.circuit.connectivity import Probability
 from burstprop.circuit.stimuli import Background, Constant, Current
+from burstprop.circuit.synapses import facilitating
 from burstprop.errors import BurstpropError
 from burstprop.experiments import Execution, Experiment
 from burstprop.neurons import PyramidalNeuron
@@ -53,6 +61,7 @@ from .check import check, fits
 from .figure import figure
 
 PUBLISHED = propagation.Params()
+RECURRENT = facilitating(u_start=0.01)
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,17 @@ class Params:
     dendritic_driving_force: str = field(
         default="somatic", metadata={"doc": "voltage in the drive of dendritic synapses: somatic or own"}
     )
+    tau_s_ms: float = quantity(16.0, "ms", "somatic membrane time constant", low=0, open_low=True)
+    steps: bool = quantity(
+        False, "", "one run for each somatic current of the P curve, dendritic ones step by step"
+    )
+    n_sources: int = quantity(
+        0, "1", "shared Poisson neurons of either kind; 0: a private source for each", low=0
+    )
+    exc_contacts: float = quantity(100.0, "1", "mean number of shared excitatory ones of a neuron", low=0)
+    inh_contacts: float = quantity(30.0, "1", "mean number of shared inhibitory ones of a neuron", low=0)
+    w_recurrent: float = quantity(0.0, "1", "inhibition of the population's own dendrites", low=0)
+    recurrent_probability: float = quantity(0.05, "1", "its connection probability", low=0, high=1)
 
     def __post_init__(self) -> None:
         """Check the numbers, and that each low bound lies below its high one."""
@@ -117,32 +137,71 @@ class Params:
 def build(params: Params | None = None) -> Circuit:
     """Return the population with its background, at one pair of currents (``soma_pa``, ``dendrite_pa``)."""
     p = Params() if params is None else params
+    # Departures of the published program, as in the propagation circuit: somatic driving force at dendritic
+    # synapses, sources that spike at most once per step.
+    neuron = PyramidalNeuron(dendritic_driving_force=p.dendritic_driving_force, tau_s=p.tau_s_ms)
+    population = Population("pyr", p.n, neuron, burst_window_ms=p.burst_window_ms)
+    sources, connections, backgrounds = _drive(p)
+    steps = np.linspace(p.dendrite_low_pa, p.dendrite_high_pa, p.dendrite_points)
+    dendrite = (
+        [(steps[0], 0.0), *((rise, k * level_ms(p)) for k, rise in enumerate(np.diff(steps), start=1))]
+        if p.steps
+        else [(p.dendrite_pa, 0.0)]
+    )
+    return Circuit(
+        populations=(population, *sources),
+        projections=connections,
+        backgrounds=backgrounds,
+        currents=(
+            Current("pyr", "soma", Constant(p.soma_pa)),
+            *(Current("pyr", "dendrite", Constant(float(rise), start)) for rise, start in dendrite),
+        ),
+        dt_ms=p.dt_ms,
+    )
+
+
+def _drive(
+    p: Params,
+) -> tuple[tuple[PoissonPopulation, ...], tuple[Projection, ...], tuple[Background, ...]]:
+    """Return shared sources, projections and private backgrounds."""
     weights = {
         "soma_exc": p.bg_soma_exc,
         "soma_inh": p.bg_soma_inh,
         "dendrite_exc": p.bg_dendrite_exc,
         "dendrite_inh": p.bg_dendrite_inh,
     }
-    # Departures of the published program, as in the propagation circuit: somatic driving force at dendritic
-    # synapses, sources that spike at most once per step.
-    neuron = PyramidalNeuron(dendritic_driving_force=p.dendritic_driving_force)
-    return Circuit(
-        populations=(Population("pyr", p.n, neuron, burst_window_ms=p.burst_window_ms),),
-        backgrounds=tuple(
-            Background("pyr", receptor, p.background_rate_hz, weight, counts=p.background_counts)
-            for receptor, weight in weights.items()
-        ),
-        currents=(
-            Current("pyr", "soma", Constant(p.soma_pa)),
-            Current("pyr", "dendrite", Constant(p.dendrite_pa)),
-        ),
-        dt_ms=p.dt_ms,
+    recurrent = Projection(
+        "pyr", "pyr", "dendrite_inh", p.w_recurrent, Probability(p.recurrent_probability), stp=RECURRENT
     )
+    projections = (recurrent,) if p.w_recurrent else ()
+    if not p.n_sources:
+        return (
+            (),
+            projections,
+            tuple(
+                Background("pyr", receptor, p.background_rate_hz, weight, counts=p.background_counts)
+                for receptor, weight in weights.items()
+            ),
+        )
+    contacts = {"exc": p.exc_contacts, "inh": p.inh_contacts}
+    sources = tuple(PoissonPopulation(kind, p.n_sources, p.background_rate_hz) for kind in contacts)
+    shared = tuple(
+        Projection(kind, "pyr", receptor, weight, Probability(contacts[kind] / p.n_sources))
+        for receptor, weight in weights.items()
+        for kind in contacts
+        if receptor.endswith(kind)
+    )
+    return sources, (*shared, *projections), ()
+
+
+def level_ms(params: Params) -> float:
+    """Return how long each dendritic current of the steps lasts."""
+    return params.settling_ms + params.counting_ms
 
 
 def duration_ms(params: Params) -> float:
     """Return the length of a single run."""
-    return params.settling_ms + params.counting_ms
+    return level_ms(params) * (params.dendrite_points if params.steps else 1)
 
 
 def conditions(params: Params) -> list[tuple[str, float, float]]:
@@ -168,9 +227,12 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
         ``curves``: ``curve, soma_pa, dendrite_pa, events, bursts, event_rate_hz, event_rate_se_hz,
         burst_prob, burst_prob_se`` (all realizations together, standard errors of independent events);
         ``transfer``: the sigmoid of each curve, ``curve, level_pa, bottom, top, midpoint_pa, width_pa,
-        r_squared, line_r_squared``.
+        r_squared, line_r_squared``. Where ``params.steps``, in place of these ``levels``: ``realization,
+        soma_pa, dendrite_pa, event_rate_hz, burst_rate_hz, burst_prob, recurrent_weight``.
     """
     build(params)  # a mistake in the parameters shows here, not in a worker
+    if params.steps:
+        return execution.each(realize_steps, params)
     counted = execution.each(realize, params)["counts"]
     numbers = ["events", "bursts", "seconds"]
     curves = counted.groupby("point")[numbers].sum().reset_index(drop=True)
@@ -210,6 +272,39 @@ def realize(
     return {"counts": pd.DataFrame(rows, columns=["point", "events", "bursts", "seconds"])}
 
 
+def realize_steps(
+    params: Params,
+    seed: int,
+    realization: int,
+    progress: Callable[[float], None],
+    folder: Path | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Run one population for each somatic current, the dendritic ones upward; return its ``levels``."""
+    del folder  # nothing to keep in between
+    somatic = np.linspace(params.soma_level_low_pa, params.soma_level_high_pa, params.soma_levels)
+    dendritic = np.linspace(params.dendrite_low_pa, params.dendrite_high_pa, params.dendrite_points)
+    levels = []
+    for k, soma_pa in enumerate(somatic):
+        recording = simulate(
+            build(replace(params, soma_pa=float(soma_pa))),
+            duration_ms(params),
+            seed=seed,
+            realization=1 + (realization - 1) * len(somatic) + k,
+            record=Record(spikes=False, rates_bin_ms=params.bin_ms),
+            progress=False,
+        )
+        rates = recording.rates[recording.rates["population"] == "pyr"]
+        middle = rates["time_ms"] - 0.5 * params.bin_ms
+        counted = rates[middle % level_ms(params) > params.settling_ms]
+        step = (middle[counted.index] // level_ms(params)).astype(int)
+        means = counted.groupby(step)[["event_rate_hz", "burst_rate_hz"]].mean()
+        levels.append(means.assign(soma_pa=soma_pa, dendrite_pa=dendritic[means.index]))
+        progress((k + 1) / len(somatic))
+    frame = pd.concat(levels, ignore_index=True)
+    frame["burst_prob"] = frame["burst_rate_hz"] / frame["event_rate_hz"]
+    return {"levels": frame.assign(recurrent_weight=params.w_recurrent)}
+
+
 def count(params: Params, seed: int, realization: int) -> tuple[int, int, float]:
     """Return events and bursts of one run after the settling, and the neuron-seconds they fell in."""
     recording = simulate(
@@ -226,6 +321,28 @@ def count(params: Params, seed: int, realization: int) -> tuple[int, int, float]
     return round(events), round(bursts), seconds
 
 
+VARIANTS: dict[str, Params] = {
+    "curves": Params(),
+    "published": Params(
+        n=4000,
+        steps=True,
+        n_sources=25_000,
+        background_rate_hz=5.0,
+        bg_soma_exc=0.17,
+        bg_soma_inh=0.26,
+        bg_dendrite_exc=0.043,
+        bg_dendrite_inh=0.07,
+        w_recurrent=0.02,
+        soma_level_low_pa=0.0,
+        soma_level_high_pa=200.0,
+        dendrite_low_pa=-100.0,
+        dendrite_high_pa=350.0,
+        dendrite_points=10,
+        settling_ms=500.0,
+        counting_ms=500.0,
+        bin_ms=20.0,
+    ),
+}
 EXPERIMENT = Experiment(
     "transfer",
     Params(),
@@ -234,6 +351,7 @@ EXPERIMENT = Experiment(
     check=check,
     figure=figure,
     duration_ms=duration_ms,
+    variants=VARIANTS,
     realizations=2,
     quick_realizations=1,
 )

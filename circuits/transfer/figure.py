@@ -9,7 +9,7 @@ import pandas as pd
 
 from burstprop.report import plotting
 
-from .check import CURVES, ERRORS, sigmoid
+from .check import CURVES, ERRORS, published_levels, sigmoid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def figure(frames: dict[str, pd.DataFrame]) -> Figure:
-    """Return the two curves at every level, and both values over the whole grid of the P curve."""
+    """Return the two curves at every level, and both values over the whole grid of the P curve.
+
+    Of a run in steps, E and P of every level against the dendritic current, published ones as circles.
+    """
+    if "levels" in frames:
+        return _levels(frames["levels"])
     fig, axes = plotting.figure(2, 2, width=8.0, height=6.2)
     _curve(frames, axes[0, 0], "event_rate")
     plotting.title(axes[0, 0], "Event rate against somatic current")
@@ -70,3 +75,24 @@ def _points(
     where = {"soma_pa": "somata", "dendrite_pa": "dendrites"}
     axes.set(xlabel=f"current into {where[along]} (pA)", ylabel=label)
     axes.legend(title=f"into {where[across]}", frameon=False, fontsize=7.0, title_fontsize=7.0)
+
+
+def _levels(levels: pd.DataFrame) -> Figure:
+    fig, axes = plotting.figure(1, 2, width=8.0, height=3.4)
+    theirs = published_levels(float(levels["recurrent_weight"].iloc[0]))
+    for panel, value, title in (
+        (axes[0], "event_rate_hz", "Event rate"),
+        (axes[1], "burst_prob", "Burst probability"),
+    ):
+        label, factor = plotting.LABELS[value]
+        for k, (soma, own) in enumerate(levels.groupby("soma_pa")):
+            mean = own.groupby("dendrite_pa")[value].mean() * factor
+            panel.plot(mean.index, mean, color=plotting.CYCLE[k], label=f"{soma:g} pA")
+            published = theirs[theirs["soma_pa"] == soma].groupby("dendrite_pa")[value].mean() * factor
+            plotting.reference(published.index, published, panel, "published" if k == 0 else "_")
+        panel.set(xlabel="current into dendrites (pA)", ylabel=label)
+        panel.set_ylim(bottom=0.0)
+        plotting.title(panel, title)
+    axes[0].legend(title="into somata", frameon=False, fontsize=7.0, title_fontsize=7.0)
+    plotting.panel_letters(axes)
+    return fig

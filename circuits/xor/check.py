@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pandas as pd
 
+from burstprop.report.agreement import agreement, agreement_claims
 from burstprop.report.report import Claim
 
 from .circuit import PATTERNS, TARGETS
@@ -20,6 +22,10 @@ CURVE = (((1, 10), 2.9), ((90, 110), 2.3), ((204, 224), 1.3), ((481, 500), 0.9))
 CURVE_MARGIN = 0.15
 """Nats either side: the other program's numbers have one decimal (0.05), and one realization is within three
 standard deviations (0.03 over seeds) of the mean. Chance is outside from epoch 90 on."""
+
+
+FALSE_ALARMS = 0.01
+"""How often a correct quick run differs from the stored ones before learning."""
 
 
 def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
@@ -56,7 +62,22 @@ def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     )
     if frames["protocol"]["published"].iloc[0]:
         claims += _curve(curve)
+    if frames["protocol"].get("quick", pd.Series([False])).iloc[0]:
+        claims += _before_learning(own_figures(frames))
     return claims
+
+
+def _before_learning(ours: pd.DataFrame) -> list[Claim]:
+    """Compare rates and bursts before learning with those of stored realizations of the quick version."""
+    stored = pd.read_csv(Path(__file__).with_name("own_figures.csv"), index_col="realization")
+    found = agreement(stored, ours, false_alarms=FALSE_ALARMS)
+    return agreement_claims(
+        found,
+        title="populations before learning, as in stored runs",
+        sample=f"the {len(found.single)} figures below, {len(stored)} stored realizations",
+        unit=lambda name: "Hz" if name.startswith("event rate") else "",
+        reference=lambda name: f"{stored[name].mean():.4g}, SD {stored[name].std():.2g} (stored)",
+    )
 
 
 def _curve(curve: pd.DataFrame) -> list[Claim]:
@@ -74,6 +95,22 @@ def _curve(curve: pd.DataFrame) -> list[Claim]:
             )
         )
     return claims
+
+
+def own_figures(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return event rate and share of bursts of hidden and output populations in the test before learning.
+
+    A row for each realization, a column for each figure: means over the patterns.
+    """
+    rates = rates_in_tests(frames["tests"])
+    before = rates[rates["phase"] == "before"]
+    means = before.groupby(["population", "realization"])[["event_rate_hz", "burst_rate_hz"]].mean()
+    found = {}
+    for population in ("hidden1", "hidden2", "output"):
+        own = means.loc[population]
+        found[f"event rate of {population}"] = own["event_rate_hz"]
+        found[f"share of bursts of {population}"] = own["burst_rate_hz"] / own["event_rate_hz"]
+    return pd.DataFrame(found).rename_axis("realization")
 
 
 def rates_in_tests(tests: pd.DataFrame) -> pd.DataFrame:

@@ -41,7 +41,10 @@ A variant run alone is held against the claims of the published circuit: one tha
 is needed for.
 
 ``--quick`` runs a smaller circuit that learns faster (`quick_version`), one realization of it; what ``--set``
-changes are then the numbers of that circuit.
+changes are then the numbers of that circuit. Feedback in other proportions is learned with as well, so what
+is learned does not tell whose feedback it was; the rates and bursts of hidden and output populations before
+learning do. Quick runs are held against those of 12 stored ones with a seed of their own
+(``own_figures.csv``, `burstprop.report.agreement`).
 
 The dendritic synapses feel the somatic voltage in their driving force, as in the published program.
 
@@ -128,7 +131,7 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
     BurstpropError
         The parameters do not fit together, or the folder of the execution holds another run.
     """
-    return _with_epochs(params, execution.each(one, params))
+    return _with_epochs(params, execution.each(one, params), execution.quick)
 
 
 def controls(frames: dict[str, pd.DataFrame], execution: Execution) -> dict[str, pd.DataFrame]:
@@ -163,7 +166,9 @@ def _beside(
     """Run variants; return their frames, called after ``title``, those of the published circuit first."""
     variants = {name: quick_version(VARIANTS[name]) if execution.quick else VARIANTS[name] for name in names}
     ran = replace(execution, name=f"{execution.name} {title}").each_of(one, variants)
-    together = {"published": frames} | {name: _with_epochs(variants[name], own) for name, own in ran.items()}
+    together = {"published": frames} | {
+        name: _with_epochs(variants[name], own, execution.quick) for name, own in ran.items()
+    }
     labels = [{"variant": name} for name in together]
     kept = [
         {title: own["xor"], f"{title}_rates": rates_in_tests(own["tests"]), f"{title}_solved": solved(own)}
@@ -172,11 +177,12 @@ def _beside(
     return gather(kept, labels)
 
 
-def _with_epochs(params: Params, frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def _with_epochs(params: Params, frames: dict[str, pd.DataFrame], quick: bool) -> dict[str, pd.DataFrame]:
     """Return the frames of all realizations with ``xor`` and ``protocol``."""
     protocol = {
         "midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2,
         "published": params == Params(),
+        "quick": quick,
     }
     return {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
 

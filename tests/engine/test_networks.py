@@ -3,16 +3,42 @@
 import numpy as np
 import pytest
 
-from burstprop.circuit import PoissonPopulation, Projection
-from burstprop.circuit.connectivity import FixedInDegree, OneToOne, Probability
-from burstprop.circuit.stimuli import Background, Constant, Current
+from burstprop.circuit import PoissonPopulation, Projection, SpikeSource
+from burstprop.circuit.connectivity import AllToAll, FixedInDegree, OneToOne, Probability
+from burstprop.circuit.stimuli import Background, Constant, Current, Sine, Steps
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, som_interneuron
 from burstprop.simulation import Simulation
 from engine import twins, zoo
 
 DT = 0.1
+STEPS = Steps((30.0, 80.05, 120.0), (100.0, -50.0, 60.0))
+
+
+def given_spikes(n):
+    """Return spikes of n neurons, some in bursts, none twice in a step: times (ms) and neurons."""
+    there = np.random.default_rng(8).random((2000, n)) < 0.004
+    there[60:] |= there[:-60] & (np.random.default_rng(9).random((1940, n)) < 0.5)
+    steps, neurons = np.nonzero(there)
+    return steps * DT, neurons
+
+
 OTHER_MODELS = {"pyr": PyramidalNeuron(), "bp": BurstPoissonNeuron(), "pv": som_interneuron()}
 CIRCUITS = {
+    "given spikes, currents that change in every step": lambda: zoo.circuit(
+        populations=(*zoo.populations(), SpikeSource("src", 60, *given_spikes(60))),
+        projections=(
+            *zoo.projections(),
+            Projection("src", "pyr", "soma_exc", 0.1, FixedInDegree(20)),
+            Projection("src", "bp", "soma_exc", 0.05, Probability(0.3), transmits="events"),
+            Projection("src", "bp", "dendrite_exc", 0.2, AllToAll(), transmits="bursts"),
+        ),
+        # the coin of a Burst-Poisson neuron sees the current of its own step: 6 mV here and there
+        currents=(
+            *zoo.CURRENTS,
+            Current("bp", "dendrite", Sine(20_000.0, 0.37)),
+            Current("pv", "soma", STEPS),
+        ),
+    ),
     "static and short-term plastic projections": lambda: zoo.circuit(),
     "events and bursts without delay": lambda: zoo.circuit(
         projections=zoo.projections() + zoo.without_delay()

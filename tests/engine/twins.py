@@ -8,7 +8,7 @@ computed is not.
 import numpy as np
 from oracles import network as oracle
 
-from burstprop.circuit import PoissonPopulation
+from burstprop.circuit import PoissonPopulation, SpikeSource
 from burstprop.engine import network as nw
 from burstprop.engine.layout import ROW
 from burstprop.recording import Record, StateRecord
@@ -103,7 +103,7 @@ def _currents(circuit, population):
             for c in circuit.currents
             if (c.population, c.compartment) == (population.name, compartment)
         ]
-        return lambda t: sum(float(w.current(np.array([t]))[0]) for w in waveforms)
+        return lambda t: sum(w.current(np.array([t]))[0] for w in waveforms)
 
     return {COMPARTMENTS[c]: total(c) for c in population.neuron.Drive._fields}
 
@@ -179,6 +179,12 @@ def twin(simulation, sources=None, watch=()):
     circuit, keys = simulation.circuit, simulation._compiled.arrays["emitter_key"]
     populations = {}
     for e, p in enumerate(circuit.populations):
+        if isinstance(p, SpikeSource):
+            at = np.rint(p.times_ms / circuit.dt_ms)
+            populations[p.name] = oracle.Source(
+                p.n, lambda step, p=p, at=at: np.bincount(p.neurons[at == step], minlength=p.n) > 0
+            )
+            continue
         if isinstance(p, PoissonPopulation):
             populations[p.name] = oracle.Source(p.n, sources[p.name])
             continue

@@ -16,7 +16,7 @@ from burstprop.engine.compile.neurons import build_neurons
 from burstprop.engine.compile.plan import Plan, make_plan
 from burstprop.engine.compile.projections import build_projections
 from burstprop.engine.compile.short_term_plasticity import build_short_term_plasticity
-from burstprop.engine.compile.spikes import build_emitters, build_poisson_sources
+from burstprop.engine.compile.spikes import build_emitters, build_given_spikes, build_poisson_sources
 from burstprop.engine.layout import ROW, blocks
 
 
@@ -74,14 +74,16 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
         circuit=circuit,
         arrays=dict(
             sizes=_sizes(plan),
-            control=_control(circuit),
+            control=_control(),
             state=state,
             bounds=plan.bounds,
             **build_emitters(plan),
             **build_poisson_sources(plan),
+            **build_given_spikes(plan),
             **build_backgrounds(plan, neurons),
             **synapses,
             **plasticity,
+            plastic_on=np.array([circuit.plastic], np.int64),
             **learning.arrays,
             **_nothing_recorded(plan),
         ),
@@ -103,10 +105,9 @@ def _sizes(plan: Plan) -> np.ndarray:
     return sizes
 
 
-def _control(circuit: Circuit) -> np.ndarray:
+def _control() -> np.ndarray:
     control = np.zeros(nw.CONTROL_SIZE, np.int64)
     control[nw.STOP_BLOCK] = nw.FAR
-    control[nw.PLASTIC_ON] = circuit.plastic
     return control
 
 

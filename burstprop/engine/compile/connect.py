@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 
-from burstprop.circuit.connectivity import Connectivity, FixedInDegree, Matrix, OneToOne, Probability
+from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability
 
 CHUNK = 1 << 22
 
@@ -21,7 +21,7 @@ class Rows(NamedTuple):
 
 
 def draw_rows(
-    connectivity: Connectivity,
+    connectivity: Probability | FixedInDegree | OneToOne | Matrix,
     n_source: int,
     n_target: int,
     *,

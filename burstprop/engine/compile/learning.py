@@ -14,8 +14,15 @@ from burstprop.engine.compile.plan import Plan, power_of_two
 LONGEST_REBASE = 4096
 """Scaled traces are divided back at least this often; a power of two."""
 
-AverageKey = tuple[str, float, float, float]
-"""Target, tau_avg_ms, lower_tau_ms and lower_start_hz: projections that agree in these share averages."""
+
+class AverageKey(NamedTuple):
+    """What averages are of: projections that agree in it share them."""
+
+    target: str
+    tau_avg_ms: float
+    lower_tau_ms: float
+    lower_start_hz: float
+    of_homeostasis: bool
 
 
 class Learning(NamedTuple):
@@ -26,38 +33,51 @@ class Learning(NamedTuple):
     averages: dict[AverageKey, int]
 
 
-def build_learning(plan: Plan, rows_of: list[Rows], index: np.dtype[Any]) -> Learning:
+def build_learning(plan: Plan, rows_of: list[Rows | None], index: np.dtype[Any]) -> Learning:
     """Return the arrays of all plastic projections; ``rows_of`` are the synapses of all projections.
 
-    ``index`` is the type of neurons' numbers.
+    None are those of an all-to-all projection. ``index`` is the type of neurons' numbers.
     """
     dt = plan.circuit.dt_ms
     averages, average_arrays = _averages(plan)
     plastic: dict[str, int] = {}
     table, rules, indptrs, positions, sources, targets = [], [], [], [], [], []
-    at_pre = at_indptr = at_column = 0
+    at_pre = at_indptr = at_column = at_eligibility = 0
     for k, projection in enumerate(plan.projections):
         rule = projection.rule
         if rule is None:
             continue
         rows = rows_of[k]
         n_source = plan.circuit.population(projection.source).n
-        indptr, position, source = _by_target(rows, n_source, plan.circuit.neurons(projection.target).n)
-        average = averages[average_key(projection.target, rule)]
-        table.append([k, at_pre, at_indptr, at_column, average, _rebase(rule.tau_pre_ms, dt)])
+        n_target = plan.circuit.neurons(projection.target).n
+        remembers = rule.burst_credit == "event"
+        row = np.zeros(nw.PL_COLUMNS, np.int64)
+        row[nw.PL_PROJECTION], row[nw.PL_E_PRE] = k, at_pre
+        row[nw.PL_COLUMN_INDPTR], row[nw.PL_COLUMN] = at_indptr, at_column
+        row[nw.PL_AVERAGE] = averages[average_key(projection.target, rule)]
+        row[nw.PL_HOMEOSTASIS] = averages[homeostasis_key(projection.target, rule)]
+        row[nw.PL_ELIGIBILITY] = at_eligibility if remembers else -1
+        row[nw.PL_REBASE] = _rebase(rule.tau_pre_ms, dt)
+        table.append(row)
         rules.append(_constants(rule, dt))
         plastic[projection.name] = len(plastic)
+        at_pre += n_source
+        if remembers:
+            at_eligibility += n_source * n_target if rows is None else len(rows.targets)
+        if rows is None:
+            continue
+        indptr, position, source = _by_target(rows, n_source, n_target)
         indptrs.append(indptr)
         positions.append(position.astype(np.uint32))
         sources.append(source.astype(index))
         targets.append(rows.targets.astype(index))
-        at_pre += n_source
         at_indptr += len(indptr)
         at_column += len(source)
     arrays = dict(
         plastic=np.array(table, np.int64).reshape(-1, nw.PL_COLUMNS),
         rule=np.array(rules, np.float64).reshape(-1, nw.RULE_COLUMNS),
         e_pre=np.zeros(at_pre),
+        eligibility=np.zeros(at_eligibility, plan.dtype),
         column_indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
         column_position=np.concatenate([*positions, np.zeros(0, np.uint32)]),
         column_source=np.concatenate([*sources, np.zeros(0, index)]),
@@ -76,25 +96,22 @@ def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]
     at = 0
     for projection in plan.projections:
         rule, target = projection.rule, projection.target
-        if rule is None or average_key(target, rule) in averages:
+        if rule is None:
             continue
-        averages[average_key(target, rule)] = len(rows)
-        rebase = _rebase(min(rule.tau_avg_ms, rule.lower_tau_ms), dt)
-        rows.append([plan.emitter[target], at, rebase])
-        constants.append(
-            [
-                dt / rule.tau_avg_ms,
-                dt / rule.lower_tau_ms,
-                1000.0 / rule.tau_avg_ms,
-                1000.0 / rule.lower_tau_ms,
-            ]
-        )
-        n = plan.circuit.neurons(target).n
-        spike_start.append(np.full(n, rule.lower_start_hz))
-        at += n
+        for key in (average_key(target, rule), homeostasis_key(target, rule)):
+            if key in averages:
+                continue
+            averages[key] = len(rows)
+            tau, lower_tau = key.tau_avg_ms, key.lower_tau_ms
+            rows.append([plan.emitter[target], at, _rebase(min(tau, lower_tau), dt)])
+            constants.append([dt / tau, dt / lower_tau, 1000.0 / tau, 1000.0 / lower_tau])
+            n = plan.circuit.neurons(target).n
+            spike_start.append(np.full(n, key.lower_start_hz))
+            at += n
     return averages, dict(
         average=np.array(rows, np.int64).reshape(-1, nw.AV_COLUMNS),
         average_constants=np.array(constants, np.float64).reshape(-1, nw.AVERAGE_CONSTANTS),
+        average_clock=np.array([[0, nw.FAR]] * len(rows), np.int64).reshape(-1, nw.CLOCK_COLUMNS),
         average_event=np.zeros(at),
         average_burst=np.zeros(at),
         average_spike=np.concatenate([*spike_start, np.zeros(0)]),
@@ -102,13 +119,23 @@ def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]
 
 
 def average_key(target: str, rule: BurstDependentRule) -> AverageKey:
-    """Return the key of the averages that a rule reads."""
-    return target, rule.tau_avg_ms, rule.lower_tau_ms, rule.lower_start_hz
+    """Return the key of the averages that a rule takes Pbar from."""
+    return AverageKey(target, rule.tau_avg_ms, rule.lower_tau_ms, rule.lower_start_hz, False)
+
+
+def homeostasis_key(target: str, rule: BurstDependentRule) -> AverageKey:
+    """Return the key of the averages that a rule keeps rates in bounds by."""
+    key = average_key(target, rule)
+    if rule.tau_homeostasis_ms is None:
+        return key
+    return key._replace(tau_avg_ms=rule.tau_homeostasis_ms, of_homeostasis=True)
 
 
 def _constants(rule: BurstDependentRule, dt_ms: float) -> list[float]:
     return [
         rule.eta,
+        0.0,
+        0.0,
         dt_ms / rule.tau_pre_ms,
         rule.e_min_hz,
         rule.e_max_hz,

@@ -6,7 +6,7 @@ drawing the synapses of the largest projection takes for a moment. What is recor
 
 from __future__ import annotations
 
-from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Probability
+from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability
 from burstprop.circuit.populations import Population
 from burstprop.circuit.projections import Projection
 from burstprop.engine.compile.plan import Plan
@@ -16,11 +16,13 @@ from burstprop.system.machine import free_memory
 
 RING_BYTES = 6
 """Of one place in the ring: the neuron, and whether it is an event or a burst for either kind of listener."""
-NEURON_BYTES = 26
-"""Of one neuron beside its state: when it spiked last, its traces."""
+NEURON_BYTES = 38
+"""Of one neuron beside its state: when it spiked last, its traces, its counts."""
 SYNAPSE_BYTES = 4
 PLASTIC_BYTES = 16
 """Of one synapse that learns, beside its target: weight, place among the synapses of its target, neurons."""
+WEIGHT_BYTES = 4
+"""Of one synapse of an all-to-all projection that learns; one weight for all takes nothing."""
 DRAWING_BYTES = 24
 """Of one synapse of the projection that is being drawn."""
 NAMED = 3
@@ -41,9 +43,12 @@ def memory_needed(plan: Plan) -> dict[str, float]:
     drawing = 0.0
     for projection in plan.projections:
         n = synapses(projection, populations[projection.source].n, populations[projection.target].n)
-        own = SYNAPSE_BYTES + (PLASTIC_BYTES if projection.rule is not None else 0)
-        needed[f"projection {projection.name} ({n:,.0f} synapses)"] = own * n
-        drawing = max(drawing, DRAWING_BYTES * n)
+        dense, learns = isinstance(projection.connectivity, AllToAll), projection.rule is not None
+        own = 0 if dense else SYNAPSE_BYTES
+        if learns:
+            own += WEIGHT_BYTES if dense else PLASTIC_BYTES
+        needed[f"projection {projection.name} ({n:,.0f} synapses)"] = float(own * n)
+        drawing = max(drawing, 0.0 if dense else DRAWING_BYTES * n)
     needed["drawing the synapses"] = drawing
     return needed
 
@@ -57,6 +62,8 @@ def synapses(projection: Projection, n_source: int, n_target: int) -> float:
             return float(k) * n_target
         case OneToOne():
             return float(n_target)
+        case AllToAll():
+            return float(n_source) * n_target
         case Matrix(weights=w):
             return float(w.nnz)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from burstprop.circuit import Circuit, Population
-from burstprop.circuit.stimuli import Controlled
+from burstprop.circuit.stimuli import is_per_neuron
 from burstprop.engine import network as nw
 from burstprop.engine.compile.plan import Plan
 from burstprop.engine.layout import LANES, ROW, WINDOW, aligned, allocate, blocks
@@ -42,7 +42,7 @@ def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neu
         constants=model.Constants(*shared),
         constants_per_neuron=tuple(own),
         drive_proto=model.Drive(*[one(0)] * len(currents)),
-        drive=np.zeros(WINDOW // LANES * len(currents) * ROW, plan.dtype),
+        drive=np.zeros((WINDOW // LANES + 1) * len(currents) * ROW, plan.dtype),
         drive_per_neuron=tuple(
             np.zeros(blocks(n) * LANES, plan.dtype) if name in controlled else () for name in currents
         ),
@@ -90,11 +90,11 @@ def _constants(constants: Any, n: int, dtype: np.dtype[Any]) -> tuple[list[Any],
 
 
 def _controlled(circuit: Circuit, population: str) -> set[str]:
-    """Return the compartments with a `Controlled` current, one value per neuron."""
+    """Return the compartments into which each neuron may get a current of its own."""
     return {
         current.compartment
         for current in circuit.currents
-        if current.population == population and isinstance(current.waveform, Controlled)
+        if current.population == population and is_per_neuron(current.waveform)
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from burstprop.circuit import Projection
+from burstprop.circuit.connectivity import AllToAll
 from burstprop.circuit.projections import TRANSMITS
 from burstprop.engine import network as nw
 from burstprop.engine.compile.connect import Rows, draw_rows, split_rows
@@ -16,20 +17,24 @@ from burstprop.engine.layout import offset_of
 from burstprop.engine.random import generator
 
 
-def build_projections(plan: Plan, neurons: dict[str, nw.Neurons]) -> tuple[dict[str, np.ndarray], list[Rows]]:
-    """Return the arrays of all projections, and the synapses as drawn.
+def build_projections(
+    plan: Plan, neurons: dict[str, nw.Neurons]
+) -> tuple[dict[str, np.ndarray], list[Rows | None]]:
+    """Return the arrays of all projections, and the synapses as drawn (None: all to all, without an index).
 
     The column of efficacies is left to `build_short_term_plasticity`.
     """
     index = _index_type(plan, neurons)
     table = np.zeros((len(plan.projections), nw.PR_COLUMNS), np.int64)
-    drawn, indptrs, targets, weights = [], [], [], []
+    drawn: list[Rows | None] = []
+    indptrs, targets, weights = [], [], []
     at_indptr = at_synapse = at_weight = 0
     for k, projection in enumerate(plan.projections):
-        rows = _draw(plan, projection)
-        split = split_rows(rows, plan.bounds[plan.emitter[projection.target]])
+        rows = None if isinstance(projection.connectivity, AllToAll) else _draw(plan, projection)
         target, compiled = plan.circuit.neurons(projection.target), neurons[projection.target]
-        own = _own_weights(projection, rows, plan.dtype)
+        n_source = plan.circuit.population(projection.source).n
+        synapses = n_source * target.n if rows is None else len(rows.targets)
+        own = _own_weights(projection, rows, synapses, plan.dtype)
         row = table[k]
         row[nw.PR_SOURCE] = plan.emitter[projection.source]
         row[nw.PR_TARGET] = plan.emitter[projection.target]
@@ -41,21 +46,29 @@ def build_projections(plan: Plan, neurons: dict[str, nw.Neurons]) -> tuple[dict[
         row[nw.PR_INDPTR] = at_indptr
         row[nw.PR_SYNAPSE] = at_synapse
         row[nw.PR_WEIGHT] = -1 if own is None else at_weight
-        at_indptr += len(split)
-        at_synapse += len(rows.targets)
+        row[nw.PR_DENSE] = target.n if rows is None else 0
+        other = projection.opposed
+        row[nw.PR_OPPOSED_ROW] = -1 if other is None else receptor_row(target, compiled, other.receptor)
         if own is not None:
             weights.append(own)
             at_weight += len(own)
         drawn.append(rows)
+        if rows is None:
+            continue
+        split = split_rows(rows, plan.bounds[plan.emitter[projection.target]])
+        at_indptr += len(split)
+        at_synapse += len(rows.targets)
         targets.append(offset_of(rows.targets.astype(np.int64), compiled.variables).astype(index))
         indptrs.append(split)
     # a weight of its own is stored as it is; the uniform factor of such a projection is 1
     uniform = [
         p.weight if row[nw.PR_UNIFORM] else 1.0 for p, row in zip(plan.projections, table, strict=True)
     ]
+    opposed = [0.0 if p.opposed is None else p.opposed.weight for p in plan.projections]
     arrays = dict(
         projection=table,
         uniform_weight=np.array(uniform, plan.dtype),
+        opposed_weight=np.array(opposed, plan.dtype),
         indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
         targets=np.concatenate([*targets, np.zeros(0, index)]),
         weights=np.concatenate([*weights, np.zeros(0, plan.dtype)]),
@@ -71,6 +84,7 @@ def _index_type(plan: Plan, neurons: dict[str, nw.Neurons]) -> Any:
 
 
 def _draw(plan: Plan, projection: Projection) -> Rows:
+    assert not isinstance(projection.connectivity, AllToAll), "all to all, there is nothing to draw"
     n_source = plan.circuit.population(projection.source).n
     n_target = plan.circuit.neurons(projection.target).n
     return draw_rows(
@@ -83,10 +97,12 @@ def _draw(plan: Plan, projection: Projection) -> Rows:
     )
 
 
-def _own_weights(projection: Projection, rows: Rows, dtype: np.dtype[Any]) -> np.ndarray | None:
+def _own_weights(
+    projection: Projection, rows: Rows | None, synapses: int, dtype: np.dtype[Any]
+) -> np.ndarray | None:
     """Return the weights of the synapses where they have some of their own (a matrix, or a rule)."""
-    if rows.factors is not None:
+    if rows is not None and rows.factors is not None:
         return np.asarray(projection.weight * rows.factors, dtype)
     if projection.rule is not None:
-        return np.broadcast_to(np.asarray(projection.weight, dtype), rows.targets.shape)
+        return np.broadcast_to(np.asarray(projection.weight, dtype), synapses)
     return None

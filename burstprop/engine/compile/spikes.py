@@ -1,4 +1,4 @@
-"""Lays out what spikes: the ring of spikes, the traces that tell events from bursts, Poisson sources."""
+"""Lays out what spikes: the ring of spikes, the traces that tell events from bursts, the sources."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from burstprop.circuit import PoissonPopulation
+from burstprop.circuit import PoissonPopulation, SpikeSource
 from burstprop.engine import network as nw
 from burstprop.engine.compile.plan import Plan
 from burstprop.engine.random import stream_key
@@ -17,7 +17,7 @@ NEVER = -(1 << 40)
 
 
 def build_emitters(plan: Plan) -> dict[str, np.ndarray]:
-    """Return the arrays of all populations, neurons and Poisson sources alike, and of their spikes."""
+    """Return the arrays of all populations, neurons and sources alike, and of their spikes."""
     populations = plan.circuit.populations
     n = np.array([p.n for p in populations], np.int64)
     width = np.array([plan.lanes(p.name) for p in populations], np.int64)
@@ -45,6 +45,7 @@ def build_emitters(plan: Plan) -> dict[str, np.ndarray]:
         counts=np.zeros((plan.threads, plan.ring, len(n)), np.int64),
         flags=np.zeros(spikes[-1], np.uint8),
         presynaptic_flags=np.zeros(max(heard, 1), np.uint8),
+        neuron_counts=np.zeros((first[-1], 3), np.uint32),
         last=np.full(first[-1], NEVER, np.int64),
         trace=np.zeros(first[-1], np.float64),
         open=np.zeros(first[-1], np.bool_),
@@ -78,6 +79,28 @@ def build_poisson_sources(plan: Plan) -> dict[str, np.ndarray]:
     return dict(
         poisson_emitter=np.array([plan.emitter[p.name] for p in found], np.int64),
         poisson_log_miss=np.array([log_miss(p.rate_hz, dt) for p in found], np.float64),
+    )
+
+
+def build_given_spikes(plan: Plan) -> dict[str, np.ndarray]:
+    """Return the arrays of the sources of given spikes, sorted by step and neuron."""
+    rows, steps, neurons, firsts = [], [], [], []
+    at = 0
+    for source in plan.circuit.populations:
+        if not isinstance(source, SpikeSource):
+            continue
+        step = source.steps(plan.circuit.dt_ms)
+        order = np.lexsort((source.neurons, step))
+        steps.append(step[order])
+        neurons.append(source.neurons[order].astype(np.int32))
+        firsts.append(at)
+        at += len(step)
+        rows.append([plan.emitter[source.name], at])
+    return dict(
+        given=np.array(rows, np.int64).reshape(-1, nw.GI_COLUMNS),
+        given_step=np.concatenate([*steps, np.zeros(0, np.int64)]),
+        given_neuron=np.concatenate([*neurons, np.zeros(0, np.int32)]),
+        given_next=np.array(firsts, np.int64),
     )
 
 

@@ -15,18 +15,21 @@ from burstprop.engine.network import (
     EVENT,
     EVENTS,
     PR_DELAY,
+    PR_DENSE,
     PR_EFFICACY,
     PR_INDPTR,
+    PR_OPPOSED_ROW,
     PR_ROW,
     PR_SOURCE,
     PR_SYNAPSE,
     PR_TRANSMITS,
     PR_UNIFORM,
     PR_WEIGHT,
-    RING,
     THREADS,
     get,
 )
+from burstprop.engine.ring import lane_of, place_of, slot_of
+from burstprop.engine.step.dense import deliver_dense
 from burstprop.jit.kernel import kernel
 
 _TARGETS_PER_LINE, _WEIGHTS_PER_LINE = 32, 16
@@ -45,22 +48,19 @@ def fetch_rows(net, first, last, step, complete, t):
     projection = get(net, "projection")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
-    emitter_width = get(net, "emitter_width")
-    emitter_spikes = get(net, "emitter_spikes")
-    bounds = get(net, "bounds")
     spikes = get(net, "spikes")
     indptr = get(net, "indptr")
     targets = get(net, "targets")
     weights = get(net, "weights")
     for p in range(first, last):
         emitted = step - projection[p, PR_DELAY]
-        if emitted < 0 or emitted >= complete:
+        if emitted < 0 or emitted >= complete or projection[p, PR_DENSE]:
             continue
         source = projection[p, PR_SOURCE]
-        slot = emitted & (sizes[RING] - 1)
+        slot = slot_of(net, emitted)
         synapse, weight = projection[p, PR_SYNAPSE], projection[p, PR_WEIGHT]
         for other in range(sizes[THREADS]):
-            begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
+            begin = place_of(net, source, slot, other)
             for k in range(begin, begin + counts[other, slot, source]):
                 row = projection[p, PR_INDPTR] + spikes[k] * sizes[THREADS] + t
                 begin_row, end_row = indptr[row], indptr[row + 1]
@@ -77,18 +77,19 @@ def deliver(net, first, last, step, t):
     projection = get(net, "projection")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
     for p in range(first, last):
         emitted = step - projection[p, PR_DELAY]
         if emitted < 0:
             continue
         source = projection[p, PR_SOURCE]
-        slot = emitted & (sizes[RING] - 1)
+        slot = slot_of(net, emitted)
+        if projection[p, PR_DENSE]:
+            deliver_dense(net, p, slot, t)
+            continue
         for other in range(sizes[THREADS]):
             count = counts[other, slot, source]
             if count:
-                begin = slot * emitter_width[source] + bounds[source, other]
+                begin = lane_of(net, source, slot, other)
                 _deliver_spikes(net, p, source, begin, count, t)
 
 
@@ -97,6 +98,7 @@ def _deliver_spikes(net, p, source, begin, count, t):
     projection = get(net, "projection")
     emitter_spikes = get(net, "emitter_spikes")
     uniform_weight = get(net, "uniform_weight")
+    opposed_weight = get(net, "opposed_weight")
     state = get(net, "state")
     targets = get(net, "targets")
     weights = get(net, "weights")
@@ -113,7 +115,7 @@ def _deliver_spikes(net, p, source, begin, count, t):
     first_target = np.uintp(projection[p, PR_SYNAPSE])
     first_spike = emitter_spikes[source]
     weight = uniform_weight[p]
-    base = np.uintp(projection[p, PR_ROW])
+    base, opposed = np.uintp(projection[p, PR_ROW]), projection[p, PR_OPPOSED_ROW]
     for k in range(begin, begin + count):
         place = first_spike + k
         if transmits == EVENTS and presynaptic_flags[place] != EVENT:
@@ -132,3 +134,7 @@ def _deliver_spikes(net, p, source, begin, count, t):
             first_weight = np.uintp(projection[p, PR_WEIGHT])
             for s in range(first, last):
                 state[base + np.uintp(targets[first_target + s])] += amount * weights[first_weight + s]
+        if opposed >= 0:
+            share = opposed_weight[p] * (efficacy[to_efficacy + k] if to_efficacy >= 0 else type(net.real)(1))
+            for s in range(first, last):
+                state[np.uintp(opposed) + np.uintp(targets[first_target + s])] += share

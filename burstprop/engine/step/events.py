@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from burstprop.engine.network import BIN_FIRST, BIN_STEPS, BURST, EVENT, INTERVAL, RING, get
+from burstprop.engine.network import BIN_FIRST, BIN_STEPS, BURST, EVENT, INTERVAL, get
+from burstprop.engine.ring import place_of, slot_of
 from burstprop.jit.kernel import kernel
 
 # a gap of exactly one window belongs to the burst, whatever the last digit of the exponential
@@ -21,17 +22,12 @@ _NONE = np.uint8(0)
 @kernel
 def classify(net, now, t):
     """Tell events from bursts among this step's spikes of the neurons of thread ``t``, and count them."""
-    sizes = get(net, "sizes")
     counts = get(net, "counts")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
-    slot = now & (sizes[RING] - 1)
-    for e in range(len(emitter_spikes)):
+    slot = slot_of(net, now)
+    for e in range(counts.shape[2]):
         count = counts[t, slot, e]
         if count:
-            place = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
-            _classify_spikes(net, e, place, count, now, t)
+            _classify_spikes(net, e, place_of(net, e, slot, t), count, now, t)
 
 
 @kernel
@@ -52,6 +48,7 @@ def _classify_spikes(net, e, place, count, now, t):
     presynaptic_open = get(net, "presynaptic_open")
     sizes = get(net, "sizes")
     bin_counts = get(net, "bin_counts")
+    neuron_counts = get(net, "neuron_counts")
     decay, window, lag = emitter_decay[e], emitter_window[e], emitter_lag[e]
     interval = emitter_definition[e] == INTERVAL
     both = emitter_presynaptic[e]
@@ -72,6 +69,9 @@ def _classify_spikes(net, e, place, count, now, t):
         flags[k] = flag
         events += flag == EVENT
         bursts += flag == BURST
+        neuron_counts[i, 0] += 1
+        neuron_counts[i, 1] += flag == EVENT
+        neuron_counts[i, 2] += flag == BURST
         if both:
             # the presynaptic trace rises a lag after the spike: later, hence larger, and for the very last
             # spike perhaps not yet

@@ -2,9 +2,10 @@
 
 e_pre, Ebar, Bbar and R decay exponentially. They are kept multiplied by exp(+t/tau), so that nothing decays
 per step, and divided back every so often (``rebase``, a fixed number of steps counted from t = 0, so that how
-a run is cut into pieces cannot matter). Weights lie in rows by presynaptic neuron; a second index, by
-postsynaptic neuron, holds the place and the presynaptic neuron of each of its synapses. Their indices are
-unsigned, because code for signed ones looks first whether they are negative.
+a run is cut into pieces cannot matter); `burstprop.engine.step.averages` holds the averages. Weights lie in
+rows by presynaptic neuron; a second index, by postsynaptic neuron, holds the place and the presynaptic neuron
+of each of its synapses (all to all, both follow from the numbers of the neurons). Their indices are unsigned,
+because code for signed ones looks first whether they are negative.
 """
 
 from __future__ import annotations
@@ -14,37 +15,38 @@ import math
 import numpy as np
 
 from burstprop.engine.network import (
-    AV_EMITTER,
     AV_FIRST,
-    AV_REBASE,
     AVERAGE_DECAY,
-    AVERAGE_RISE,
     BURST,
     EVENT,
     PL_AVERAGE,
     PL_COLUMN,
     PL_COLUMN_INDPTR,
     PL_E_PRE,
+    PL_ELIGIBILITY,
+    PL_HOMEOSTASIS,
     PL_PROJECTION,
     PL_REBASE,
-    PLASTIC_ON,
+    PR_DENSE,
     PR_INDPTR,
     PR_SOURCE,
     PR_TARGET,
     PR_WEIGHT,
-    RING,
     RULE_DECAY_PRE,
     RULE_E_MAX,
     RULE_E_MIN,
     RULE_ETA,
+    RULE_ETA_FALL,
+    RULE_ETA_UNTIL,
     RULE_FIXED,
     RULE_LOWER_SPIKES,
     RULE_W_MAX,
     SPIKE_DECAY,
-    SPIKE_RISE,
     THREADS,
     get,
 )
+from burstprop.engine.ring import place_of, slot_of
+from burstprop.engine.step.averages import raise_averages, rebase_averages, since_rebase
 from burstprop.jit.kernel import kernel
 
 
@@ -54,26 +56,21 @@ def learn(net, now, t):
 
     Then raise the averages.
     """
-    sizes = get(net, "sizes")
-    average = get(net, "average")
-    control = get(net, "control")
+    on = get(net, "plastic_on")[0] > 0
     plastic = get(net, "plastic")
-    slot = now & (sizes[RING] - 1)
-    for a in range(average.shape[0]):
-        if now > 0 and now & (average[a, AV_REBASE] - 1) == 0:
-            _rebase_averages(net, a, t)
-    if control[PLASTIC_ON]:
-        for k in range(plastic.shape[0]):
+    slot = slot_of(net, now)
+    rebase_averages(net, now, t)
+    for k in range(plastic.shape[0]):
+        if on:
             _potentiate_silent(net, k, now, slot, t)
-            _follow_bursts(net, k, now, slot, t)
-    for a in range(average.shape[0]):
-        _raise_averages(net, a, now, slot, t)
+        if on or plastic[k, PL_ELIGIBILITY] >= 0:
+            _follow_bursts(net, k, on, now, slot, t)
+    raise_averages(net, now, slot, t)
 
 
 @kernel
 def raise_presynaptic_traces(net, now, t):
     """Raise e_pre of the presynaptic neurons of thread ``t`` that have an event in step ``now``."""
-    sizes = get(net, "sizes")
     plastic = get(net, "plastic")
     projection = get(net, "projection")
     rule = get(net, "rule")
@@ -81,11 +78,9 @@ def raise_presynaptic_traces(net, now, t):
     emitter_n = get(net, "emitter_n")
     e_pre = get(net, "e_pre")
     counts = get(net, "counts")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
     presynaptic_flags = get(net, "presynaptic_flags")
     spikes = get(net, "spikes")
-    slot = now & (sizes[RING] - 1)
+    slot = slot_of(net, now)
     for k in range(plastic.shape[0]):
         p = plastic[k, PL_PROJECTION]
         source = projection[p, PR_SOURCE]
@@ -98,10 +93,17 @@ def raise_presynaptic_traces(net, now, t):
         count = counts[t, slot, source]
         if count:
             rise = math.exp(rule[k, RULE_DECAY_PRE] * since)
-            begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, t]
+            begin = place_of(net, source, slot, t)
             for j in range(begin, begin + count):
                 if presynaptic_flags[j] & EVENT:
                     e_pre[trace + spikes[j]] += rise
+
+
+@kernel
+def _learning_rate(net, k, now):
+    """Return eta of plastic projection ``k`` in step ``now``: its last value, or on the way there."""
+    rule = get(net, "rule")
+    return rule[k, RULE_ETA] + rule[k, RULE_ETA_FALL] * max(rule[k, RULE_ETA_UNTIL] - now, 0.0)
 
 
 @kernel
@@ -116,8 +118,6 @@ def _potentiate_silent(net, k, now, slot, t):
     average_event = get(net, "average_event")
     sizes = get(net, "sizes")
     counts = get(net, "counts")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
     bounds = get(net, "bounds")
     presynaptic_flags = get(net, "presynaptic_flags")
     spikes = get(net, "spikes")
@@ -125,23 +125,30 @@ def _potentiate_silent(net, k, now, slot, t):
     plastic_target = get(net, "plastic_target")
     weights = get(net, "weights")
     p = plastic[k, PL_PROJECTION]
-    a = plastic[k, PL_AVERAGE]
-    source = projection[p, PR_SOURCE]
-    eta, e_min, w_max = rule[k, RULE_ETA], rule[k, RULE_E_MIN], rule[k, RULE_W_MAX]
+    a = plastic[k, PL_HOMEOSTASIS]
+    source, target, dense = projection[p, PR_SOURCE], projection[p, PR_TARGET], projection[p, PR_DENSE]
+    eta, e_min, w_max = _learning_rate(net, k, now), rule[k, RULE_E_MIN], rule[k, RULE_W_MAX]
     all_spikes = rule[k, RULE_LOWER_SPIKES] > 0.0
-    since = now & (average[a, AV_REBASE] - 1)
+    since = since_rebase(net, a, now)
     decay = average_constants[a, SPIKE_DECAY] if all_spikes else average_constants[a, AVERAGE_DECAY]
     rates = average_spike if all_spikes else average_event
     first_target = np.uintp(average[a, AV_FIRST])
     first_synapse, weight = np.uintp(plastic[k, PL_COLUMN]), np.uintp(projection[p, PR_WEIGHT])
     for other in range(sizes[THREADS]):
         count = counts[other, slot, source]
-        begin = emitter_spikes[source] + slot * emitter_width[source] + bounds[source, other]
+        begin = place_of(net, source, slot, other)
         for j in range(begin, begin + count):
             if not presynaptic_flags[j] & EVENT:
                 continue
-            row = projection[p, PR_INDPTR] + spikes[j] * sizes[THREADS] + t
             to_hz = math.exp(-since * decay)
+            if dense:
+                row = weight + np.uintp(spikes[j]) * np.uintp(dense)
+                for i in range(np.uintp(bounds[target, t]), np.uintp(min(bounds[target, t + 1], dense))):
+                    lacking = e_min - rates[first_target + i] * to_hz
+                    if lacking > 0.0:
+                        weights[row + i] = min(weights[row + i] + eta * lacking, w_max)
+                continue
+            row = projection[p, PR_INDPTR] + spikes[j] * sizes[THREADS] + t
             for s in range(np.uintp(indptr[row]), np.uintp(indptr[row + 1])):
                 lacking = e_min - rates[first_target + np.uintp(plastic_target[first_synapse + s])] * to_hz
                 if lacking > 0.0:
@@ -149,45 +156,42 @@ def _potentiate_silent(net, k, now, slot, t):
 
 
 @kernel
-def _follow_bursts(net, k, now, slot, t):
-    """At postsynaptic events dw = eta (-Pbar + h) e_pre, at bursts dw = eta (1 + h) e_pre."""
+def _follow_bursts(net, k, on, now, slot, t):
+    """At postsynaptic events dw = eta (-Pbar + h) e_pre, at bursts dw = eta (1 + h) e_pre.
+
+    Where a burst is credited with the e_pre of its event, that is remembered at every event, also while
+    plasticity is off.
+    """
     plastic = get(net, "plastic")
     projection = get(net, "projection")
     counts = get(net, "counts")
     rule = get(net, "rule")
     average = get(net, "average")
     average_constants = get(net, "average_constants")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
-    flags = get(net, "flags")
-    spikes = get(net, "spikes")
     average_event = get(net, "average_event")
     average_burst = get(net, "average_burst")
-    column_indptr = get(net, "column_indptr")
-    column_position = get(net, "column_position")
-    column_source = get(net, "column_source")
-    weights = get(net, "weights")
-    e_pre = get(net, "e_pre")
-    p = plastic[k, PL_PROJECTION]
-    a = plastic[k, PL_AVERAGE]
-    target = projection[p, PR_TARGET]
+    flags = get(net, "flags")
+    spikes = get(net, "spikes")
+    target = projection[plastic[k, PL_PROJECTION], PR_TARGET]
     count = counts[t, slot, target]
     if not count:
         return
-    eta, e_max, w_max = rule[k, RULE_ETA], rule[k, RULE_E_MAX], rule[k, RULE_W_MAX]
-    fixed = rule[k, RULE_FIXED]
-    to_hz = math.exp(-(now & (average[a, AV_REBASE] - 1)) * average_constants[a, AVERAGE_DECAY])
+    a, h = plastic[k, PL_AVERAGE], plastic[k, PL_HOMEOSTASIS]
+    to_hz = math.exp(-since_rebase(net, a, now) * average_constants[a, AVERAGE_DECAY])
+    to_slow_hz = math.exp(-since_rebase(net, h, now) * average_constants[h, AVERAGE_DECAY])
     kept = math.exp(-(now & (plastic[k, PL_REBASE] - 1)) * rule[k, RULE_DECAY_PRE])
-    trace, weight = np.uintp(plastic[k, PL_E_PRE]), np.uintp(projection[p, PR_WEIGHT])
-    columns = plastic[k, PL_COLUMN_INDPTR]
-    column = plastic[k, PL_COLUMN]
-    begin = emitter_spikes[target] + slot * emitter_width[target] + bounds[target, t]
+    eta, e_max, fixed = _learning_rate(net, k, now), rule[k, RULE_E_MAX], rule[k, RULE_FIXED]
+    remembers = plastic[k, PL_ELIGIBILITY] >= 0
+    begin = place_of(net, target, slot, t)
     for j in range(begin, begin + count):
         flag = flags[j]
         if not flag:
             continue
         i = spikes[j]
+        if remembers and flag == EVENT:
+            _remember(net, k, i, kept)
+        if not on:
+            continue
         events = average_event[average[a, AV_FIRST] + i] * to_hz
         bursts = average_burst[average[a, AV_FIRST] + i] * to_hz
         if flag == BURST:
@@ -199,59 +203,87 @@ def _follow_bursts(net, k, now, slot, t):
         else:
             # the published program's value for a neuron that has no history yet
             change = 1.0
-        if events > e_max:
-            change -= (events - e_max) / events
-        change *= eta * kept
-        first, last = column + column_indptr[columns + i], column + column_indptr[columns + i + 1]
-        for c in range(np.uintp(first), np.uintp(last)):
-            s = weight + np.uintp(column_position[c])
-            w = weights[s] + change * e_pre[trace + np.uintp(column_source[c])]
+        active = average_event[average[h, AV_FIRST] + i] * to_slow_hz
+        if active > e_max:
+            change -= (active - e_max) / active
+        if remembers:
+            _change_by_memory(net, k, i, change * eta)
+        else:
+            _change(net, k, i, change * (eta * kept))
+
+
+@kernel
+def _change(net, k, i, change):
+    """Add ``change`` times e_pre, as it is kept, to all weights onto neuron ``i``."""
+    plastic = get(net, "plastic")
+    projection = get(net, "projection")
+    column_position = get(net, "column_position")
+    column_source = get(net, "column_source")
+    weights = get(net, "weights")
+    e_pre = get(net, "e_pre")
+    p = plastic[k, PL_PROJECTION]
+    w_max, dense = get(net, "rule")[k, RULE_W_MAX], projection[p, PR_DENSE]
+    trace, weight = np.uintp(plastic[k, PL_E_PRE]), np.uintp(projection[p, PR_WEIGHT])
+    first, last = _column(net, k, i)
+    if dense:
+        for c in range(np.uintp(last - first)):
+            s = weight + c * np.uintp(dense) + np.uintp(i)
+            w = weights[s] + change * e_pre[trace + c]
             weights[s] = min(max(w, 0.0), w_max)
-
-
-@kernel
-def _rebase_averages(net, a, t):
-    average = get(net, "average")
-    average_constants = get(net, "average_constants")
-    bounds = get(net, "bounds")
-    emitter_n = get(net, "emitter_n")
-    average_event = get(net, "average_event")
-    average_burst = get(net, "average_burst")
-    average_spike = get(net, "average_spike")
-    e, first = average[a, AV_EMITTER], average[a, AV_FIRST]
-    kept = math.exp(-average_constants[a, AVERAGE_DECAY] * average[a, AV_REBASE])
-    spike_kept = math.exp(-average_constants[a, SPIKE_DECAY] * average[a, AV_REBASE])
-    for i in range(first + bounds[e, t], first + min(bounds[e, t + 1], emitter_n[e])):
-        average_event[i] *= kept
-        average_burst[i] *= kept
-        average_spike[i] *= spike_kept
-
-
-@kernel
-def _raise_averages(net, a, now, slot, t):
-    average = get(net, "average")
-    counts = get(net, "counts")
-    average_constants = get(net, "average_constants")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
-    spikes = get(net, "spikes")
-    average_spike = get(net, "average_spike")
-    flags = get(net, "flags")
-    average_event = get(net, "average_event")
-    average_burst = get(net, "average_burst")
-    e, first = average[a, AV_EMITTER], average[a, AV_FIRST]
-    count = counts[t, slot, e]
-    if not count:
         return
-    since = now & (average[a, AV_REBASE] - 1)
-    rise = average_constants[a, AVERAGE_RISE] * math.exp(average_constants[a, AVERAGE_DECAY] * since)
-    spike_rise = average_constants[a, SPIKE_RISE] * math.exp(average_constants[a, SPIKE_DECAY] * since)
-    begin = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
-    for j in range(begin, begin + count):
-        i = first + spikes[j]
-        average_spike[i] += spike_rise
-        if flags[j] == EVENT:
-            average_event[i] += rise
-        elif flags[j] == BURST:
-            average_burst[i] += rise
+    for c in range(np.uintp(first), np.uintp(last)):
+        s = weight + np.uintp(column_position[c])
+        w = weights[s] + change * e_pre[trace + np.uintp(column_source[c])]
+        weights[s] = min(max(w, 0.0), w_max)
+
+
+@kernel
+def _remember(net, k, i, kept):
+    """Keep e_pre of all synapses onto neuron ``i``, for the burst that may follow its event of now."""
+    plastic = get(net, "plastic")
+    column_source = get(net, "column_source")
+    eligibility = get(net, "eligibility")
+    e_pre = get(net, "e_pre")
+    dense = get(net, "projection")[plastic[k, PL_PROJECTION], PR_DENSE]
+    trace, memory = np.uintp(plastic[k, PL_E_PRE]), np.uintp(plastic[k, PL_ELIGIBILITY])
+    first, last = _column(net, k, i)
+    place = memory + np.uintp(first - plastic[k, PL_COLUMN])
+    for c in range(np.uintp(last - first)):
+        source = c if dense else np.uintp(column_source[np.uintp(first) + c])
+        eligibility[place + c] = e_pre[trace + source] * kept
+
+
+@kernel
+def _change_by_memory(net, k, i, change):
+    """Add ``change`` times the e_pre that is remembered to all weights onto neuron ``i``."""
+    plastic = get(net, "plastic")
+    projection = get(net, "projection")
+    column_position = get(net, "column_position")
+    eligibility = get(net, "eligibility")
+    weights = get(net, "weights")
+    p = plastic[k, PL_PROJECTION]
+    w_max, dense = get(net, "rule")[k, RULE_W_MAX], np.uintp(projection[p, PR_DENSE])
+    memory, weight = np.uintp(plastic[k, PL_ELIGIBILITY]), np.uintp(projection[p, PR_WEIGHT])
+    first, last = _column(net, k, i)
+    place = memory + np.uintp(first - plastic[k, PL_COLUMN])
+    for c in range(np.uintp(last - first)):
+        at = c * dense + np.uintp(i) if dense else np.uintp(column_position[np.uintp(first) + c])
+        w = weights[weight + at] + change * eligibility[place + c]
+        weights[weight + at] = min(max(w, 0.0), w_max)
+
+
+@kernel
+def _column(net, k, i):
+    """Return where the synapses onto neuron ``i`` begin and end among those of all columns.
+
+    All-to-all projections have no columns; theirs are counted as if they had.
+    """
+    plastic = get(net, "plastic")
+    projection = get(net, "projection")
+    p, column = plastic[k, PL_PROJECTION], plastic[k, PL_COLUMN]
+    if projection[p, PR_DENSE]:
+        n_source = get(net, "emitter_n")[projection[p, PR_SOURCE]]
+        return column + i * n_source, column + (i + 1) * n_source
+    column_indptr = get(net, "column_indptr")
+    at = plastic[k, PL_COLUMN_INDPTR] + i
+    return column + column_indptr[at], column + column_indptr[at + 1]

@@ -17,6 +17,7 @@ from burstprop.engine.network import AHEAD, AHEAD_STOP, BLOCK, DELAYED, STOP_BLO
 from burstprop.engine.step.barrier import wait
 from burstprop.engine.step.delivery import FETCH_AHEAD, deliver, fetch_rows
 from burstprop.engine.step.events import classify
+from burstprop.engine.step.given_spikes import emit_given
 from burstprop.engine.step.learning import learn, raise_presynaptic_traces
 from burstprop.engine.step.neurons import advance_neurons
 from burstprop.engine.step.poisson_sources import emit_poisson
@@ -52,6 +53,7 @@ def run_thread(net, populations, learning, t, first_step, last_step):
             _advance(net, populations, True, now, now + 1, t)
             if t == 0:
                 emit_poisson(net, now)
+                emit_given(net, now)
             classify(net, now, t)
             sample_states(net, now, t)
             release(net, now, t)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from burstprop.engine.layout import LANES, ROW, STRIP, load, per_neuron, sign_bits, store
-from burstprop.engine.network import DRIVE_FIRST, RING, get
+from burstprop.engine.network import DRIVE_FIRST, get
 from burstprop.engine.random import step_key, uniform
+from burstprop.engine.ring import place_of, slot_of
 from burstprop.engine.step.backgrounds import draw_backgrounds
 from burstprop.jit.kernel import kernel
 from burstprop.neurons.model import margin, spike, step
@@ -20,34 +21,38 @@ def advance_neurons(net, neurons, first_step, last_step, t):
     innermost cache.
     """
     bounds = get(net, "bounds")
-    sizes = get(net, "sizes")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
     state = get(net, "state")
     counts = get(net, "counts")
     e = neurons.emitter
     first, last = bounds[e, t], bounds[e, t + 1]
     for now in range(first_step, last_step):
-        counts[t, now & (sizes[RING] - 1), e] = 0
+        counts[t, slot_of(net, now), e] = 0
     for block in range(first // LANES, (last + LANES - 1) // LANES):
         low, high = max(first - block * LANES, 0), min(last - block * LANES, LANES)
         base = neurons.offset + block * neurons.variables * ROW
         for now in range(first_step, last_step):
-            drive_row = now - sizes[DRIVE_FIRST]
-            drive = load(
-                neurons.drive_proto,
-                neurons.drive,
-                np.uintp((drive_row // LANES) * len(neurons.drive_proto) * ROW),
-                np.uintp(drive_row % LANES),
-            )
+            drive = _drive(net, neurons, now)
             draw_backgrounds(net, e, block, (low, high), now)
             spiking = _advance_block(state, neurons, drive, base, block * LANES, low, high)
             if spiking:
-                slot = now & (sizes[RING] - 1)
-                place = emitter_spikes[e] + slot * emitter_width[e] + first + counts[t, slot, e]
+                slot = slot_of(net, now)
+                place = place_of(net, e, slot, t) + counts[t, slot, e]
+                injected = _drive(net, neurons, now + 1)
                 counts[t, slot, e] += _collect(
-                    net, neurons, drive, now, base, block * LANES, low, high, spiking, place
+                    net, neurons, injected, now, base, block * LANES, low, high, spiking, place
                 )
+
+
+@kernel
+def _drive(net, neurons, now):
+    """Return what was injected at the end of the step before ``now``."""
+    row = now - get(net, "sizes")[DRIVE_FIRST]
+    return load(
+        neurons.drive_proto,
+        neurons.drive,
+        np.uintp((row // LANES) * len(neurons.drive_proto) * ROW),
+        np.uintp(row % LANES),
+    )
 
 
 @kernel
@@ -72,7 +77,7 @@ def _advance_block(state, neurons, drive, base, lane0, low, high):
 def _collect(net, neurons, drive, now, base, lane0, low, high, spiking, place):
     """Reset the neurons of a block that spike, and write them into the ring; return how many.
 
-    ``spiking`` is what `_advance_block` returned.
+    ``spiking`` is what `_advance_block` returned, ``drive`` what is injected at the end of the step.
     """
     emitter_n = get(net, "emitter_n")
     state = get(net, "state")

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from burstprop.engine.network import RING, get
+from burstprop.engine.network import get
 from burstprop.engine.random import step_key, uniform
+from burstprop.engine.ring import place_of, slot_of
 from burstprop.jit.kernel import kernel
 
 
@@ -15,9 +16,6 @@ from burstprop.jit.kernel import kernel
 def emit_poisson(net, now):
     """Draw the sources that spike in step ``now``: the gaps from one to the next are geometric."""
     poisson_emitter = get(net, "poisson_emitter")
-    sizes = get(net, "sizes")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
     emitter_key = get(net, "emitter_key")
     poisson_log_miss = get(net, "poisson_log_miss")
     emitter_n = get(net, "emitter_n")
@@ -25,8 +23,8 @@ def emit_poisson(net, now):
     counts = get(net, "counts")
     for k in range(len(poisson_emitter)):
         e = poisson_emitter[k]
-        slot = now & (sizes[RING] - 1)
-        place = emitter_spikes[e] + slot * emitter_width[e]
+        slot = slot_of(net, now)
+        place = place_of(net, e, slot, 0)
         key = step_key(emitter_key[e], now)
         log_miss = poisson_log_miss[k]
         count, draw = 0, 0

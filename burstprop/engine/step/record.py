@@ -5,13 +5,13 @@ from __future__ import annotations
 from burstprop.engine.network import (
     RECORDED,
     RECORDED_UNTIL,
-    RING,
     STOP_BLOCK,
     THREADS,
     TRACE_EVERY,
     TRACE_FIRST,
     get,
 )
+from burstprop.engine.ring import place_of, slot_of
 from burstprop.jit.kernel import kernel
 
 
@@ -23,16 +23,13 @@ def record_spikes(net, until, block):
     sizes = get(net, "sizes")
     emitter_n = get(net, "emitter_n")
     record_spikes = get(net, "record_spikes")
-    emitter_spikes = get(net, "emitter_spikes")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
     counts = get(net, "counts")
     recorded_emitter = get(net, "recorded_emitter")
     recorded_neuron = get(net, "recorded_neuron")
     spikes = get(net, "spikes")
     first, place, room = control[RECORDED_UNTIL], control[RECORDED], len(recorded_step)
     for now in range(first, until):
-        slot = now & (sizes[RING] - 1)
+        slot = slot_of(net, now)
         for e in range(len(emitter_n)):
             if not record_spikes[e]:
                 continue
@@ -43,7 +40,7 @@ def record_spikes(net, until, block):
                     # runs ahead ends
                     control[STOP_BLOCK] = min(control[STOP_BLOCK], block + 1)
                     return
-                begin = emitter_spikes[e] + slot * emitter_width[e] + bounds[e, t]
+                begin = place_of(net, e, slot, t)
                 for k in range(begin, begin + count):
                     recorded_step[place] = now
                     recorded_emitter[place] = e

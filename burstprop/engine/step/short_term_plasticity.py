@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from burstprop.engine.network import (
-    RING,
     ST_EFFICACY,
     ST_FIRST,
     ST_SOURCE,
@@ -15,17 +14,15 @@ from burstprop.engine.network import (
     STP_U,
     get,
 )
+from burstprop.engine.ring import lane_of, slot_of
 from burstprop.jit.kernel import kernel
 
 
 @kernel
 def release(net, now, t):
     """Work out the efficacy of this step's spikes in every projection with short-term plasticity."""
-    sizes = get(net, "sizes")
     stp = get(net, "stp")
     counts = get(net, "counts")
-    emitter_width = get(net, "emitter_width")
-    bounds = get(net, "bounds")
     stp_constants = get(net, "stp_constants")
     spikes = get(net, "spikes")
     emitter_spikes = get(net, "emitter_spikes")
@@ -33,13 +30,13 @@ def release(net, now, t):
     stp_x = get(net, "stp_x")
     stp_u = get(net, "stp_u")
     efficacy = get(net, "efficacy")
-    slot = now & (sizes[RING] - 1)
+    slot = slot_of(net, now)
     for k in range(stp.shape[0]):
         e = stp[k, ST_SOURCE]
         count = counts[t, slot, e]
         if not count:
             continue
-        begin = slot * emitter_width[e] + bounds[e, t]
+        begin = lane_of(net, e, slot, t)
         u_rest, jump = stp_constants[k, STP_U], stp_constants[k, STP_JUMP]
         for j in range(begin, begin + count):
             i = stp[k, ST_FIRST] + spikes[emitter_spikes[e] + j]

@@ -1,0 +1,414 @@
+"""A circuit of Burst-Poisson neurons as one rate unit per neuron, with its drawn synapses.
+
+A mean over a population has nothing that can specialise; the circuit that learns XOR does it with neurons
+that become different. So here every neuron is a unit: its event rate and burst probability follow in closed
+form (`burstprop.ensemble.burst_poisson`) from the rates of its own sources through its own weights. Events go
+up (to somata), bursts come back (to dendrites); both ways are free of circles, and a neuron's bursts lower
+its events a little, so a few sweeps settle all rates.
+
+Synapses are stored by target: ``start`` (n_target + 1,), ``source`` and ``weight`` (synapses,).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from burstprop import Circuit, Matrix, Probability, Projection, Simulation
+from burstprop.ensemble.burst_poisson import BurstPoissonCurves, Somatic, sums
+from burstprop.ensemble.isolated import Drive, Effort, Kind, inputs, measure
+from burstprop.ensemble.synchrony import (
+    FREQUENCY_HZ,
+    burst_jitter,
+    common_power,
+    population_gain,
+    refractory,
+)
+from burstprop.errors import BurstpropError
+from burstprop.jit.kernel import entry_point
+from burstprop.neurons import BurstPoissonNeuron
+
+SWEEPS = 4
+"""Of all rates from nothing; bursts change events by a few percent, so each sweep adds more than a digit."""
+NONE: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(FREQUENCY_HZ)))
+"""No noise in common."""
+INPUT_EFFORT = Effort(n=2000, settle_ms=500.0, time_ms=5000.0)
+
+
+@dataclass
+class Synapses:
+    """The synapses of one projection, by target."""
+
+    projection: Projection
+    start: np.ndarray
+    source: np.ndarray
+    weight: np.ndarray
+    same: np.ndarray | None = None
+    """For excitation: the inhibitory weight of the same pair, 0 where there is none."""
+
+
+@dataclass
+class Rates:
+    """Rates of every population, arrays of one value per neuron."""
+
+    events: dict[str, np.ndarray] = field(default_factory=dict)
+    burst_prob: dict[str, np.ndarray] = field(default_factory=dict)
+    first: dict[str, np.ndarray] = field(default_factory=dict)
+    """Event rates that there would be without bursts."""
+    together: dict[str, np.ndarray] = field(default_factory=dict)
+    """How far each population's neurons have events together, by frequency (`synchrony`)."""
+    own: dict[str, np.ndarray] = field(default_factory=dict)
+    """How much less noise a neuron's own events have than a Poisson train, by frequency."""
+
+    def bursts(self, name: str) -> np.ndarray:
+        """Return burst rates (Hz)."""
+        return self.events[name] * self.burst_prob[name]
+
+
+class Units:
+    """Rate units of a circuit; see the module's text.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Burst-Poisson populations; projections of events to somata and of bursts to dendrites.
+    curves : BurstPoissonCurves
+    seed : int
+        Draws the synapses, where ``simulation`` is not given.
+    simulation : Simulation, optional
+        Take its synapses and present weights.
+    common : bool
+        Whether sources that spike together add noise (`burst_poisson`).
+
+    Raises
+    ------
+    BurstpropError
+        A part of the circuit that units do not know.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        curves: BurstPoissonCurves,
+        *,
+        seed: int = 1,
+        simulation: Simulation | None = None,
+        common: bool = True,
+        cache: bool = True,
+    ) -> None:
+        """Draw or take the synapses; measure the populations that receive nothing."""
+        self.circuit, self.curves, self.common, self.cache = circuit, curves, common, cache
+        self.names = [p.name for p in circuit.populations]
+        self.n = {p.name: int(p.n) for p in circuit.populations}
+        for part in circuit.populations:
+            if not isinstance(getattr(part, "neuron", None), BurstPoissonNeuron):
+                raise BurstpropError(
+                    f"population {part.name!r}: rate units are in closed form for BurstPoissonNeuron "
+                    "only; use ensemble(circuit) for other neurons"
+                )
+        rng = np.random.default_rng([seed, 77])
+        self.synapses = {
+            p.name: _drawn(circuit, p, rng) if simulation is None else _taken(simulation, p, self.n)
+            for p in circuit.projections
+        }
+        self._into: dict[tuple[str, str], list[Synapses]] = {}
+        for s in self.synapses.values():
+            self._into.setdefault((s.projection.target, s.projection.receptor), []).append(s)
+        for name in self.names:
+            self._find_same(name)
+        self.up, self.down = _orders(circuit)
+        self.private = {p for p in self.names if not any(q.target == p for q in circuit.projections)}
+        """Populations that receive nothing: measured, not computed."""
+        self.currents = {name: {"soma": 0.0, "dendrite": 0.0} for name in self.names}
+        for current in circuit.currents:
+            value = float(np.asarray(current.waveform.current(np.zeros(1)))[0])
+            self.currents[current.population][current.compartment] += value
+        self.back = {name: _background(Kind.of(circuit, name)) for name in self.names}
+        self._inputs: dict[tuple[str, float], tuple[float, float]] = {}
+        self._rows = entry_point(_rows, ())
+
+    def into(self, name: str, receptor: str) -> list[Synapses]:
+        """Return the synapses of all projections into a receptor."""
+        return self._into.get((name, receptor), [])
+
+    def rates(
+        self,
+        soma_pa: dict[str, float] | None = None,
+        dendrite_pa: dict[str, np.ndarray | float] | None = None,
+        start: Rates | None = None,
+    ) -> Rates:
+        """Return the stationary rates of all neurons.
+
+        Parameters
+        ----------
+        soma_pa, dendrite_pa : dict, optional
+            Currents beside the circuit's own, one per population or (dendrite) one per neuron.
+        start : Rates, optional
+            Rates near the result (the same input a few weight changes ago): one sweep is enough then.
+        """
+        soma_pa = soma_pa or {}
+        found = Rates()
+        for name in self.names:
+            found.burst_prob[name] = start.burst_prob[name] if start else np.full(self.n[name], 0.3)
+        for _ in range(1 if start else SWEEPS):
+            for name in self.up:
+                found.together[name] = NONE[name]
+                current = self.currents[name]["soma"] + soma_pa.get(name, 0.0)
+                if name in self.private:
+                    events, burst_prob = self._input(name, current)
+                    found.first[name] = np.full(self.n[name], np.nan)
+                    found.events[name] = np.full(self.n[name], events)
+                    found.burst_prob[name] = np.full(self.n[name], burst_prob)
+                    found.own[name] = refractory(self.curves.neuron, events)
+                    continue
+                parts = self._parts(name, "soma", found.events)
+                total = self._total(name, "soma", parts, found.events, found.together, found.own)
+                found.first[name] = self.curves.events(Somatic(**total, current_pa=current))
+                found.events[name] = self.curves.with_bursts(found.first[name], found.burst_prob[name])
+                found.own[name] = refractory(self.curves.neuron, float(found.events[name].mean()))
+                if self.common:
+                    found.together[name] = self._together(name, parts, current, found)
+            found = self.taught(found, dendrite_pa or {})
+        return found
+
+    def taught(self, rates: Rates, dendrite_pa: dict[str, np.ndarray | float]) -> Rates:
+        """Return the rates with other currents into dendrites (beside the circuit's own).
+
+        Bursts change at once, and events by what their own neuron's bursts take from them; what that does
+        to the events of the next layer is left to the next `rates`.
+        """
+        found = Rates(
+            dict(rates.events), dict(rates.burst_prob), dict(rates.first), dict(rates.together), rates.own
+        )
+        sent = {name: found.bursts(name) for name in self.names}
+        for name in self.down:
+            if name in self.private:
+                continue
+            current = self.currents[name]["dendrite"] + np.asarray(dendrite_pa.get(name, 0.0))
+            # a burst is an event that the coin chose, some milliseconds later
+            coin = {
+                q: float(found.burst_prob[q].mean()) * burst_jitter(self.curves.neuron) for q in self.names
+            }
+            total = self._total(
+                name,
+                "dendrite",
+                self._parts(name, "dendrite", sent),
+                sent,
+                {q: found.together[q] * coin[q] for q in self.names},
+                {q: found.own[q] * coin[q] for q in self.names},
+            )
+            found.burst_prob[name] = self.curves.burst_prob(
+                *self.curves.dendrite(**total, current_pa=current)
+            )
+            found.events[name] = self.curves.with_bursts(found.first[name], found.burst_prob[name])
+            sent[name] = found.bursts(name)
+        return found
+
+    def soma(self, name: str, rates: Rates, soma_pa: float = 0.0) -> dict[str, Any]:
+        """Return what goes into the somata of a population, the arguments of `burst_poisson.Somatic`."""
+        parts = self._parts(name, "soma", rates.events)
+        common = rates.together if self.common else NONE
+        total = self._total(name, "soma", parts, rates.events, common, rates.own)
+        return total | {"current_pa": self.currents[name]["soma"] + soma_pa}
+
+    def slope(self, name: str, rates: Rates, soma_pa: float = 0.0) -> np.ndarray:
+        """Return dE/dg of the somatic excitation, Hz per unit of conductance, one per neuron."""
+        inputs, values = self.soma(name, rates, soma_pa), []
+        for g in (inputs["g_exc"], inputs["g_exc"] + 0.02):
+            first = self.curves.events(Somatic(**(inputs | {"g_exc": g})))
+            values.append(self.curves.with_bursts(first, rates.burst_prob[name]))
+        return (values[1] - values[0]) / 0.02
+
+    def _parts(self, name: str, compartment: str, sent: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return for each source population what it adds: rows w r, w^2 r of exc and inh, w w' r."""
+        parts: dict[str, np.ndarray] = {}
+        for row, sign in enumerate(("exc", "inh")):
+            for s in self.into(name, f"{compartment}_{sign}"):
+                source = s.projection.source
+                own = parts.setdefault(source, np.zeros((5, self.n[name])))
+                same = s.weight if s.same is None else s.same
+                self._rows(s.start, s.source, s.weight, same, s.same is not None, sent[source], row, own)
+        return parts
+
+    def _total(
+        self,
+        name: str,
+        compartment: str,
+        parts: dict[str, np.ndarray],
+        sent: dict[str, np.ndarray],
+        together: dict[str, np.ndarray],
+        own_noise: dict[str, np.ndarray],
+    ) -> dict[str, Any]:
+        """Return the inputs of a compartment as `burst_poisson` takes them, backgrounds included."""
+        back, neuron = self.back[name][compartment], self.curves.neuron
+        rows = np.sum(list(parts.values()), axis=0) if parts else np.zeros((5, self.n[name]))
+        g_exc = back["g_exc"] + rows[0] * neuron.tau_exc / 1000.0
+        g_inh = back["g_inh"] + rows[1] * neuron.tau_inh / 1000.0
+        common, regular = [], []
+        g = 1.0 + float(np.mean(g_exc + g_inh)) if compartment == "soma" else None
+        for source, own in parts.items():
+            mean = float(sent[source].mean())
+            if together[source].any() and mean > 0:
+                power = common_power(neuron, g, together[source]) * mean / self.n[source]
+                common.append((power, own[0] / mean, own[1] / mean))
+            regular.append((common_power(neuron, g, own_noise[source]), own[2], own[3], own[4]))
+        return {
+            "g_exc": g_exc,
+            "g_inh": g_inh,
+            "l_exc": back["l_exc"] + rows[2],
+            "l_inh": back["l_inh"] + rows[3],
+            "shared": rows[4],
+            "common": tuple(common),
+            "regular": tuple(regular),
+        }
+
+    def _together(self, name: str, parts: dict[str, np.ndarray], current: float, rates: Rates) -> np.ndarray:
+        """Return how far a population's neurons spike together, from what its sources make common.
+
+        Linear response of the mean rate to the sources' mean rates, by frequency (`synchrony`).
+        """
+        total = self._total(name, "soma", parts, rates.events, NONE, rates.own)
+        p = rates.burst_prob[name]
+        pair = [
+            self.curves.with_bursts(self.curves.events(Somatic(**total, current_pa=current + step)), p).mean()
+            for step in (-5.0, 5.0)
+        ]
+        g = 1.0 + float(np.mean(total["g_exc"] + total["g_inh"]))
+        found = np.zeros(len(FREQUENCY_HZ))
+        for source, own in parts.items():
+            mean = max(float(rates.events[source].mean()), 1e-9)
+            gain = population_gain(
+                self.curves.neuron,
+                (float(pair[1]) - float(pair[0])) / 10.0,
+                g,
+                float(own[0].mean()) / mean,
+                float(own[1].mean()) / mean,
+            )
+            share = mean / self.n[source] * self.n[name] / max(float(rates.events[name].mean()), 1e-9)
+            found += np.abs(gain) ** 2 * share * (1.0 + rates.own[source] + rates.together[source])
+        return found
+
+    def _input(self, name: str, soma_pa: float) -> tuple[float, float]:
+        key = (name, round(soma_pa, 6))
+        if key not in self._inputs:
+            kind = Kind.of(self.circuit, name)
+            drive = Drive({"soma": soma_pa, "dendrite": self.currents[name]["dendrite"]})
+            row = measure(kind, [drive], INPUT_EFFORT, cache=self.cache).iloc[0]
+            events = float(row["event_rate_hz"])
+            self._inputs[key] = events, float(row["burst_rate_hz"]) / max(events, 1e-9)
+        return self._inputs[key]
+
+    def _find_same(self, name: str) -> None:
+        """Find for each excitatory synapse the inhibitory one of the same pair, soma and dendrite."""
+        for compartment in ("soma", "dendrite"):
+            inhibitory = {s.projection.source: s for s in self.into(name, f"{compartment}_inh")}
+            for s in self.into(name, f"{compartment}_exc"):
+                other = inhibitory.get(s.projection.source)
+                if other is None:
+                    continue
+                n_source = self.n[s.projection.source]
+                keys = _targets(other) * n_source + other.source
+                mine = _targets(s) * n_source + s.source
+                at = np.clip(np.searchsorted(keys, mine), 0, max(len(keys) - 1, 0))
+                hit = keys[at] == mine if len(keys) else np.zeros(len(mine), bool)
+                s.same = np.where(hit, other.weight[at] if len(keys) else 0.0, 0.0)
+
+
+def _targets(s: Synapses) -> np.ndarray:
+    return np.repeat(np.arange(len(s.start) - 1), np.diff(s.start))
+
+
+def _rows(start, source, weight, same, shared, rate, row, out):
+    """Add over each target's synapses: w r and w^2 r to rows ``row`` and ``row + 2``, w w' r to the last."""
+    for i in range(len(start) - 1):
+        linear, square, both = 0.0, 0.0, 0.0
+        for k in range(start[i], start[i + 1]):
+            r, w = rate[source[k]], weight[k]
+            linear += w * r
+            square += w * w * r
+            if shared:
+                both += w * same[k] * r
+        out[row, i] += linear
+        out[row + 2, i] += square
+        out[4, i] += both
+
+
+def _drawn(circuit: Circuit, projection: Projection, rng: np.random.Generator) -> Synapses:
+    n_source, n_target = circuit.population(projection.source).n, circuit.population(projection.target).n
+    match projection.connectivity:
+        case Probability(p=p):
+            there = rng.random((n_target, n_source)) < p
+            target, source = np.nonzero(there)
+            weight = np.full(len(target), float(projection.weight))
+        case Matrix(weights=w):
+            matrix = w.T.tocsr().tocoo()
+            order = np.lexsort((matrix.col, matrix.row))
+            target, source = matrix.row[order], matrix.col[order]
+            weight = projection.weight * matrix.data[order]
+        case _:
+            raise BurstpropError(
+                f"projection {projection.name}: rate units draw Probability(p) and take Matrix(w); "
+                "give one of them"
+            )
+    return _by_target(projection, target, source, weight, n_target)
+
+
+def _taken(simulation: Simulation, projection: Projection, n: dict[str, int]) -> Synapses:
+    frame = simulation.synapses(projection.name).sort_values(["target_id", "source_id"], kind="stable")
+    return _by_target(
+        projection,
+        frame["target_id"].to_numpy(),
+        frame["source_id"].to_numpy(),
+        frame["weight"].to_numpy(np.float64),
+        n[projection.target],
+    )
+
+
+def _by_target(
+    projection: Projection, target: np.ndarray, source: np.ndarray, weight: np.ndarray, n_target: int
+) -> Synapses:
+    start = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=n_target))]).astype(np.int64)
+    return Synapses(projection, start, source.astype(np.int64), weight.astype(np.float64).copy())
+
+
+def _orders(circuit: Circuit) -> tuple[list[str], list[str]]:
+    """Return the populations sources first by events to somata, and by bursts to dendrites.
+
+    Raises
+    ------
+    BurstpropError
+        A projection of another kind, or a circle.
+    """
+    found = []
+    for compartment, what in (("soma", "events"), ("dendrite", "bursts")):
+        edges: dict[str, set[str]] = {p.name: set() for p in circuit.populations}
+        for p in circuit.projections:
+            if p.receptor.startswith(compartment):
+                if p.transmits != what:
+                    raise BurstpropError(
+                        f"projection {p.name} transmits {p.transmits}: rate units know events to somata and "
+                        "bursts to dendrites; use ensemble(circuit) for others"
+                    )
+                edges[p.target].add(p.source)
+        order: list[str] = []
+        while len(order) < len(edges):
+            ready = [name for name in edges if name not in order and edges[name] <= set(order)]
+            if not ready:
+                raise BurstpropError(
+                    f"{what} run in a circle through {', '.join(n for n in edges if n not in order)}: rate "
+                    "units need layers; use ensemble(circuit)"
+                )
+            order += ready
+        found.append(order)
+    return found[0], found[1]
+
+
+def _background(kind: Kind) -> dict[str, dict[str, float]]:
+    row = pd.DataFrame([inputs(kind, Drive())])
+    return {
+        c: {key: float(value[0]) for key, value in sums(kind, row, c).items()} for c in ("soma", "dendrite")
+    }
