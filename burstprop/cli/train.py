@@ -34,7 +34,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstprop.cli.arguments import add_seed, require, whole
+from burstprop.cli.arguments import add_seed, folder, require, whole
 from burstprop.errors import BurstpropError
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     images.add_argument("--no-augmentation", action="store_true", help="train on the images as they are")
     add_loading(images)
     run_ = parser.add_argument_group("the run")
-    run_.add_argument("--out", metavar="DIR", help="folder of the run (nothing is kept without it)")
+    run_.add_argument(
+        "--out", type=folder, metavar="DIR", help="folder of the run (nothing is kept without it)"
+    )
     run_.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint in --out, if there is one"
     )
@@ -132,6 +134,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.resume and not args.out:
         raise BurstpropError("--resume needs the folder of the run: give --out DIR")
+    if args.resume and not (Path(args.out) / "checkpoint.pt").exists():
+        print(
+            f"burstprop: {args.out!r} has no checkpoint: the run starts from the beginning", file=sys.stderr
+        )
     if args.tensorboard and not args.out:
         raise BurstpropError("--tensorboard needs the folder of the run, for its log: give --out DIR")
     if not args.checkpoint_minutes > 0:

@@ -88,10 +88,20 @@ def note_seconds(folder: Path, seconds: float) -> None:
     """
     path = folder / NAME
     with contextlib.suppress(OSError, BurstpropError):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_run(folder)
         *before, own = content["parts"]
         content["parts"] = [*before, own | {"seconds": max(0.01, round(seconds, 2))}]
         write_json(path, content)
+
+
+def note_status(folder: Path, status: str) -> None:
+    """Write down how the run in ``folder`` ended, where its verb writes ``run.json`` itself.
+
+    A full disk is no error: why the run ended is known.
+    """
+    path = folder / NAME
+    with contextlib.suppress(OSError, ValueError, TypeError, BurstpropError):
+        write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "status": status})
 
 
 class Run:

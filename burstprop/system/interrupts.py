@@ -64,13 +64,17 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deferred_stop(*, second_ends: bool = False) -> Iterator[Callable[[], bool]]:
+def deferred_stop(
+    *, second_ends: bool = False, tell: Callable[[], None] = lambda: None
+) -> Iterator[Callable[[], bool]]:
     """Hold both signals back; yield a function that tells whether one arrived.
 
     Parameters
     ----------
     second_ends : bool
         A second signal raises `KeyboardInterrupt` at once: for work whose next step may be far away.
+    tell : callable
+        Is called when a signal comes.
     """
     seen: list[int] = []
 
@@ -79,6 +83,7 @@ def deferred_stop(*, second_ends: bool = False) -> Iterator[Callable[[], bool]]:
             _raise(number, frame)
         _note(number)
         seen.append(number)
+        tell()
 
     with _handled(note):
         yield lambda: bool(seen)

@@ -18,11 +18,9 @@ numbers of epochs.
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import json
 import math
-import multiprocessing
 import os
 import warnings
 from dataclasses import dataclass, field
@@ -34,7 +32,6 @@ import pandas as pd
 from burstprop.errors import BurstpropError, BurstpropWarning, Diverged
 from burstprop.experiments import Execution, Experiment
 from burstprop.parameters import quantity, validate
-from burstprop.system.machine import cores
 
 from .check import check
 
@@ -260,27 +257,18 @@ def _carry_out(
     work: list[Job], jobs: int | None, progress: bool | None
 ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Run all, side by side or one after the other, in the order of ``work``."""
-    from burstprop.system.progress import Progress
+    from burstprop.runs.sweep import run_many
 
-    side_by_side = min(jobs or cores(), len(work))
-    done = []
-    with Progress(len(work), "runs", unit="runs", enabled=progress) as shown:
-        if side_by_side == 1:
-            for job in work:
-                done.append(carry_out(job))
-                shown.update(len(done))
-            return done
-        # spawned: a forked process may not use the threads of PyTorch that its parent started
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(side_by_side, context) as pool:
-            try:
-                for answer in pool.map(carry_out, work):
-                    done.append(answer)
-                    shown.update(len(done))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    return done
+    names = [job.name for job in work]
+    return run_many(
+        _one, [{"job": job} for job in work], names=names, jobs=jobs, label="runs", progress=progress
+    )
+
+
+def _one(job: Job, progress: Any, folder: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Carry out one run, which keeps its own folder."""
+    del progress, folder
+    return carry_out(job)
 
 
 def planned(job: Job) -> Plan:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from burstprop.system.interrupts import deferred_stop
 
 
 class Stopped(KeyboardInterrupt):
@@ -41,18 +41,10 @@ class Stoppable(Protocol):
 
 @contextmanager
 def asked_to_stop(run: Stoppable) -> Iterator[None]:
-    """Let Ctrl-C and termination end a run after its present step; a second Ctrl-C ends it at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    """Let Ctrl-C and termination end a run after its present step; a second one ends it at once."""
 
-    def ask(number: int, frame: Any) -> None:
+    def ask() -> None:
         run.stop = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with deferred_stop(second_ends=True, tell=ask):
         yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

@@ -13,7 +13,8 @@ was not (with the same number of threads on the same kind of machine). The folde
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from burstprop.reduced.train.options import Options, Stopped
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.process import enough_memory
 from burstprop.reduced.train.trainer import Trainer
+from burstprop.runs.lock import Lock, Locked
+from burstprop.runs.run import note_status
 from burstprop.system.files import writable_folder, write_json
 
 __all__ = ["Options", "Stopped", "Trainer", "train"]
@@ -86,7 +89,64 @@ def train(
     Stopped
         When Ctrl-C or a termination signal asked for it; the state is saved.
     """
-    options, group = options or Options(), group or Group()
+    group = group or Group()
+    with _held(None if out is None else writable_folder(out), group) as begin:
+        return _train(plan, dataset, out, resume, options, group, history, after_epoch, begin)
+
+
+@contextlib.contextmanager
+def _held(folder: Path | None, group: Group) -> Iterator[Callable[[], None]]:
+    """Hold the lock of the folder, in the leading process, and say in run.json how the run ended.
+
+    Gives what says that the run has begun: one that is refused leaves the folder as it was.
+
+    Raises
+    ------
+    Locked
+        In every process, where another run works in the folder.
+    """
+    lock = None if folder is None or not group.leads else Lock(folder, "burstprop train")
+    taken = ""
+    try:
+        if lock is not None:
+            lock.take()
+    except Locked as error:
+        taken = str(error)
+    begun: list[Path] = []
+
+    def begin() -> None:
+        if lock is not None:
+            begun.append(lock.path.parent)
+            note_status(begun[0], "running")
+
+    status = "failed"
+    try:
+        for message in filter(None, group.gather(taken)):
+            raise Locked(message)
+        yield begin
+        status = "complete"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        for path in begun:
+            note_status(path, status)
+        if lock is not None:
+            lock.release()
+
+
+def _train(
+    plan: Plan,
+    dataset: ImageDataset,
+    out: str | Path | None,
+    resume: bool,
+    options: Options | None,
+    group: Group,
+    history: list[dict[str, Any]] | None,
+    after_epoch: Callable[[Network, int], None] | None,
+    begin: Callable[[], None],
+) -> dict[str, Any]:
+    options = options or Options()
     if options.tensorboard and out is None:
         raise BurstpropError("the log for TensorBoard (--tensorboard) needs the folder of the run: --out DIR")
     folder = None if out is None else writable_folder(out)
@@ -101,6 +161,7 @@ def train(
     _same_in_all(group, f"after epoch {trainer.epoch}, step {trainer.step}", folder)
     trainer.journal = Journal(folder if group.leads else None, kept, options.tensorboard, trainer.epoch)
     trainer.after_epoch = after_epoch
+    begin()
     try:
         if resumed:
             trainer.journal.write(
@@ -157,7 +218,12 @@ def _begin(trainer: Trainer) -> None:
     if trainer.out is not None and trainer.group.leads:
         command = trainer.options.command or "burstprop.reduced.train.training.train"
         record = provenance(
-            command=command, seed=plan.seed, parameters=plan.record(), threads=torch.get_num_threads()
+            command=command,
+            seed=plan.seed,
+            parameters=plan.record(),
+            threads=torch.get_num_threads(),
+            status="running",
+            verb="train",
         )
         source = {"folder": trainer.dataset.source, "classes": len(trainer.dataset.classes)}
         write_json(
