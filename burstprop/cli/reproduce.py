@@ -57,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a smaller version of the same, in minutes; --set changes the parameters of that version",
     )
     parser.add_argument(
+        "--level", help="spiking or ensemble, where a circuit has a form in rates (xor): --set level=..."
+    )
+    parser.add_argument(
         "--controls", action="store_true", help="run the circuit's controls too, and show them beside it"
     )
     parser.add_argument(
@@ -81,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
 
     entry = catalogue.find(args.name)
     experiment = catalogue.load(entry)
+    if args.level:
+        args.settings = [*(args.settings or []), f"level={args.level}"]
     # the quick version first: what is set by hand is what is run
     params = parse(catalogue.parameters(entry, experiment, args.variant, args.quick), args.settings)
     run_of = catalogue.need(entry, experiment, "run", "reproduce")

@@ -54,9 +54,11 @@ from ..propagation.experiment import build as build_propagation
 from ..xor.circuit import Params as XorParams
 from ..xor.experiment import VARIANTS as XOR_VARIANTS
 from ..xor.rates import RateRealization, curves
-from . import alignment, propagation, xor
+from .alignment import Stage, changes, cosines, predictions, reduced_constants
 from .check import check
 from .figure import figure
+from .propagation import CONFIGURATIONS, ablations, compare, curve_table, predict, summary
+from .xor import SPIKING, learning_curve, mean_weights, specialised, state_at_100, variant
 
 Frames = dict[str, pd.DataFrame]
 
@@ -100,13 +102,13 @@ def quick_version(params: Params) -> Params:
 
 def run(params: Params, execution: Execution) -> Frames:
     """Run all parts side by side and return the frames that the module's text names."""
-    names = list(propagation.CONFIGURATIONS)[: params.configurations]
+    names = list(CONFIGURATIONS)[: params.configurations]
     parts = {f"propagation {name}": Part(params, "propagation", name) for name in names}
     parts |= {f"alignment {name}": Part(params, "alignment", name) for name in ("published", "fed_alike")}
     parts["xor units"] = Part(params, "units", "published")
     parts["xor mean weights"] = Part(params, "mean weights", "published")
     if params.xor_variants:
-        parts |= {f"xor {name}": Part(params, "variant", name) for name in xor.SPIKING if name != "published"}
+        parts |= {f"xor {name}": Part(params, "variant", name) for name in SPIKING if name != "published"}
     found = execution.each_of(one, parts)
     together: dict[str, list[pd.DataFrame]] = {}
     for frames in found.values():
@@ -140,15 +142,15 @@ def one(
 def _propagation(part: Part, seed: int, realization: int, progress: Callable[[float], None]) -> Any:
     del seed, realization
     effort = Effort(n=part.params.n, time_ms=part.params.time_ms)
-    circuit = propagation.CONFIGURATIONS[part.name]
+    circuit = CONFIGURATIONS[part.name]
     told: list[str] = []
 
     def count(words: str) -> None:
         told.append(words)
         progress(min(0.95, len(told) / 40.0))
 
-    model, rates, spiking = propagation.predict(circuit, effort, count)
-    table = propagation.compare(part.name, rates, spiking, circuit)
+    model, rates, spiking = predict(circuit, effort, count)
+    table = compare(part.name, rates, spiking, circuit)
     model.run(4000.0)
     began = time.process_time()
     model.run(4000.0)
@@ -164,12 +166,12 @@ def _propagation(part: Part, seed: int, realization: int, progress: Callable[[fl
         ),
         "numbers": [
             (f"{name}, {part.name}", value, "deg" if name.startswith("phase") else "1")
-            for name, value in propagation.summary(table).items()
+            for name, value in summary(table).items()
         ],
     }
     if part.name == "figure":
-        frames["ablations"] = propagation.ablations(model, circuit, spiking)
-        frames["curves"] = propagation.curve_table(model)
+        frames["ablations"] = ablations(model, circuit, spiking)
+        frames["curves"] = curve_table(model)
         frames["numbers"].append(("processor time of 4 s of the propagation circuit in rates", seconds, "s"))
     return frames
 
@@ -187,13 +189,11 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
     for k, epoch in enumerate(epochs):
         while learned.epoch < epoch:
             learned.learn()
-        stage = alignment.Stage(epoch, learned)
-        constants.append(
-            alignment.reduced_constants(learned).reset_index().assign(epoch=epoch, variant=part.name)
-        )
-        predicted.append(alignment.predictions(stage, params))
+        stage = Stage(epoch, learned)
+        constants.append(reduced_constants(learned).reset_index().assign(epoch=epoch, variant=part.name))
+        predicted.append(predictions(stage, params))
         measured.append(
-            alignment.changes(
+            changes(
                 stage,
                 params,
                 repetitions=part.params.repetitions,
@@ -204,7 +204,7 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
     all_measured, all_predicted = pd.concat(measured), pd.concat(predicted)
     keys = ["epoch", "pathway", "pattern"]
     return {
-        "alignment": alignment.cosines(all_measured, all_predicted).assign(variant=part.name),
+        "alignment": cosines(all_measured, all_predicted).assign(variant=part.name),
         "changes": all_measured.groupby(keys)[["spiking", "without_teacher"]]
         .mean()
         .reset_index()
@@ -227,9 +227,9 @@ def _units(part: Part, seed: int, realization: int, progress: Callable[[float], 
         learned.learn()
         progress((k + 1) / epochs)
     seconds = time.process_time() - began
-    different = xor.specialised(learned)
+    different = specialised(learned)
     frames: Any = {
-        "xor": xor.learning_curve(learned).assign(variant="published", level="units"),
+        "xor": learning_curve(learned).assign(variant="published", level="units"),
         "numbers": [
             ("processor time of an epoch of XOR in rates", seconds / epochs, "s"),
             ("spread of the mean input weights of hidden1 over its neurons", different["sd"], "1"),
@@ -237,19 +237,19 @@ def _units(part: Part, seed: int, realization: int, progress: Callable[[float], 
         ],
     }
     if epochs >= 100:
-        frames["state"] = xor.state_at_100(learned)
+        frames["state"] = state_at_100(learned)
     return frames
 
 
 def _mean_weights(part: Part, seed: int, realization: int, progress: Callable[[float], None]) -> Any:
     del seed, realization, progress
     params = XorParams()
-    curve = xor.mean_weights(params, curves(params), max(part.params.xor_epochs, 60))
+    curve = mean_weights(params, curves(params), max(part.params.xor_epochs, 60))
     return {"xor": curve.assign(variant="published", level="six mean weights")}
 
 
 def _variant(part: Part, seed: int, realization: int, progress: Callable[[float], None]) -> Any:
-    frames = xor.variant(part.name, part.params.xor_epochs, seed, realization, progress)
+    frames = variant(part.name, part.params.xor_epochs, seed, realization, progress)
     return {"xor": frames["xor"].drop(columns="realization").assign(level="units")}
 
 

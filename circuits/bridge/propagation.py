@@ -24,7 +24,7 @@ from burstprop.recording import Record
 from burstprop.simulation import simulate
 
 from ..propagation.experiment import Params, build, duration_ms
-from ..propagation.fit import Protocol, figures, over_realizations, wrapped
+from ..propagation.fit import Protocol, figures, wrapped
 
 CONFIGURATIONS: dict[str, Params] = {
     "figure": Params(),
@@ -56,8 +56,8 @@ def predict(
 
 def compare(configuration: str, rates: pd.DataFrame, spiking: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Return means, amplitudes and phases: ``configuration, signal, figure, rate_model, spiking, sd``."""
-    ours = over_realizations(figures(rates, _protocol(params)))["mean"]
-    theirs = over_realizations(figures(spiking, _protocol(params)))
+    ours = means(figures(rates, _protocol(params)))["mean"]
+    theirs = means(figures(spiking, _protocol(params)))
     kept = [key for key in theirs.index if key[1].split()[-1] in ("mean", "amplitude", "phase")]
     frame = pd.DataFrame(
         {
@@ -70,6 +70,18 @@ def compare(configuration: str, rates: pd.DataFrame, spiking: pd.DataFrame, para
         }
     )
     return frame.assign(error=errors(frame))
+
+
+def means(table: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and SD over realizations of each figure, phases on the circle: columns ``mean, sd``."""
+    rows = {}
+    for key, group in table.groupby(["signal", "figure"], sort=False):
+        values = group["value"].to_numpy()
+        if str(key[1]).endswith("phase"):
+            middle = np.degrees(np.angle(np.mean(np.exp(1j * np.radians(values)))))
+            values = middle + wrapped(values - middle)
+        rows[key] = {"mean": values.mean(), "sd": values.std(ddof=1) if len(values) > 1 else np.nan}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def errors(frame: pd.DataFrame) -> np.ndarray:

@@ -3,7 +3,7 @@ goes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse
@@ -28,6 +28,9 @@ FEEDFORWARD = (
     ("hidden1", "output"),
     ("hidden2", "output"),
 )
+
+
+LEVELS = ("spiking", "ensemble")
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,18 @@ class Params:
     tolerance_hz: float = quantity(1.0, "Hz", "distance from the target that is near enough", low=0)
     clip: float = quantity(0.01, "1", "smallest output probability in the cost", low=1e-9, high=0.5)
 
+    level: str = field(
+        default="spiking", metadata={"doc": "spiking, or ensemble: one rate unit per neuron, in seconds"}
+    )
+
     def __post_init__(self) -> None:
         """Check the numbers, and that they fit together."""
         validate(self)
+        if self.level not in LEVELS:
+            raise BurstpropError(
+                f"Params.level = {self.level!r}: give 'spiking' (the circuit) or 'ensemble' (one rate unit "
+                "per neuron, seconds a realization)"
+            )
         if self.contacts > self.n:
             raise BurstpropError(
                 f"Params.contacts = {self.contacts:g}: a neuron cannot have more sources than the n = "

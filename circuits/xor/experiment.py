@@ -131,6 +131,10 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
     BurstpropError
         The parameters do not fit together, or the folder of the execution holds another run.
     """
+    if params.level == "ensemble":
+        from .rates import one_of_rates
+
+        return _with_epochs(params, execution.each(one_of_rates, params), execution.quick)
     return _with_epochs(params, execution.each(one, params), execution.quick)
 
 
@@ -181,7 +185,7 @@ def _with_epochs(params: Params, frames: dict[str, pd.DataFrame], quick: bool) -
     """Return the frames of all realizations with ``xor`` and ``protocol``."""
     protocol = {
         "midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2,
-        "published": params == Params(),
+        "published": replace(params, level="spiking") == Params(),
         "quick": quick,
     }
     return {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
