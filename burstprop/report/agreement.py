@@ -108,7 +108,8 @@ def agreement(
         index=reference.columns,
     )
     judged = len(ours) >= FEWEST_FOR_SPREAD
-    ratio = float(np.exp(np.mean(np.log(_sd(ours) / _sd(fixed))))) if judged else math.nan
+    with np.errstate(divide="ignore"):  # realizations without any spread: a ratio of 0
+        ratio = float(np.exp(np.mean(np.log(_sd(ours) / _sd(fixed))))) if judged else math.nan
     return Agreement(single, float(_squared(apart, inverse)), limits[0], ratio, limits[1], limits[2])
 
 

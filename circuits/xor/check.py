@@ -63,13 +63,14 @@ def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     if frames["protocol"]["published"].iloc[0]:
         claims += _curve(curve)
     if frames["protocol"].get("quick", pd.Series([False])).iloc[0]:
-        claims += _before_learning(own_figures(frames))
+        claims += before_learning(frames)
     return claims
 
 
-def _before_learning(ours: pd.DataFrame) -> list[Claim]:
+def before_learning(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     """Compare rates and bursts before learning with those of stored realizations of the quick version."""
     stored = pd.read_csv(Path(__file__).with_name("own_figures.csv"), index_col="realization")
+    ours = own_figures(frames)
     found = agreement(stored, ours, false_alarms=FALSE_ALARMS)
     return agreement_claims(
         found,

@@ -95,11 +95,15 @@ def imagined(dataset: str = "mnist", epochs: int = 20, **errors: float | list[fl
 
 
 def test_claims_hold_and_fail():
-    good = imagined(backprop=1.8, burstprop=1.95, burstccn=1.9, burstprop_fixed=2.5, feedback_alignment=2.45)
+    errors = dict(backprop=1.8, burstprop=1.95, burstccn=1.9, burstprop_fixed=2.5, feedback_alignment=2.45)
+    good = imagined(**{rule: [error] * 3 for rule, error in errors.items()})
     claims = check(good)
     assert len(claims) == 7
     assert all(claim.passed for claim in claims)
-    bad = {claim.claim: claim for claim in check(imagined(backprop=1.6, burstprop=1.95, burstccn=math.nan))}
+    bad = {
+        claim.claim: claim
+        for claim in check(imagined(backprop=[1.6] * 2, burstprop=[1.95] * 2, burstccn=[math.nan] * 2))
+    }
     assert not bad["mnist: burstprop with learned feedback, over backpropagation"].passed  # 0.35 points
     assert bad["mnist: burstprop with learned feedback"].passed
     assert not bad["mnist: BurstCCN (Kolen-Pollack)"].passed  # diverged
@@ -110,14 +114,14 @@ def test_claims_hold_and_fail():
 def test_rules_that_learn_nothing_fail_together(dataset, chance):
     """Nor is anything claimed of runs shorter than those of the default setting."""
     epochs = setting("backprop", dataset).epochs
-    idle = imagined(dataset, epochs, backprop=chance, burstprop=chance)
+    idle = imagined(dataset, epochs, backprop=[chance] * 3, burstprop=[chance] * 3)
     verdicts = {claim.claim: claim.passed for claim in check(idle)}
     assert verdicts == {
         f"{dataset}: backpropagation learns": False,
         f"{dataset}: burstprop with learned feedback, over backpropagation": True,
     }
     assert check(imagined(dataset, epochs - 1, backprop=chance, burstprop=chance)) == []
-    learned = imagined(dataset, epochs, backprop=chance / 2, burstprop=chance / 2 + 2.5)
+    learned = imagined(dataset, epochs, backprop=[chance / 2] * 3, burstprop=[chance / 2 + 2.5] * 3)
     assert [claim.passed for claim in check(learned)] == [True, True]
 
 
@@ -129,9 +133,37 @@ def test_rules_are_compared_over_the_seeds_of_both():
     assert alone.reference == "mean of 5 seeds, 20 epochs"
     assert over.measured == pytest.approx(0.2)
     assert not over.passed
-    assert over.reference == "mean of 3 seeds run with both (of 5 and 3), 20 epochs"
+    said = "mean of 3 seeds run with both (of 5 and 3), 20 epochs; 95 % interval 0.20 … 0.20, one image 0.01"
+    assert over.reference == said
     frames["results"].loc[frames["results"]["rule"] == "feedback_alignment", "seed"] += 10
     assert [claim.claim for claim in check(frames)] == [alone.claim]  # none in common
+
+
+def test_a_difference_is_judged_where_its_interval_excludes_the_bound():
+    """The bound is 0.3 points over backpropagation; the differences are 0.1, 0.2 and 0.3, or 0.28 ... 0.32."""
+
+    def over(differences):
+        frames = imagined(backprop=[1.5] * len(differences), burstprop=[1.5 + d for d in differences])
+        (claim,) = [
+            c
+            for c in check(frames)
+            if c.claim == "mnist: burstprop with learned feedback, over backpropagation"
+        ]
+        return claim
+
+    near = over([0.1, 0.2, 0.3])  # 0.2 +- 0.25
+    assert near.verdict == "not judged"
+    assert near.not_judged == "≤ 0.3 is inside the interval -0.05 … 0.45"
+    assert over([0.19, 0.2, 0.21]).passed
+    assert over([0.39, 0.4, 0.41]).failed
+    assert over([0.4]).not_judged == "needs 2 seeds"
+
+
+def test_rows_that_are_equal_by_construction_are_named():
+    results = imagined(backprop=[2.0, 1.9], burstccn_tied=[2.0, 1.9], burstprop=[2.0, 1.8])["results"]
+    same = {"train_error_percent": 0.1, "validation_error_percent": 1.0, "seconds": 3.0}
+    table = comparison.summarise(results.assign(**same)).set_index("rule")["same_as"]
+    assert table.to_dict() == {"backprop": "", "burstccn_tied": "backprop", "burstprop": ""}
 
 
 def test_a_seed_that_diverged_fails_the_claims_of_its_rule():
