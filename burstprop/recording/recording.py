@@ -16,10 +16,10 @@ weights
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,8 +27,17 @@ import pandas as pd
 from burstprop.circuit import Circuit
 from burstprop.errors import BurstpropError, near
 from burstprop.parameters import check_value, quantity
+from burstprop.system.extras import optional
 from burstprop.system.files import plain
 from burstprop.system.npz import read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    import datetime
+
+    import neo
+    import pynapple
+    import xarray
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -209,6 +218,82 @@ class Recording:
                     joined[name][column] = joined[name][column].astype("category")
         return Recording(**joined, info=parts[-1].info)
 
+    def plot(self, *, populations: Sequence[str] | None = None, neurons: int = 60) -> Figure:
+        """Return a figure of what was recorded: raster, E, P, weights, and voltages where there are any.
+
+        Parameters
+        ----------
+        populations : sequence of str, optional
+            Those to draw, from top to bottom; left out, all.
+        neurons : int
+            Rows of the raster for each of them.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            In a notebook it shows itself; ``savefig`` writes it.
+
+        Raises
+        ------
+        BurstpropError
+            Nothing was recorded, there is no such population, or matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from burstprop import Circuit, Constant, Current, Population, PyramidalNeuron, simulate
+        >>> pyr = Population("pyr", 10, PyramidalNeuron())
+        >>> circuit = Circuit((pyr,), currents=(Current("pyr", "soma", Constant(400.0)),))
+        >>> figure = simulate(circuit, 200.0).plot()
+        >>> [axes.get_title(loc="left") for axes in figure.axes]
+        ['spikes', 'event rate E', 'burst probability P']
+        """
+        optional("matplotlib", "Recording.plot")
+        from burstprop.report.plotting import recording_figure
+
+        return recording_figure(self, populations=populations, neurons=neurons)
+
+    def _repr_html_(self) -> str | None:
+        """Return how it was made, and the first rows of its frames, for a notebook."""
+        from burstprop.report.notebook import recording_html
+
+        return recording_html(self)
+
+    def to_xarray(self) -> xarray.DataTree:
+        """Return labelled arrays of rates, states and weights: `burstprop.recording.export.to_xarray`."""
+        from burstprop.recording import export
+
+        return export.to_xarray(self)
+
+    def to_pynapple(self) -> pynapple.TsGroup:
+        """Return the spikes as a pynapple group: `burstprop.recording.export.to_pynapple`."""
+        from burstprop.recording import export
+
+        return export.to_pynapple(self)
+
+    def to_neo(self) -> neo.Block:
+        """Return the spikes as a Neo block: `burstprop.recording.export.to_neo`."""
+        from burstprop.recording import export
+
+        return export.to_neo(self)
+
+    def to_nwb(self, path: str | Path, *, session_start: datetime.datetime | None = None) -> Path:
+        """Write spikes and rates to an NWB file: `burstprop.recording.export.to_nwb`."""
+        from burstprop.recording import export
+
+        return export.to_nwb(self, path, session_start=session_start)
+
+    def to_sonata(self, path: str | Path, *, realization: int | None = None) -> Path:
+        """Write the spikes of one realization to a SONATA file: `burstprop.recording.export.to_sonata`."""
+        from burstprop.recording import export
+
+        return export.to_sonata(self, path, realization=realization)
+
+    def to_parquet(self, folder: str | Path) -> Path:
+        """Write all frames to Parquet files: `burstprop.recording.export.to_parquet`."""
+        from burstprop.recording import export
+
+        return export.to_parquet(self, folder)
+
 
 def _check_several(what: str, value: Any, wanted: str) -> None:
     """Refuse one thing where several are wanted: a string would be taken for its letters."""
@@ -219,6 +304,12 @@ def _check_several(what: str, value: Any, wanted: str) -> None:
 def categories(codes: np.ndarray, names: list[str]) -> pd.Categorical[str]:
     """Return names as a column that takes a byte or two per row."""
     return pd.Categorical.from_codes(codes, pd.Index(names))
+
+
+def recorded_names(record: Record, circuit: Circuit) -> list[str]:
+    """Return the names of the populations whose spikes are kept."""
+    kept = recorded_populations(record, circuit)
+    return [p.name for p, is_kept in zip(circuit.populations, kept, strict=True) if is_kept]
 
 
 def recorded_populations(record: Record, circuit: Circuit) -> np.ndarray:

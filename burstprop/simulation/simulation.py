@@ -36,6 +36,7 @@ from burstprop.errors import BurstpropError
 from burstprop.parameters import check_value, quantity
 from burstprop.recording import Record, Recording
 from burstprop.recording.recorder import Recorder
+from burstprop.recording.recording import recorded_names
 from burstprop.simulation.checkpoint import code_of, no_checkpoint, read_checkpoint, write_checkpoint
 from burstprop.system.interrupts import deferred_stop
 from burstprop.system.machine import threads_at_hand
@@ -190,6 +191,7 @@ class Simulation:
         return {
             "circuit": self._fingerprint,
             "populations": {p.name: int(p.n) for p in self.circuit.populations},
+            "spikes_of": recorded_names(self.record, self.circuit),
             "dt_ms": self.circuit.dt_ms,
             "duration_ms": self.time_ms,
             "seed": self.seed,

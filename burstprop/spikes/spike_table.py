@@ -1,4 +1,4 @@
-"""Reads anybody's spike table: burstprop's own, Brian2's and NEST's, as one kind of frame.
+"""Reads anybody's spikes: tables of burstprop, Brian2, NEST, trains of Neo, pynapple, NWB, as one frame.
 
 Columns are known by name: ``time_ms, neuron_id`` (burstprop; ``population`` and ``realization`` where there
 are several), ``i, t`` (Brian2, with or without units), ``senders, times`` (NEST, ms).
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from burstprop.errors import BurstpropError
+from burstprop.spikes.foreign import train_columns
 
 
 def spike_table(spikes: Any, time_unit: str | None = None) -> pd.DataFrame:
@@ -59,13 +60,17 @@ def _categorical(values: Any) -> bool:
 def _columns(spikes: Any) -> dict[str, Any]:
     if isinstance(spikes, pd.DataFrame):
         return {str(name): spikes[name].array for name in spikes.columns}
+    trains = train_columns(spikes)
+    if trains is not None:
+        return dict(trains)
     if isinstance(spikes, Mapping):
         return {str(name): values for name, values in spikes.items()}
     if hasattr(spikes, "i") and hasattr(spikes, "t"):
         return {"i": spikes.i, "t": spikes.t}
     raise BurstpropError(
         f"spikes are a {type(spikes).__name__}: give a DataFrame or dict with the columns "
-        "time_ms and neuron_id (burstprop), i and t (Brian2), or senders and times (NEST)"
+        "time_ms and neuron_id (burstprop), i and t (Brian2), or senders and times (NEST), a TsGroup of "
+        "pynapple, a Block or Segment of Neo, or an NWBFile"
     )
 
 

@@ -18,6 +18,12 @@ EXTRAS = {
     "distributed": "dask",
     "tensorboard": "tensorboard",
     "bokeh": "explore",
+    "xarray": "xarray",
+    "pynapple": "pynapple",
+    "neo": "neo",
+    "pynwb": "nwb",
+    "h5py": "sonata",
+    "pyarrow": "parquet",
 }
 
 
