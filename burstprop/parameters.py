@@ -8,14 +8,17 @@ A description (neuron, synapse, projection, circuit parameters) is a frozen data
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from burstprop.errors import BurstpropError, near
+
+T = TypeVar("T")
 
 
 class PerNeuron:
@@ -134,6 +137,58 @@ def check_value(name: str, value: Any, meta: Any, default_type: type = float) ->
             f"{array[()]:g}" if array.ndim == 0 else f"{array[bad][0]:g} (neuron {np.flatnonzero(bad)[0]})"
         )
         raise BurstpropError(f"{name} = {shown}{unit}: must be {allowed(meta)} ({meta['doc']})")
+
+
+def documented(cls: type[T]) -> type[T]:
+    """Append the fields of a dataclass to its docstring: default, unit, bounds, meaning.
+
+    They are those of `quantity`, so that ``help`` tells what the code checks.
+
+    Raises
+    ------
+    BurstpropError
+        A field has no meaning (``doc`` in its metadata).
+
+    Examples
+    --------
+    >>> @documented
+    ... @dataclasses.dataclass(frozen=True)
+    ... class Cell:
+    ...     '''A cell.'''
+    ...
+    ...     tau_ms: float = quantity(20.0, "ms", "membrane time constant", low=0, open_low=True)
+    >>> print(Cell.__doc__)
+    A cell.
+    <BLANKLINE>
+    Parameters
+    ----------
+    tau_ms : number, default 20 ms
+        Membrane time constant; above 0 ms.
+    """
+    fields: Any = dataclasses.fields(cls)  # type: ignore[arg-type]
+    lines = [line for field in fields for line in _documented_field(cls.__name__, field)]
+    text = inspect.cleandoc(cls.__doc__ or "")
+    head, raises, tail = text.partition("\n\nRaises\n------")
+    cls.__doc__ = "\n".join([head, "", "Parameters", "----------", *lines]) + raises + tail
+    return cls
+
+
+def _documented_field(owner: str, field: Any) -> list[str]:
+    """Return name, kind and default of a field, and under it its meaning and what is allowed."""
+    meta = field.metadata
+    if "doc" not in meta:
+        raise BurstpropError(f"{owner}.{field.name} has no meaning: give its metadata a 'doc'")
+    meaning = meta["doc"][:1].upper() + meta["doc"][1:]
+    if "unit" not in meta:
+        kind = type(field.default).__name__
+        return [f"{field.name} : {kind}, default {field.default!r}", f"    {meaning}."]
+    unit = f" {meta['unit']}" if meta["unit"] not in ("", "1") else ""
+    if isinstance(field.default, bool):
+        return [f"{field.name} : bool, default {field.default}", f"    {meaning}."]
+    kind = "whole number" if isinstance(field.default, int) else "number"
+    kind += " or array of shape (n,)" * meta["per_neuron"] + " or None" * meta["optional"]
+    default = field.default if field.default is None else f"{field.default:g}{unit}"
+    return [f"{field.name} : {kind}, default {default}", f"    {meaning}; {allowed(meta)}."]
 
 
 def replace(obj: Any, **changes: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from burstprop.circuits.propagation import experiment as propagation
 from burstprop.circuits.xor import experiment as xor
 from burstprop.errors import BurstpropError
+from burstprop.recording import Recording
 from burstprop.report.plotting import (
     BLACK,
     COLOURS,
@@ -18,9 +19,9 @@ from burstprop.report.plotting import (
     key,
     learning_curve,
     over_time,
-    overview,
     panel_letters,
     raster,
+    recording_figure,
     reference,
 )
 
@@ -138,14 +139,42 @@ def test_a_silent_population_that_the_frame_knows_is_drawn_empty():
         raster(SPIKES.assign(population=names), axes, populations=["somm"])
 
 
-def test_overview_and_letters_are_drawn_without_warning(tmp_path):
-    fig = overview(SPIKES, RATES)
+def recording(spikes, states=None, weights=None):
+    nothing = pd.DataFrame({"time_ms": [], "population": [], "neuron_id": [], "realization": []})
+    return Recording(
+        spikes, RATES, nothing if states is None else states, nothing if weights is None else weights
+    )
+
+
+def test_the_figure_of_a_recording_draws_what_there_is():
+    states = pd.DataFrame(
+        {"time_ms": [0.0, 1.0] * 2, "population": "pyr1", "neuron_id": [0, 0, 4, 4], "realization": 1,
+         "v_s": [-70.0, -60.0, -65.0, -66.0], "w_s": 1.0, "v": np.nan}
+    )  # fmt: skip
+    weights = pd.DataFrame(
+        {"time_ms": [0.0, 50.0], "projection": "a->b", "mean": [0.1, 0.2], "realization": 1}
+    )
+    fig = recording_figure(recording(SPIKES, states, weights), populations=["pyr1"])
+    titles = [axes.get_title(loc="left") for axes in fig.axes]
+    assert titles == ["spikes", "event rate E", "burst probability P", "weights", "v_s of pyr1"]
+    assert [axes.get_xlabel() for axes in fig.axes] == [""] * 4 + ["time (ms)"]
+    assert list(lines(fig.axes[1])) == ["pyr1"]
+    np.testing.assert_allclose(lines(fig.axes[3])["a->b"], [[0, 0.1], [50, 0.2]])
+    assert list(lines(fig.axes[4])) == ["neuron 0", "neuron 4"]
+    np.testing.assert_allclose(lines(fig.axes[4])["neuron 4"], [[0, -65], [1, -66]])
+    nothing = Recording(SPIKES[:0], RATES[:0], states[:0], weights[:0])
+    with pytest.raises(BurstpropError, match="holds nothing to draw"):
+        recording_figure(nothing)
+
+
+def test_the_figure_of_a_recording_and_letters_are_drawn_without_warning(tmp_path):
+    fig = recording_figure(recording(SPIKES))
     assert len(fig.axes) == 3
     panel_letters(fig.axes)
     reference([0, 50], [5, 6], fig.axes[1])
     key(fig.axes[1])
     fig.savefig(tmp_path / "a.png")
-    assert len(overview(None, RATES).axes) == 2
+    assert len(recording_figure(recording(SPIKES[:0])).axes) == 2
 
 
 def test_populations_of_the_published_circuits_have_a_colour_of_their_own():

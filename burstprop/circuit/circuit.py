@@ -22,12 +22,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from burstprop.circuit.checks import check_circuit
 from burstprop.circuit.parts import Parts
 from burstprop.circuit.text import circuit_tables
 from burstprop.errors import BurstpropError
 from burstprop.fingerprint import fingerprint
+from burstprop.system.extras import optional
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,25 @@ class Circuit(Parts):
     def describe(self) -> str:
         """Return the circuit as text tables: populations, projections, backgrounds, currents, protocol."""
         return circuit_tables(self)
+
+    def draw(self) -> Figure:
+        """Return a sketch as a matplotlib figure: populations, compartments, signs, what is plastic.
+
+        Raises
+        ------
+        BurstpropError
+            matplotlib is not installed.
+        """
+        optional("matplotlib", "Circuit.draw")
+        from burstprop.report.sketch import draw
+
+        return draw(self)
+
+    def _repr_html_(self) -> str | None:
+        """Return drawing and tables for a notebook."""
+        from burstprop.report.notebook import circuit_html
+
+        return circuit_html(self)
 
     def fingerprint(self) -> str:
         """Return a hash of the whole description; a saved run resumes only with the same hash."""

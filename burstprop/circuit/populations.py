@@ -60,6 +60,12 @@ class Population:
                     f"{np.shape(value)[0]} values for {self.n} neurons; give one number, or {self.n}"
                 )
 
+    def _repr_html_(self) -> str | None:
+        """Return name, size and the parameters of the neurons for a notebook."""
+        from burstprop.report.notebook import description_html
+
+        return description_html(self.neuron, f"{self.name}: {self.n:,} x {type(self.neuron).__name__}")
+
 
 @dataclass(frozen=True)
 class PoissonPopulation:

@@ -87,6 +87,12 @@ class NeuronModel:
                 "notebook, in the same cell)"
             )
 
+    def _repr_html_(self) -> str | None:
+        """Return the parameters for a notebook."""
+        from burstprop.report.notebook import description_html
+
+        return description_html(self, type(self).__name__)
+
 
 def _check_parts(cls: type[NeuronModel]) -> None:
     for part in PARTS:

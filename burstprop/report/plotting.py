@@ -14,7 +14,8 @@ axis. Nothing here touches matplotlib's global state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from burstprop.errors import BurstpropError, near
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from burstprop.recording import Recording
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, YELLOW, BLACK, GREY = "#cc79a7", "#56b4e9", "#f0e442", "#222222", "#8a8f98"
@@ -234,8 +237,7 @@ def learning_curve(
             axes.plot(table.index, table.to_numpy(), color=shade, linewidth=0.5, alpha=0.35)
         axes.plot(table.index, table.mean(axis=1), color=shade, label=name)
     if chance is not None:
-        axes.axhline(chance * factor, color=GREY, linestyle="--", linewidth=0.9)
-        axes.annotate("chance", (1.0, chance * factor), xycoords=("axes fraction", "data"), **_CORNER)
+        level(axes, chance * factor, "chance")
     axes.set(xlabel=LABELS.get(x, (x, 1.0))[0], ylabel=LABELS.get(y, (y, 1.0))[0])
     # the bottom, once set, holds the top too, at what was drawn so far here and on axes that share it
     axes.autoscale(axis="y")
@@ -272,6 +274,12 @@ def reference(x: Iterable[float], y: Iterable[float], axes: Axes, label: str = "
     return axes
 
 
+def level(axes: Axes, y: float, text: str, linestyle: Any = "--") -> None:
+    """Draw a level that the data are compared with as a broken line, and say at its right end what it is."""
+    axes.axhline(y, color=GREY, linestyle=linestyle, linewidth=0.9, zorder=1)
+    axes.annotate(text, (1.0, y), xycoords=("axes fraction", "data"), **_CORNER)
+
+
 def title(axes: Axes, text: str) -> None:
     """Put a short title over the left end of a panel."""
     axes.set_title(text, loc="left", fontsize=8.5, fontweight="bold")
@@ -298,21 +306,60 @@ def panel_letters(axes: Iterable[Axes], letters: Iterable[str] = "ABCDEFGHIJKL")
         )
 
 
-def overview(spikes: pd.DataFrame | None, rates: pd.DataFrame) -> Figure:
-    """Return the standard picture of a run: raster, rates and burst probability over time."""
-    rows = 2 if spikes is None else 3
-    fig, axes = figure(rows, 1, sharex=True, height=0.4 + 1.9 * rows)
-    if spikes is not None:
-        raster(spikes, axes[0])
-        axes[0].set(xlabel="")
-        title(axes[0], "spikes")
-    firing = rates.assign(rate_hz=rates["rate_hz"].fillna(rates["event_rate_hz"]))
-    over_time(firing, axes[-2], "rate_hz")
-    axes[-2].set(xlabel="")
-    title(axes[-2], "firing rate")
-    over_time(rates, axes[-1], "burst_prob")
-    title(axes[-1], "burst probability")
+def recording_figure(
+    recording: Recording, *, populations: Sequence[str] | None = None, neurons: int = 60
+) -> Figure:
+    """Return the figure of a recording: raster, E, P, weights and voltages, of what there is of them.
+
+    Voltages are the recorded variables ``v`` and ``v_...``, one line a neuron.
+
+    Raises
+    ------
+    BurstpropError
+        There is nothing to draw.
+    """
+    panels: list[tuple[str, Callable[[Axes], Any]]] = []
+    spikes, rates, weights = recording.spikes, recording.rates, recording.weights
+    if len(spikes):
+        panels.append(("spikes", lambda axes: raster(spikes, axes, populations=populations, neurons=neurons)))
+    if len(rates):
+        for value, name in (("event_rate_hz", "event rate E"), ("burst_prob", "burst probability P")):
+            panels.append((name, partial(over_time, rates, value=value, only=populations)))
+    if len(weights):
+        mean = weights.rename(columns={"mean": "weight"})
+        panels.append(("weights", lambda axes: over_time(mean, axes, "weight", by="projection")))
+    for population, variable, own in _voltages(recording.states, populations):
+        panels.append((f"{variable} of {population}", partial(_draw_voltage, own, variable)))
+    if not panels:
+        raise BurstpropError("the recording holds nothing to draw: record spikes, rates, states or weights")
+    fig, axes = figure(len(panels), 1, sharex=True, height=0.4 + 1.7 * len(panels), squeeze=False)
+    for axis, (name, draw) in zip(axes[:, 0], panels, strict=True):
+        draw(axes=axis)
+        title(axis, name)
+    for axis in axes[:-1, 0]:
+        axis.set_xlabel("")
     return fig
+
+
+def _voltages(
+    states: pd.DataFrame, populations: Sequence[str] | None
+) -> Iterable[tuple[str, str, pd.DataFrame]]:
+    for population, own in states.groupby("population", observed=True):
+        if populations is None or population in populations:
+            for variable in own.columns:
+                if (variable == "v" or variable.startswith("v_")) and own[variable].notna().any():
+                    yield str(population), variable, own
+
+
+def _draw_voltage(states: pd.DataFrame, variable: str, axes: Axes) -> None:
+    scale, label = _time(states["time_ms"])
+    for k, (neuron, own) in enumerate(states.groupby("neuron_id")):
+        shade = CYCLE[k % len(CYCLE)]
+        axes.plot(own["time_ms"] * scale, own[variable], color=shade, linewidth=0.8, label=f"neuron {neuron}")
+    axes.set(xlabel=label, ylabel="voltage (mV)")
+    axes.margins(x=0.01)
+    if states["neuron_id"].nunique() <= 5:
+        key(axes)
 
 
 _CORNER: dict[str, Any] = {
