@@ -39,6 +39,7 @@ import pandas as pd
 
 from burstprop.errors import BurstpropError
 from burstprop.experiments import Execution, Experiment
+from burstprop.report import plotting
 from burstprop.system.progress import Progress
 
 from .check import check
@@ -131,35 +132,32 @@ PANELS = {
     "poisson": ("Poisson trains", "rate (Hz)", "burst probability before {}"),
     "burst_poisson": ("Burst-Poisson trains", "burst probability", "event rate {} Hz"),
 }
-COLOURS = ("#0072b2", "#d55e00")
+COLOURS = (plotting.BLUE, plotting.VERMILION)
 
 
 def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     """Return the three panels: mean and SD over realizations as points, the closed form as a line."""
-    from matplotlib.figure import Figure
-
-    shown = Figure(figsize=(11.0, 3.6), layout="constrained")
-    axes = shown.subplots(1, 3)
-    for axis, letter, protocol in zip(axes, "BCD", PANELS, strict=True):
+    shown, axes = plotting.figure(1, 3, width=9.0, height=3.0)
+    for axis, protocol in zip(axes, PANELS, strict=True):
         summary, curves = (
             frames[name][frames[name]["protocol"] == protocol] for name in ("pairing", "closed_form")
         )
         title, label, legend = PANELS[protocol]
-        axis.axhline(0.0, color="0.6", linewidth=0.8)
+        plotting.level(axis, 0.0, "no change")
         for colour, condition in zip(COLOURS, summary["condition"].unique(), strict=False):
             points, curve = (frame[frame["condition"] == condition] for frame in (summary, curves))
             axis.plot(curve["x"], curve["dw"], color=colour, linewidth=1.2, alpha=0.7)
             name = legend.format(str(condition).partition("=")[2])
-            style = {"fmt": "o", "markersize": 4, "capsize": 2, "elinewidth": 1}
+            style = {"fmt": "o", "markersize": 3, "capsize": 1.5, "elinewidth": 0.8}
             axis.errorbar(points["x"], points["mean_dw"], points["sd_dw"], color=colour, label=name, **style)
-        axis.set_title(f"{letter}  {title}", loc="left", fontsize=11)
+        plotting.title(axis, title)
         axis.set_xlabel(label)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, fontsize=8, loc="upper left")
-    axes[0].set_ylabel("weight change")
+        axis.legend(frameon=False, fontsize=7, loc="upper left")
+    axes[0].set_ylabel("weight change (weight at the start: 0)")
+    plotting.panel_letters(axes)
     realizations = int(frames["pairing"]["realizations"].max())
-    note = f"points: mean and SD of {realizations} realizations (B needs one), lines: closed form"
-    shown.suptitle(note, x=0.995, ha="right", fontsize=8, color="0.4")
+    note = f"points: mean and SD of {realizations} realizations (A needs one); lines: closed form"
+    shown.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return shown
 
 

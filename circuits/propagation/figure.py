@@ -40,13 +40,17 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
         plotting.title(axes[row, 0], f"{where}, {population}: event rate E")
         _signal(rates, axes[row, 1], f"P of {population}", drive)
         plotting.title(axes[row, 1], f"{where}, {population}: burst probability P")
-        axes[row, 1].set_ylim(bottom=0.0)
+        _overlay(frames["stimuli"], axes[row, 0], "feedforward_pa")
+        _overlay(frames["stimuli"], axes[row, 1], "feedback_pa")
+        for panel in axes[row]:
+            panel.set_ylim(bottom=0.0)
     _beside_events(rates, frames["protocol"].iloc[0], axes[2, 1])
     _signal(rates, axes[3, 0], "rate of PV", drive)
     _signal(rates, axes[3, 0], "rate of SOM", drive)
     handles, labels = axes[3, 0].get_legend_handles_labels()
     plotting.key(axes[3, 0], handles=[handles[k] for k in (0, 2)], labels=[labels[k] for k in (0, 2)])
-    plotting.title(axes[3, 0], "Interneurons: rates")
+    axes[3, 0].set_ylim(bottom=0.0)
+    plotting.title(axes[3, 0], "Interneurons: firing rates")
     plotting.raster(
         frames["spikes"],
         axes[3, 1],
@@ -66,7 +70,8 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
 def _note(rates: pd.DataFrame, drive: str) -> str:
     own = rates["realization"].nunique()
     lines = f"lines: mean of {own} realizations, bands: SD" if own > 1 else "lines: one realization"
-    return f"{lines}; circles: mean of {len(published_figures(drive))} realizations of the published program"
+    circles = f"circles: mean of {len(published_figures(drive))} realizations of the published program"
+    return f"{lines}; {circles}; grey: input, no scale; axes of C to G start at 0"
 
 
 def _beside_events(rates: pd.DataFrame, protocol: pd.Series, axes: Axes) -> None:
@@ -78,21 +83,22 @@ def _beside_events(rates: pd.DataFrame, protocol: pd.Series, axes: Axes) -> None
     ]
     mean = pd.concat(rest, axis=1).mean(axis=1) + own["burst_prob"].mean()
     factor = plotting.LABELS["burst_prob"][1]
-    axes.plot(mean.index, mean * factor, color=plotting.BLACK, linestyle="--", linewidth=0.9)
-    axes.annotate(
-        "dashed: less its regression on E",
-        (0.99, 0.97),
-        xycoords="axes fraction",
-        ha="right",
-        va="top",
-        fontsize=7,
-    )
+    (line,) = axes.plot(mean.index, mean * factor, color=plotting.BLACK, label="P less its regression on E")
+    axes.set_ylim(top=1.15 * axes.get_ylim()[1])
+    axes.legend(handles=[line], loc="upper left", frameon=False, fontsize=7.5)
 
 
 def _stimulus(stimuli: pd.DataFrame, axes: Axes, column: str, population: str) -> None:
     axes.plot(stimuli["time_ms"], stimuli[column], color=plotting.colour(population))
     axes.set_ylabel("current (pA)")
     axes.margins(x=0.01)
+
+
+def _overlay(stimuli: pd.DataFrame, axes: Axes, column: str) -> None:
+    """Draw an input behind a signal, in grey, over the whole height of the panel."""
+    height = 0.5 + 0.45 * stimuli[column] / stimuli[column].abs().max()
+    style = {"color": "#c9ced6", "linewidth": 1.0, "zorder": 0}
+    axes.plot(stimuli["time_ms"], height, transform=axes.get_xaxis_transform(), **style)
 
 
 def _signal(rates: pd.DataFrame, axes: Axes, signal: str, drive: str) -> None:

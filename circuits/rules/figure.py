@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+
+from burstprop.report import plotting
+from burstprop.report.rule_style import RuleStyle, rule_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES = {"digits": "Digits", "mnist": "MNIST", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
+"""Proper names of data sets; others stand as they are."""
 
 
 def draw(frames: dict[str, pd.DataFrame]) -> Figure:
@@ -21,45 +27,66 @@ def draw(frames: dict[str, pd.DataFrame]) -> Figure:
     """
     results, curves = frames["results"], frames["curves"]
     datasets = list(dict.fromkeys(results["dataset"]))
-    rules = list(dict.fromkeys(results["rule"]))
-    # the ten strong colours first, then the ten pale ones
-    colours = {rule: colormaps["tab20"](2 * k % 20 + k // 10 % 2) for k, rule in enumerate(rules)}
-    sheet = Figure(figsize=(2.0 + 4.2 * len(datasets), 7.6), layout="constrained")
-    axes = sheet.subplots(2, len(datasets), squeeze=False, height_ratios=[1.3, 1.0])
+    styles = {str(rule): rule_style(str(rule), k) for k, rule in enumerate(results["rule"].unique())}
+    rules = int(results.groupby("dataset")["rule"].nunique().max())
+    rows = 1 if curves.empty else 2
+    heights = [0.9 + 0.19 * rules, 2.3][:rows]
+    sheet, axes = plotting.figure(
+        rows,
+        len(datasets),
+        width=1.4 + 4.0 * len(datasets),
+        height=sum(heights) + 0.6,
+        squeeze=False,
+        height_ratios=heights,
+    )
     for column, dataset in enumerate(datasets):
-        _errors(axes[0, column], results[results["dataset"] == dataset], colours)
-        axes[0, column].set_title(dataset)
-        if not curves.empty:
-            _curves(axes[1, column], curves[curves["dataset"] == dataset], colours)
+        _errors(axes[0, column], results[results["dataset"] == dataset], styles)
+        plotting.title(axes[0, column], NAMES.get(dataset, str(dataset)))
+        if rows > 1:
+            _curves(axes[1, column], curves[curves["dataset"] == dataset], styles)
+    plotting.panel_letters(axes.flat)
+    seeds = results.groupby(["dataset", "rule"])["seed"].nunique()
+    said = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    note = f"bars and lines: mean of {said} seeds; points: one seed; start of the upper axis: 0"
+    sheet.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return sheet
 
 
-def _errors(axis: Axes, results: pd.DataFrame, colours: dict[Any, Any]) -> None:
-    """Draw every seed as a dot and the mean as a bar, the best rule on top."""
+def _errors(axis: Axes, results: pd.DataFrame, styles: dict[str, RuleStyle]) -> None:
+    """Draw every seed as a point and the mean as a bar, the best rule on top."""
     means = results.groupby("rule", sort=False)["test_error_percent"].mean().sort_values(ascending=False)
     for row, (rule, mean) in enumerate(means.items()):
         values = results.loc[results["rule"] == rule, "test_error_percent"]
-        axis.barh(row, mean, color=colours[str(rule)], alpha=0.55)
-        axis.plot(values, [row] * len(values), "o", color="black", markersize=3)
+        axis.barh(row, mean, color=styles[str(rule)].colour, height=0.7)
+        axis.plot(
+            values, [row] * len(values), "o", color="white", markeredgecolor=plotting.BLACK, markersize=3
+        )
         if pd.notna(mean):
-            axis.annotate(f"{mean:.2f}", (max(values.max(), mean), row), (4, 0), va="center", fontsize=7,
-                          textcoords="offset points")  # fmt: skip
-    axis.set_yticks(range(len(means)), [str(rule).rpartition(":")[2] for rule in means.index], fontsize=8)
+            axis.annotate(
+                f"{mean:.2f}",
+                (max(values.max(), mean), row),
+                (5, 0),
+                va="center",
+                fontsize=7,
+                textcoords="offset points",
+            )
+    axis.set_yticks(range(len(means)), [styles[str(rule)].name for rule in means.index])
+    axis.tick_params(axis="y", length=0)
     axis.set_xlabel("test error (%)")
     axis.margins(x=0.15)
     axis.set_xlim(left=0)
 
 
-def _curves(axis: Axes, curves: pd.DataFrame, colours: dict[Any, Any]) -> None:
-    """Draw the mean validation error over the seeds."""
+def _curves(axis: Axes, curves: pd.DataFrame, styles: dict[str, RuleStyle]) -> None:
+    """Draw the mean validation error over the seeds; the colours are those of the bars."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
     for rule, lines in curves.groupby("rule", sort=False):
         mean = lines.groupby("epoch")["validation_error_percent"].mean()
-        axis.plot(mean.index, mean.to_numpy(), color=colours[str(rule)], label=str(rule).rpartition(":")[2])
-    axis.set_xlabel("epoch")
-    axis.set_ylabel("validation error (%)")
-    axis.set_yscale("log")
-    for formatted in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
-        formatted("{x:g}")
+        style = styles[str(rule)]
+        axis.plot(mean.index, mean.to_numpy(), color=style.colour, label=style.name, linewidth=1.1)
+    axis.set(xlabel="epoch", ylabel="validation error (%)", yscale="log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.tick_params(axis="y", which="minor", labelsize=7)
-    axis.legend(fontsize=6, ncols=2)

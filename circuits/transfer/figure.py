@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+USED_PA = 200.0
+"""Largest current, of either sign, that the circuits use."""
+
+
 def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     """Return the two curves at every level, and both values over the whole grid of the P curve.
 
@@ -33,11 +37,24 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     _points(frames, axes[1, 1], "burst_prob", "event_rate_hz", "event_rate_se_hz")
     plotting.title(axes[1, 1], "Event rate against dendritic current")
     axes[1, 0].set_ylim(0.0, 100.0)
-    axes[1, 1].set_ylim(bottom=0.0)
+    for panel in (axes[0, 0], axes[0, 1], axes[1, 1]):
+        panel.set_ylim(bottom=0.0)
+    for panel in axes[1]:
+        _range_of_circuits(panel)
     plotting.panel_letters(axes.flat)
-    note = "points: mean and standard error of the counts; lines: sigmoids (A, B), to guide the eye (C, D)"
+    note = (
+        "points: mean and standard error of the counts; lines: sigmoids (A, B), to guide the eye (C, D); "
+        "vertical axes start at 0"
+    )
     fig.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return fig
+
+
+def _range_of_circuits(axes: Axes) -> None:
+    """Shade the currents that the circuits use, for which the claim of independence is made."""
+    axes.axvspan(-USED_PA, USED_PA, color="#e8eef4", zorder=0, linewidth=0)
+    place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top"}
+    axes.annotate(f"claim: within {USED_PA:g} pA", (0.0, 0.99), fontsize=7, color=plotting.GREY, **place)
 
 
 def _curve(frames: dict[str, pd.DataFrame], axes: Axes, name: str) -> None:

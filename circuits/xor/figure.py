@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from burstprop.report import plotting
@@ -52,7 +52,7 @@ def compare(xor: pd.DataFrame) -> Figure:
         own = xor[xor["variant"] == variant]
         panel.plot(mean.index, mean, color=plotting.GREY, linewidth=0.9)
         plotting.learning_curve(own, panel, chance=CHANCE, smooth=5)
-        panel.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
+        plotting.level(panel, CHANCE / 2, "half of chance", ":")
         plotting.title(panel, f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})")
         panel.label_outer()
         if k >= len(variants) - columns:
@@ -74,7 +74,7 @@ def costs_and_outputs(xor: pd.DataFrame) -> Figure:
     for (cost, output), variant in zip(axes.T, variants, strict=True):
         own = xor[xor["variant"] == variant]
         plotting.learning_curve(own, cost, chance=CHANCE, smooth=5)
-        cost.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
+        plotting.level(cost, CHANCE / 2, "half of chance", ":")
         name = f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})"
         plotting.title(cost, textwrap.fill(name, 18))
         _learned_outputs(own, output, smooth=5)
@@ -94,7 +94,7 @@ def costs_and_outputs(xor: pd.DataFrame) -> Figure:
 
 def _cost(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
     plotting.learning_curve(frames["xor"], axes, chance=CHANCE, smooth=3)
-    axes.axhline(CHANCE / 2, color=plotting.GREY, linestyle=":", linewidth=0.9)
+    plotting.level(axes, CHANCE / 2, "half of chance", ":")
     if frames["protocol"]["published"].iloc[0]:
         middles = [(first + last) / 2 for (first, last), _ in CURVE]
         plotting.reference(middles, [value for _, value in CURVE], axes, "independent program")
@@ -104,9 +104,7 @@ def _cost(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
 
 def _outputs(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
     _learned_outputs(frames["xor"], axes, smooth=3)
-    axes.axhline(
-        frames["protocol"]["midpoint_hz"].iloc[0], color=plotting.GREY, linestyle="--", linewidth=0.9
-    )
+    plotting.level(axes, frames["protocol"]["midpoint_hz"].iloc[0], "between yes and no")
     axes.set(xlabel="epoch", ylabel="output event rate (Hz)")
     axes.set_ylim(bottom=0.0)
     plotting.key(axes)
@@ -131,8 +129,7 @@ def _tests(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
         if len(own):
             own = own.assign(time_s=own["time_ms"] / 1000.0)
             plotting.band(own, axes, "time_s", "event_rate_hz", shade, f"{phase} learning")
-    midpoint = frames["protocol"]["midpoint_hz"].iloc[0]
-    axes.axhline(midpoint, color=plotting.GREY, linestyle="--", linewidth=0.9)
+    plotting.level(axes, frames["protocol"]["midpoint_hz"].iloc[0], "between yes and no")
     axes.set_ylim(0.0, 1.12 * axes.get_ylim()[1])
     for k, pattern in enumerate(PATTERNS):
         axes.axvline(k * example_s, color="#c9ced6", linewidth=0.5)
@@ -144,28 +141,48 @@ def _tests(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
 
 
 def _rates(tests: pd.DataFrame, axes: Axes) -> None:
-    """Draw the mean rate of every population for every pattern, in the second half of the example."""
+    """Draw the mean rate of every population for every pattern before and after, joined by a line."""
     means = rates_in_tests(tests).groupby(["phase", "population", "pattern"])["event_rate_hz"]
-    centres, spreads = means.mean(), means.std()
-    for phase, filled in (("before", False), ("after", True)):
-        if phase not in centres.index.get_level_values("phase"):
-            continue
-        for k, population in enumerate(POPULATIONS):
-            for j, (pattern, shade) in enumerate(PATTERN_COLOURS.items()):
-                mean, sd = (of.loc[(phase, population, pattern)] for of in (centres, spreads))
+    centres, spreads = means.mean(), means.std().fillna(0.0)
+    phases = [phase for phase in ("before", "after") if phase in centres.index.get_level_values("phase")]
+    for k, population in enumerate(POPULATIONS):
+        for j, (pattern, shade) in enumerate(PATTERN_COLOURS.items()):
+            places = [(phase, population, pattern) for phase in phases]
+            x = [k + 0.2 * (j - 1.5) + 0.1 * (phase == "after") for phase in phases]
+            axes.plot(x, centres[places], color=shade, linewidth=0.8, zorder=2)
+            for phase, at, place in zip(phases, x, places, strict=True):
                 axes.errorbar(
-                    [k + 0.19 * (j - 1.5) + 0.06 * filled],
-                    [mean],
-                    [0.0 if np.isnan(sd) else sd],
-                    fmt="o" if filled else "_",
+                    [at],
+                    [centres[place]],
+                    [spreads[place]],
+                    fmt="o",
                     color=shade,
-                    markersize=3.5 if filled else 7.0,
+                    markersize=3.2,
+                    markerfacecolor=shade if phase == "after" else "white",
+                    markeredgewidth=0.8,
                     elinewidth=0.8,
+                    zorder=3,
                 )
+    _phase_key(axes, phases)
     axes.set_xticks(range(len(POPULATIONS)), POPULATIONS)
+    axes.tick_params(axis="x", length=0)
     axes.set(ylabel="event rate (Hz)")
     axes.set_ylim(bottom=0.0)
-    plotting.title(axes, "all populations before (–) and after (•)")
+    plotting.title(axes, "all populations, patterns as in B")
+
+
+def _phase_key(axes: Axes, phases: Sequence[str]) -> None:
+    """Say which point is from before and which from after learning."""
+    from matplotlib.lines import Line2D
+
+    faces = {"before": "white", "after": plotting.GREY}
+    handles = [
+        Line2D(
+            [], [], color=plotting.GREY, linestyle="", marker="o", markerfacecolor=faces[phase], label=phase
+        )
+        for phase in phases
+    ]
+    plotting.key(axes, handles=handles, handletextpad=0.1)
 
 
 def _signal(rates: pd.DataFrame, axes: Axes) -> None:
@@ -176,24 +193,26 @@ def _signal(rates: pd.DataFrame, axes: Axes) -> None:
         pd.concat([early, change], axis=1).groupby(["population", "pattern", "realization"])["change"].mean()
     )
     over = means.groupby(["population", "pattern"])
-    centres, spreads = over.mean(), over.std()
+    centres, spreads = over.mean(), over.std().fillna(0.0)
     shown = ("hidden1", "hidden2", "output")
     for k, population in enumerate(shown):
         for j, (pattern, shade) in enumerate(PATTERN_COLOURS.items()):
-            mean, sd = (of.loc[(population, pattern)] for of in (centres, spreads))
-            place = k + 0.19 * (j - 1.5)
-            axes.bar(
-                place,
-                mean,
-                0.16,
+            place = population, pattern
+            axes.errorbar(
+                [k + 0.19 * (j - 1.5)],
+                [centres[place]],
+                [spreads[place]],
+                fmt="o",
                 color=shade,
-                yerr=None if np.isnan(sd) else sd,
-                error_kw={"elinewidth": 0.8},
+                markersize=4.0,
+                elinewidth=1.0,
+                zorder=3,
             )
-    axes.axhline(0.0, color=plotting.GREY, linewidth=0.7)
+    plotting.level(axes, 0.0, "no teaching signal")
     axes.set_xticks(range(len(shown)), shown)
-    axes.set(ylabel="change of burst rate (Hz)")
-    plotting.title(axes, f"while taught, epochs 1 to {EARLY_EPOCHS}")
+    axes.tick_params(axis="x", length=0)
+    axes.set(ylabel="change of burst rate (Hz)", xlim=(-0.6, len(shown) - 0.2))
+    plotting.title(axes, f"while taught, epochs 1 to {EARLY_EPOCHS}, patterns as in B")
 
 
 def _weights(weights: pd.DataFrame, axes: Axes) -> None:

@@ -199,7 +199,7 @@ def _draw_layers(axes: Axes, name: str, layers: pd.DataFrame, shades: dict[str, 
             _line(axes, layers[layers["layer"] == layer], name, shade, layer, PANELS[name].factor)
     mark = PANELS[name].mark
     if mark is not None and axes.lines:
-        axes.axhline(mark, color=plotting.GREY, linestyle=":", linewidth=0.9, zorder=0)
+        plotting.level(axes, mark, "right angle", ":")
 
 
 def _draw_curve(axes: Axes, epochs: pd.DataFrame) -> None:
