@@ -123,7 +123,12 @@ def learning_rate(compiled: Compiled, projection: str, step: int) -> float:
 
 
 def sizes(compiled: Compiled) -> dict[str, float]:
-    """Return the numbers of neurons and synapses and the bytes that they take, recordings left out."""
+    """Return the numbers of neurons and synapses and the bytes that they take, recordings left out.
+
+    Those of the neurons hold their state, traces and counts, tens of bytes each, and the spikes on their way,
+    room for all neurons in every step of the ring: where delays are long, or several kinds of short-term
+    plasticity listen to a population, these are most of it.
+    """
     of_neurons = of_synapses = 0
     for name, array in compiled.arrays.items():
         if nw.ARRAYS[name].of_synapses:

@@ -4,6 +4,14 @@ A number depends only on what it is for, so neither the number of threads, nor h
 nor a save and resume can change it. The two key words of a step come from a 64-bit mixer (splitmix64); the
 lane is mixed in with two 32-bit multiplications (constants of C. Wellons' lowbias32), which the compiler
 turns into vector code.
+
+Every stream has one recipe: numpy's `SeedSequence` of the run's seed (1,000,003 times the seed of the
+simulation, plus the realization) and the CRC of the stream's name. It stays as it is: another recipe would
+change every number that is stored and make none of them better.
+
+Lanes at some fixed distances are not perfectly independent: the private backgrounds of neurons up to 64 apart
+correlate by less than 0.003 in size (tests/engine/test_sources.py). A better mixer would take a third
+multiplication for each draw and change all results.
 """
 
 from __future__ import annotations
