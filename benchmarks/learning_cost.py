@@ -13,6 +13,7 @@ compare within one run.
 
 import argparse
 import json
+import sys
 import time
 
 from burstprop import (
@@ -29,6 +30,7 @@ from burstprop import (
     Simulation,
 )
 from burstprop.parameters import text_table
+from burstprop.report.report import provenance
 
 N_PRE, N_POST = 2000, 500
 PIECE_MS, PIECES = 200.0, 5
@@ -95,7 +97,9 @@ def main():
     rows = [row(p, 5.0, 700.0) for p in (0.01, 0.1, 0.9)]
     rows += [row(0.1, rate, current) for rate, current in ((1.0, 600.0), (5.0, 700.0), (20.0, 1500.0))]
     if args.json:
-        print(json.dumps(rows, indent=2))
+        command = ["python", "benchmarks/learning_cost.py", *sys.argv[1:]]
+        known = provenance(command=command, seed=1, parameters=vars(args), rows=rows)
+        print(json.dumps(known, indent=2))
         return
     header = tuple(rows[0])
     print(text_table([tuple(f"{value:.4g}" for value in r.values()) for r in rows], header))

@@ -26,6 +26,7 @@ from burstprop.reduced.data import ImageDataset, ImagesInMemory, Loader, open_da
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
 from burstprop.reduced.train.trainer import Trainer
+from burstprop.report.report import provenance
 
 
 def photographs(folder: Path, count: int = 256) -> Path:
@@ -113,7 +114,9 @@ def main() -> int:
         dataset = open_dataset("imagenet", photographs(Path(folder)))
         rows.append(measure(dataset, args.rule, args.workers, args.seconds))
     if args.json:
-        print(json.dumps({"threads": args.threads, "datasets": rows}))
+        command = ["python", "benchmarks/reduced_data.py", *sys.argv[1:]]
+        known = provenance(command=command, seed=1, parameters=vars(args), datasets=rows)
+        print(json.dumps(known, indent=2))
         return 0
     for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items()))

@@ -21,6 +21,7 @@ import torch
 
 from burstprop.errors import BurstpropError
 from burstprop.reduced import build_network, setting
+from burstprop.report.report import provenance
 
 
 def measure(rule: str, batch: int, steps: int, threads: int) -> dict[str, Any]:
@@ -71,7 +72,9 @@ def main() -> int:
         row["step_ratio"] = row["step_s"] / rows[0]["step_s"]
         row["memory_ratio"] = row["peak_memory_MiB"] / rows[0]["peak_memory_MiB"]
     if args.json:
-        print(json.dumps({"batch": args.batch, "threads": args.threads, "rules": rows}))
+        command = ["python", "benchmarks/reduced_imagenet.py", *sys.argv[1:]]
+        known = provenance(command=command, seed=1, parameters=vars(args), rules=rows)
+        print(json.dumps(known, indent=2))
         return 0
     for row in rows:
         print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))

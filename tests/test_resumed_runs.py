@@ -191,7 +191,8 @@ def test_a_finished_run_says_which_code_made_it(tmp_path):
     run = json.loads((tmp_path / "a" / "run.json").read_text())
     code = code_of_run(sweep_runs.walk, task)
     assert code["burstprop"] == burstprop.__version__
-    assert run["parts"] == [{**code, "seconds": run["seconds"]}]
+    made = {name: run[name] for name in ("seconds", "cpu", "date")}
+    assert run["parts"] == [{**code, **made}]
     assert run["versions"]["burstprop"] == burstprop.__version__
     assert {"host", "cpu"} <= run.keys()
 

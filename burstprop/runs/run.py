@@ -80,6 +80,11 @@ def begun(folder: Path) -> bool:
     return any(path.is_file() or any(_is_work(inner) for inner in path.rglob("*")) for path in own)
 
 
+def part_made(code: Mapping[str, Any], how: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which code worked on a run, how long, on what machine, and when it was done."""
+    return {**code, **{name: how[name] for name in ("seconds", "cpu", "date") if name in how}}
+
+
 def note_seconds(folder: Path, seconds: float) -> None:
     """Write down how long this process has worked on the run in ``folder``.
 
@@ -234,7 +239,7 @@ class Run:
         The checkpoint goes only then, so that a process killed here loses nothing.
         """
         *before, own = self.content["parts"]
-        parts = [*before, {**own, "seconds": seconds}]
+        parts = [*before, part_made(own, {**notes, "seconds": seconds})]
         total = round(sum(part["seconds"] for part in parts), 2)
         held = pieces(self.folder, files)
         self.write("complete", **{**notes, "seconds": total, "parts": parts, "files": held})

@@ -32,7 +32,7 @@ from burstprop.errors import BurstpropError, BurstpropWarning
 from burstprop.runs.frames import read_csv, stored_form, write_frames
 from burstprop.runs.lock import Locked
 from burstprop.runs.run import NAME as RUN
-from burstprop.runs.run import Run, identity
+from burstprop.runs.run import Run, identity, part_made
 from burstprop.runs.run_code import code_of_run, said
 from burstprop.runs.share import Told
 from burstprop.runs.workers import Call, stream
@@ -183,7 +183,7 @@ def run_many(
                     outcome = save_frames(runs[k], outcome, how)
                     parts[k] = runs[k].parts()
                 elif codes:
-                    parts[k] = [{**codes[k], "seconds": how["seconds"]}]
+                    parts[k] = [part_made(codes[k], how)]
                 results[k] = outcome
             for k, locked in busy.items():
                 runs[k].refresh()

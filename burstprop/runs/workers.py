@@ -7,6 +7,7 @@ work. There is one pool of processes, and one loop that fills it, for the cores 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import platform
 import signal
@@ -174,6 +175,7 @@ def _call(call: Call, tell: Tell) -> Outcome:
         result = error
     seconds = round(time.monotonic() - began, 2)
     how = {"seconds": seconds, "host": platform.node(), "cpu": cpu_model(), "versions": versions()}
+    how["date"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return call.number, result, how
 
 

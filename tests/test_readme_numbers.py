@@ -1,0 +1,134 @@
+"""Numbers of results in the README are those of the stored files; who writes these is written beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table(first: str) -> list[list[str]]:
+    """Return the rows of the table whose head starts with these words, cell by cell, the head first."""
+    lines = TEXT[TEXT.index(f"| {first} |") :].splitlines()
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return [rows[0], *rows[2:]]
+
+
+def stored(name: str) -> pd.DataFrame:
+    return pd.read_csv(RESULTS / f"{name}.csv")
+
+
+# --- XOR
+
+
+def test_the_learning_curve_of_xor():
+    head, ours, _ = table("epochs")
+    assert "`benchmarks/results/xor`" in ours[0]
+    curve = stored("xor/xor").groupby("epoch")["cost"].mean()
+    for epochs, said in zip(head[1:], ours[1:], strict=True):
+        first, last = map(int, epochs.split("-"))
+        assert float(said) == pytest.approx(curve.loc[first:last].mean(), abs=0.0051), epochs
+
+
+CONTROLS = {
+    "published": "published",
+    "no plasticity in the hidden layer": "frozen_hidden",
+    "no teaching current": "no_teaching",
+    "no feedback": "no_feedback",
+    "kind of feedback drawn for each hidden neuron": "shuffled_feedback",
+    "feedback of the two populations exchanged, currents kept": "exchanged_feedback",
+    "both populations fed alike": "fed_alike",
+}
+
+
+def test_the_controls_of_xor():
+    full, quick = stored("xor/controls_solved"), stored("xor/controls_quick_solved")
+    rows = table("control")[1:]
+    assert {row[0] for row in rows} == set(CONTROLS)
+    for words, solves, costs, epochs in rows:
+        for frame, share, cost in zip(
+            (full, quick), re.findall(r"(\d of \d)", solves), costs.split(","), strict=True
+        ):
+            own = frame[frame["variant"] == CONTROLS[words]]
+            assert share == f"{own['solved'].sum()} of {len(own)}", words
+            assert float(cost) == pytest.approx(own["last_cost"].mean(), abs=0.0051), words
+        for frame, said in zip(
+            (full, quick), re.findall(r"\b\d{2,3}\b", epochs.partition("(")[0]), strict=False
+        ):
+            own = frame[frame["variant"] == CONTROLS[words]]["half_chance_epoch"].dropna()
+            assert float(said) == pytest.approx(own.mean(), abs=0.51), words
+
+
+# --- rules
+
+
+RULES = {
+    "backpropagation": ["backprop"],
+    "burstprop, learned feedback": ["burstprop"],
+    "BurstCCN, Kolen-Pollack": ["burstccn"],
+    "burstprop, fixed feedback": ["burstprop_fixed"],
+    "feedback alignment": ["feedback_alignment"],
+    "burstprop, symmetric / recurrent": ["burstprop_symmetric", "burstprop_recurrent"],
+    "BurstCCN, tied / fixed / apical silence": ["burstccn_tied", "burstccn_fixed", "burstccn_apical_silence"],
+    "Kolen-Pollack / sign-symmetry / direct feedback alignment": [
+        "kolen_pollack",
+        "sign_symmetry",
+        "direct_feedback_alignment",
+    ],
+    "node perturbation": ["node_perturbation"],
+}
+DATASETS = ("digits", "mnist", "cifar10", "tiny-imagenet")
+
+
+def test_the_rules_of_the_reduced_model():
+    head, *rows = table("rule | digits, 128-128-10, 30 epochs, 3 seeds")
+    assert len(head) == 1 + len(DATASETS)
+    assert {row[0] for row in rows} == set(RULES)
+    for row in rows:
+        for dataset, cell in zip(DATASETS, row[1:], strict=True):
+            frame = stored(f"reduced/{dataset}").set_index("rule")
+            for rule, said in zip(RULES[row[0]], cell.split(" / "), strict=bool(cell)):
+                if not said:
+                    continue
+                mean, *sd = said.split(" ± ")
+                for words, column in ((mean, "test_error_percent"), *((word, "sd") for word in sd)):
+                    digits = len(words.partition(".")[2])
+                    assert float(words) == pytest.approx(frame.loc[rule, column], abs=0.51 * 10.0**-digits), (
+                        dataset,
+                        rule,
+                        column,
+                    )
+
+
+# --- who made them
+
+#: Timings from before their programs said on what machine, when, and how to make them again; they do now.
+SAYS_NOT = {"reduced/data_path.json", "reduced/imagenet_step.json", "simulator/learning_cost.json"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        {*RESULTS.rglob("*.json"), *(ROOT / "circuits").rglob("own_figures.json")}
+        - {RESULTS / name for name in SAYS_NOT}
+    ),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_every_stored_result_says_command_machine_and_date(path):
+    known = json.loads(path.read_text(encoding="utf-8"))
+    assert known["cpu"]
+    assert known["run_again"]
+    assert known["date"]
+    for part in known.get("parts", []):  # of each run, beside the whole
+        assert part["code"]
