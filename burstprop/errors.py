@@ -11,7 +11,19 @@ from collections.abc import Iterable
 
 
 class BurstpropError(ValueError):
-    """A description, a file or a request that burstprop cannot use."""
+    """A description, a file or a request that burstprop cannot use.
+
+    Every message names the field, the value with its unit, what is allowed, and the way out.
+
+    Examples
+    --------
+    >>> from burstprop import BurstpropError, Probability
+    >>> try:
+    ...     Probability(1.5)
+    ... except BurstpropError as error:
+    ...     print(error)
+    Probability.p = 1.5: must be between 0 and 1 (connection probability)
+    """
 
 
 class Diverged(BurstpropError):  # noqa: N818  (an outcome, like KeyboardInterrupt)

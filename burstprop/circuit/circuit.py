@@ -56,6 +56,14 @@ class Circuit(Parts):
     ------
     BurstpropError
         Naming what does not fit, and what is known.
+
+    Examples
+    --------
+    >>> from burstprop import Circuit, Constant, Current, Population, PyramidalNeuron
+    >>> pyr = Population("pyr", 200, PyramidalNeuron())
+    >>> circuit = Circuit((pyr,), currents=(Current("pyr", "dendrite", Constant(50.0)),))
+    >>> circuit.population("pyr").n
+    200
     """
 
     def __post_init__(self) -> None:

@@ -14,12 +14,25 @@ import numpy as np
 import scipy.sparse
 
 from burstprop.errors import BurstpropError
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import documented, quantity, validate
 
 
+@documented
 @dataclass(frozen=True)
 class Probability:
-    """Each pair is connected with probability ``p``, independently of the others."""
+    """Each pair is connected with probability ``p``, independently of the others.
+
+    Raises
+    ------
+    BurstpropError
+        The probability is out of bounds.
+
+    Examples
+    --------
+    >>> from burstprop import Probability
+    >>> Probability(0.05).p
+    0.05
+    """
 
     p: float = quantity(0.05, "1", "connection probability", low=0, high=1)
 
@@ -28,9 +41,22 @@ class Probability:
         validate(self)
 
 
+@documented
 @dataclass(frozen=True)
 class FixedInDegree:
-    """Every target neuron has exactly ``k`` different sources, drawn uniformly."""
+    """Every target neuron has exactly ``k`` different sources, drawn uniformly.
+
+    Raises
+    ------
+    BurstpropError
+        The in-degree is out of bounds.
+
+    Examples
+    --------
+    >>> from burstprop import FixedInDegree
+    >>> FixedInDegree(100).k
+    100
+    """
 
     k: int = quantity(100, "1", "sources of each target neuron", low=0)
 
@@ -41,7 +67,14 @@ class FixedInDegree:
 
 @dataclass(frozen=True)
 class OneToOne:
-    """Neuron i of the source to neuron i of the target; both populations have the same size."""
+    """Neuron i of the source to neuron i of the target; both populations have the same size.
+
+    Examples
+    --------
+    >>> from burstprop import OneToOne, Projection
+    >>> Projection("a", "b", "soma_exc", weight=1.0, connectivity=OneToOne()).name
+    'a->b.soma_exc'
+    """
 
 
 @dataclass(frozen=True)
@@ -50,6 +83,12 @@ class AllToAll:
 
     It takes no index: with one weight for all it has no memory at all and costs as much as its targets; with
     weights of their own (a rule) it costs a row of neurons that lie next to each other for every spike.
+
+    Examples
+    --------
+    >>> from burstprop import AllToAll, Projection
+    >>> Projection("a", "b", "soma_exc", weight=1.0, connectivity=AllToAll()).name
+    'a->b.soma_exc'
     """
 
 
@@ -59,6 +98,23 @@ class Matrix:
 
     Every stored entry is a synapse, and its value the weight (conductance in units of the leak), multiplied
     by the projection's ``weight``.
+
+    Parameters
+    ----------
+    weights : scipy sparse matrix, or array of shape (n_source, n_target)
+        Conductances, at least 0.
+
+    Raises
+    ------
+    BurstpropError
+        It is no matrix, or a weight is negative or no finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from burstprop import Matrix
+    >>> Matrix(np.array([[0.0, 1.0], [2.0, 0.0]])).weights.nnz
+    2
     """
 
     weights: Any

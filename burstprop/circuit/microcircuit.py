@@ -42,7 +42,7 @@ from burstprop.circuit.projections import Projection
 from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.circuit.synapses import AXONAL_DELAY_MS, ShortTermPlasticity, depressing, facilitating
 from burstprop.neurons import pv_interneuron, som_interneuron
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import documented, quantity, validate
 
 
 class Parts(NamedTuple):
@@ -54,11 +54,23 @@ class Parts(NamedTuple):
     currents: tuple[Current, ...]
 
 
+@documented
 @dataclass(frozen=True)
 class Microcircuit:
     """Sizes, weights and inputs of the PV and SOM cells; the defaults are those of the published circuit.
 
     Weights are peak conductances in units of the target's leak, before the efficacy of short-term plasticity.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds.
+
+    Examples
+    --------
+    >>> from burstprop import Microcircuit
+    >>> [population.name for population in Microcircuit(n_pv=200).between("lower", "upper").populations]
+    ['pv', 'som']
     """
 
     n_pv: int = quantity(1000, "1", "PV cells", low=1)

@@ -36,19 +36,35 @@ Source: Payeur et al. (2021), Nature Neuroscience 24, equations 1-2 and Methods,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from burstprop.errors import BurstpropError
-from burstprop.parameters import check_value, quantity, validate
+from burstprop.parameters import check_value, documented, quantity, validate
 
 LOWER_RATES = ("spikes", "events")
 BURST_CREDITS = ("burst", "event")
 ETA = quantity(8e-3, "1", "learning rate", low=0)
 
 
+@documented
 @dataclass(frozen=True)
 class BurstDependentRule:
-    """Burst-dependent plasticity of a projection that transmits events."""
+    """Burst-dependent plasticity of a projection that transmits events.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or ``lower_rate`` has no such name.
+
+    Examples
+    --------
+    >>> from burstprop import BurstDependentRule, Projection
+    >>> plastic = Projection(
+    ...     "input", "post", "soma_exc", weight=0.08, transmits="events", rule=BurstDependentRule(eta=0.004)
+    ... )
+    >>> plastic.rule.eta
+    0.004
+    """
 
     eta: float = ETA
     tau_pre_ms: float = quantity(100.0, "ms", "decay of the presynaptic trace", low=0, open_low=True)
@@ -63,7 +79,10 @@ class BurstDependentRule:
         30000.0, "ms", "average of R where lower_rate is 'spikes'", low=0, open_low=True
     )
     lower_start_hz: float = quantity(0.1, "Hz", "R at t = 0 where lower_rate is 'spikes'", low=0)
-    lower_rate: str = "spikes"
+    lower_rate: str = field(
+        default="spikes",
+        metadata={"doc": "R of the lower homeostatic term: spikes (all of them) or events (Ebar)"},
+    )
     tau_homeostasis_ms: float | None = quantity(
         None,
         "ms",
@@ -72,7 +91,9 @@ class BurstDependentRule:
         open_low=True,
         optional=True,
     )
-    burst_credit: str = "burst"
+    burst_credit: str = field(
+        default="burst", metadata={"doc": "e_pre that a burst takes: of the burst, or of its event"}
+    )
 
     def __post_init__(self) -> None:
         """Check the parameters."""

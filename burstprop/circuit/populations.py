@@ -23,9 +23,29 @@ BURST_DEFINITIONS = ("trace", "interval")
 class Population:
     """``n`` neurons of one model.
 
-    ``burst_definition`` names how spikes become events and bursts (`burstprop.spikes.bursts`): ``"trace"`` (a
-    trace that decays with ``burst_window_ms``, threshold 1/e) or ``"interval"`` (a gap longer than
-    ``burst_window_ms``).
+    Parameters
+    ----------
+    name : str
+    n : int
+        Neurons, at least 1.
+    neuron : NeuronModel
+        An instance of a model, such as ``PyramidalNeuron()``.
+    burst_definition : {"trace", "interval"}
+        How spikes become events and bursts (`burstprop.find_bursts`): a trace that decays with
+        ``burst_window_ms`` and has the threshold 1/e, or a gap longer than ``burst_window_ms``.
+    burst_window_ms : float
+        Window of that definition, in ms.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, the model is no instance, or it holds arrays of another length than n.
+
+    Examples
+    --------
+    >>> from burstprop import Population, PyramidalNeuron
+    >>> Population("pyr", 400, PyramidalNeuron()).n
+    400
     """
 
     name: str
@@ -69,7 +89,33 @@ class Population:
 
 @dataclass(frozen=True)
 class PoissonPopulation:
-    """``n`` Poisson sources of ``rate_hz`` each that projections can share."""
+    """``n`` Poisson sources of ``rate_hz`` each that projections can share.
+
+    Parameters
+    ----------
+    name : str
+    n : int
+        Sources, at least 1.
+    rate_hz : float
+        Mean rate of each in Hz; less than a spike in every step.
+    counts : {"bernoulli"}
+        A shared source spikes at most once per step.
+    burst_definition : {"trace", "interval"}
+        How spikes become events and bursts; see `burstprop.find_bursts`.
+    burst_window_ms : float
+        Window of that definition, in ms.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or the population has no name.
+
+    Examples
+    --------
+    >>> from burstprop import PoissonPopulation
+    >>> PoissonPopulation("input", 100, rate_hz=5.0).rate_hz
+    5.0
+    """
 
     name: str
     n: int
@@ -108,6 +154,12 @@ class SpikeSource:
     ------
     BurstpropError
         A time is negative or no number, a neuron is not there, or there are not as many of both.
+
+    Examples
+    --------
+    >>> from burstprop import SpikeSource
+    >>> SpikeSource("input", 2, times_ms=[5.0, 1.0], neurons=[0, 1]).times_ms.tolist()
+    [1.0, 5.0]
     """
 
     name: str

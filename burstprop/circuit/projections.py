@@ -63,6 +63,19 @@ class Projection:
         of event, burst and plastic projections is longer by it (0.8 ms in the published program).
     name : str, optional
         Left out: ``source->target.receptor``.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or the parts do not go together: says which, and the way out.
+
+    Examples
+    --------
+    >>> from burstprop import Probability, Projection
+    >>> from burstprop.circuit.synapses import depressing
+    >>> joined = Probability(0.05)
+    >>> Projection("pyr", "pv", "soma_exc", 0.05, connectivity=joined, stp=depressing()).delay_ms
+    0.8
     """
 
     source: str

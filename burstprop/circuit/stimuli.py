@@ -20,16 +20,30 @@ import numpy as np
 
 from burstprop.circuit.synapses import AXONAL_DELAY_MS
 from burstprop.errors import BurstpropError
-from burstprop.parameters import check_value, quantity, validate
+from burstprop.parameters import check_value, documented, quantity, validate
 
 COUNTS = ("bernoulli", "poisson")
 _SLACK_MS = 1e-6
 """Times are multiples of dt written in floating point."""
 
 
+@documented
 @dataclass(frozen=True)
 class Constant:
-    """The same current from ``start_ms`` until ``stop_ms`` (none: to the end); with a start it is a step."""
+    """The same current from ``start_ms`` until ``stop_ms`` (none: to the end); with a start it is a step.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or it stops before it starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from burstprop import Constant
+    >>> Constant(200.0, start_ms=100.0).current(np.array([50.0, 150.0])).tolist()
+    [0.0, 200.0]
+    """
 
     amplitude_pa: float = quantity(0.0, "pA", "current")
     start_ms: float = quantity(0.0, "ms", "switched on", low=0)
@@ -45,9 +59,23 @@ class Constant:
         return self.amplitude_pa * _inside(self, t_ms)
 
 
+@documented
 @dataclass(frozen=True)
 class Sine:
-    """A sinusoidal current, amplitude * sin(2 pi t / period + phase), from ``start_ms`` until ``stop_ms``."""
+    """A sinusoidal current, amplitude * sin(2 pi t / period + phase), from ``start_ms`` until ``stop_ms``.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or it stops before it starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from burstprop import Sine
+    >>> Sine(100.0, period_ms=400.0).current(np.array([0.0, 100.0, 300.0])).round(6).tolist()
+    [0.0, 100.0, -100.0]
+    """
 
     amplitude_pa: float = quantity(0.0, "pA", "amplitude")
     period_ms: float = quantity(1000.0, "ms", "period", low=0, open_low=True)
@@ -71,7 +99,16 @@ class Sine:
 
 @dataclass(frozen=True)
 class Controlled:
-    """A current, one value per neuron, that `Simulation.set_current` sets during the run; 0 pA until then."""
+    """A current, one value per neuron, that `Simulation.set_current` sets during the run; 0 pA until then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from burstprop import Circuit, Controlled, Current, Population, PyramidalNeuron, Simulation
+    >>> pyr = Population("pyr", 3, PyramidalNeuron())
+    >>> run = Simulation(Circuit((pyr,), currents=(Current("pyr", "soma", Controlled()),)))
+    >>> run.set_current("pyr", "soma", np.array([0.0, 300.0, 600.0]))
+    """
 
     def current(self, t_ms: np.ndarray) -> np.ndarray:
         """Return 0 pA; the simulation adds the current that was set."""
@@ -95,6 +132,13 @@ class Steps:
     ------
     BurstpropError
         Times do not ascend or are negative, a value is no finite number, or there are not as many of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from burstprop import Steps
+    >>> Steps((0.0, 500.0, 800.0), (0.0, 200.0, 0.0)).current(np.array([400.0, 600.0])).tolist()
+    [0.0, 200.0]
     """
 
     times_ms: Any
@@ -142,8 +186,23 @@ class Steps:
 class Current:
     """A current injected into one compartment of every neuron of a population.
 
-    ``waveform`` is `Constant`, `Sine`, `Steps`, `Controlled`, or any object with ``current(t_ms) -> pA``
-    (arrays of shape (n,)).
+    Parameters
+    ----------
+    population, compartment : str
+        Where: the compartments of a model are the fields of its ``Drive``.
+    waveform : Constant, Sine, Steps or Controlled
+        Or any object with ``current(t_ms) -> pA`` (arrays of shape (n,)).
+
+    Raises
+    ------
+    BurstpropError
+        From `Circuit`, where there is no such population or compartment.
+
+    Examples
+    --------
+    >>> from burstprop import Constant, Current
+    >>> Current("pyr", "dendrite", Constant(150.0)).compartment
+    'dendrite'
     """
 
     population: str
@@ -153,7 +212,32 @@ class Current:
 
 @dataclass(frozen=True)
 class Background:
-    """One private Poisson source per neuron of a population, into one receptor, through the axonal delay."""
+    """One private Poisson source per neuron of a population, into one receptor, through the axonal delay.
+
+    Parameters
+    ----------
+    population, receptor : str
+        Where.
+    rate_hz : float
+        Mean rate of one source, in Hz, at least 0.
+    weight : float
+        Conductance added by a spike, in units of the target compartment's leak, at least 0.
+    counts : {"bernoulli", "poisson"}
+        At most one spike per step (the published program's), or true Poisson counts; see the module.
+    delay_ms : float
+        Axonal delay in ms.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or ``counts`` has no such name.
+
+    Examples
+    --------
+    >>> from burstprop import Background
+    >>> Background("pyr", "soma_exc", rate_hz=500.0, weight=0.35).counts
+    'bernoulli'
+    """
 
     population: str
     receptor: str

@@ -22,15 +22,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import documented, quantity, validate
 
 AXONAL_DELAY_MS = 0.8
 """Axonal delay of Poisson, static and short-term-plastic projections in the published circuits."""
 
 
+@documented
 @dataclass(frozen=True)
 class ShortTermPlasticity:
-    """Extended Tsodyks-Markram synapse; see `depressing` and `facilitating` for the published ones."""
+    """Extended Tsodyks-Markram synapse; see `depressing` and `facilitating` for the published ones.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds.
+
+    Examples
+    --------
+    >>> from burstprop import ShortTermPlasticity
+    >>> ShortTermPlasticity(tau_d_ms=100.0, tau_f_ms=100.0, utilisation=0.02).utilisation
+    0.02
+    """
 
     tau_d_ms: float = quantity(20.0, "ms", "recovery from depression, tau_D", low=0, open_low=True)
     tau_f_ms: float = quantity(1000.0, "ms", "decay of facilitation, tau_F", low=0, open_low=True)

@@ -213,6 +213,19 @@ class Experiment:
     ------
     BurstpropError
         A part is not what it has to be, or cannot be called as above.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from burstprop import Claim, Experiment
+    >>> from burstprop.parameters import quantity
+    >>> @dataclass(frozen=True)
+    ... class Params:
+    ...     weight: float = quantity(0.1, "1", "recurrent weight", low=0)
+    >>> def check(frames):
+    ...     return [Claim("mean rate", frames["rates"]["rate_hz"].mean(), 4.0, 6.0, "Hz")]
+    >>> Experiment("mine", Params(), check=check).name
+    'mine'
     """
 
     name: str

@@ -23,7 +23,7 @@ Source: Payeur et al. (2021), Nature Neuroscience 24, doi:10.1038/s41593-021-008
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ import numpy as np
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import power256
 from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
-from burstprop.parameters import PerNeuron, quantity, validate
+from burstprop.parameters import PerNeuron, documented, quantity, validate
 
 REFRACTORY_HOLDS = ("rest", "reset")
 
@@ -79,11 +79,23 @@ class AdExDrive(NamedTuple):
     soma: float
 
 
+@documented
 @dataclass(frozen=True)
 class AdEx(NeuronModel):
     """Adaptive exponential integrate-and-fire neuron; the presets are `pv_interneuron` and `som_interneuron`.
 
     Every quantity takes one number, or an array of shape (n,) with one number per neuron.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or ``refractory_hold`` has no such name.
+
+    Examples
+    --------
+    >>> from burstprop.neurons import pv_interneuron
+    >>> pv_interneuron().c
+    100.0
     """
 
     g_l: PerNeuron = quantity(10.0, "nS", "leak conductance", low=0, open_low=True, per_neuron=True)
@@ -107,7 +119,9 @@ class AdEx(NeuronModel):
     tau_inh: PerNeuron = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
     v_start: PerNeuron = quantity(-70.0, "mV", "mean potential at the start", per_neuron=True)
     v_start_sd: float = quantity(5.0, "mV", "spread of the potential at the start", low=0)
-    refractory_hold: str = "rest"
+    refractory_hold: str = field(
+        default="rest", metadata={"doc": "voltage while refractory: rest (E_L) or reset (V_r)"}
+    )
 
     State = AdExState
     Constants = AdExConstants

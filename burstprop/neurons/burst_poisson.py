@@ -23,7 +23,7 @@ doi:10.1038/s41593-021-00857-x.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
 from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
 from burstprop.neurons.pyramidal import DRIVING_FORCES
-from burstprop.parameters import PerNeuron, quantity, validate
+from burstprop.parameters import PerNeuron, documented, quantity, validate
 
 
 class BurstPoissonState(NamedTuple):
@@ -93,11 +93,24 @@ class BurstPoissonDrive(NamedTuple):
     dendrite: float
 
 
+@documented
 @dataclass(frozen=True)
 class BurstPoissonNeuron(NeuronModel):
     """Burst-Poisson pyramidal neuron; the defaults are those of the XOR circuit of Payeur et al. (2021).
 
     Every quantity takes one number, or an array of shape (n,) with one number per neuron.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, the second spike of a burst could come after the refractory period, or
+        ``dendritic_driving_force`` has no such name.
+
+    Examples
+    --------
+    >>> from burstprop import BurstPoissonNeuron
+    >>> BurstPoissonNeuron(e_d=-55.0).e_d
+    -55.0
     """
 
     e_l: PerNeuron = quantity(-70.0, "mV", "resting potential", per_neuron=True)
@@ -136,7 +149,9 @@ class BurstPoissonNeuron(NeuronModel):
     tau_inh: PerNeuron = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
     v_start: PerNeuron = quantity(-70.0, "mV", "mean somatic potential at the start", per_neuron=True)
     v_start_sd: float = quantity(5.0, "mV", "spread of the somatic potential at the start", low=0)
-    dendritic_driving_force: str = "own"
+    dendritic_driving_force: str = field(
+        default="own", metadata={"doc": "voltage in the drive of dendritic synapses: own or somatic"}
+    )
 
     State = BurstPoissonState
     Constants = BurstPoissonConstants

@@ -55,7 +55,22 @@ _model_of_state: dict[type, Any] = {}
 
 
 class NeuronModel:
-    """Base of all neuron models; see the module's text for what a model gives."""
+    """Base of all neuron models; see the module's text for what a model gives.
+
+    Raises
+    ------
+    BurstpropError
+        When a model is defined: a part is missing, names a field that State has not, or its State is another
+        model's.
+
+    Examples
+    --------
+    The README has a complete one. Every model can be asked for its compartments and receptors:
+
+    >>> from burstprop import PyramidalNeuron
+    >>> PyramidalNeuron.Drive._fields, list(PyramidalNeuron.receptors)[:2]
+    (('soma', 'dendrite'), ['soma_exc', 'soma_inh'])
+    """
 
     State: ClassVar[Any]
     Constants: ClassVar[Any]

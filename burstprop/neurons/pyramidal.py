@@ -29,7 +29,7 @@ doi:10.1038/s41593-021-00857-x; Naud & Sprekeler (2018), PNAS 115, E6329, doi:10
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ import numpy as np
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
 from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
-from burstprop.parameters import PerNeuron, quantity, validate
+from burstprop.parameters import PerNeuron, documented, quantity, validate
 
 DRIVING_FORCES = ("own", "somatic")
 
@@ -96,11 +96,23 @@ class PyramidalDrive(NamedTuple):
     dendrite: float
 
 
+@documented
 @dataclass(frozen=True)
 class PyramidalNeuron(NeuronModel):
     """Two-compartment pyramidal neuron; the defaults are those of Payeur et al. (2021).
 
     Every quantity takes one number, or an array of shape (n,) with one number per neuron.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds, or ``dendritic_driving_force`` has no such name.
+
+    Examples
+    --------
+    >>> from burstprop import PyramidalNeuron
+    >>> PyramidalNeuron(tau_s=18.0).tau_s
+    18.0
     """
 
     e_l: PerNeuron = quantity(-70.0, "mV", "resting potential", per_neuron=True)
@@ -142,7 +154,9 @@ class PyramidalNeuron(NeuronModel):
     tau_inh: PerNeuron = quantity(10.0, "ms", "decay of inhibition", low=0, open_low=True, per_neuron=True)
     v_start: PerNeuron = quantity(-70.0, "mV", "mean somatic potential at the start", per_neuron=True)
     v_start_sd: float = quantity(5.0, "mV", "spread of the somatic potential at the start", low=0)
-    dendritic_driving_force: str = "own"
+    dendritic_driving_force: str = field(
+        default="own", metadata={"doc": "voltage in the drive of dendritic synapses: own or somatic"}
+    )
 
     State = PyramidalState
     Constants = PyramidalConstants

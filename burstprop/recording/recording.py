@@ -45,6 +45,25 @@ class StateRecord:
     """State variables of chosen neurons of one population.
 
     For example ``StateRecord("pyr", ("v_s", "v_d"), (0, 1))``.
+
+    Parameters
+    ----------
+    population : str
+    variables : tuple of str
+        Fields of the model's ``State``.
+    neurons : tuple of int
+        Numbers of the neurons, from 0 on.
+
+    Raises
+    ------
+    BurstpropError
+        From `simulate`, where the circuit has no such population, variable or neuron.
+
+    Examples
+    --------
+    >>> from burstprop import Record, StateRecord
+    >>> Record(states=(StateRecord("pyr", ("v_s", "v_d"), (0, 1)),), states_every_ms=0.5).states_every_ms
+    0.5
     """
 
     population: str
@@ -68,6 +87,17 @@ class Record:
         Looked at only where states are recorded.
     weights_every_ms : float or None
         How often to summarise the weights of plastic projections.
+
+    Raises
+    ------
+    BurstpropError
+        From `simulate`, where the circuit does not have what is asked for.
+
+    Examples
+    --------
+    >>> from burstprop import Record
+    >>> Record(spikes=("pyr",), rates_bin_ms=20.0).rates_bin_ms
+    20.0
     """
 
     spikes: bool | tuple[str, ...] = True
@@ -137,8 +167,28 @@ class Record:
 class Recording:
     """What came out of a run; see the module's text for the frames.
 
-    ``spikes``, ``rates``, ``states`` and ``weights`` are frames (empty where nothing was recorded), ``info``
-    says what was run: circuit fingerprint, seed, versions, duration.
+    Parameters
+    ----------
+    spikes, rates, states, weights : DataFrame
+        Empty where nothing was recorded.
+    info : dict
+        What was run: circuit fingerprint, populations, seed, versions, duration.
+
+    Raises
+    ------
+    BurstpropError
+        From its methods: a file that cannot be read or written, a library that is missing.
+
+    Examples
+    --------
+    >>> from burstprop import Circuit, Constant, Current, Population, PyramidalNeuron, simulate
+    >>> pyr = Population("pyr", 10, PyramidalNeuron())
+    >>> circuit = Circuit((pyr,), currents=(Current("pyr", "soma", Constant(800.0)),))
+    >>> recording = simulate(circuit, duration_ms=200.0)
+    >>> list(recording.spikes)
+    ['time_ms', 'population', 'neuron_id', 'realization']
+    >>> recording.info["populations"]
+    {'pyr': 10}
     """
 
     spikes: pd.DataFrame

@@ -43,6 +43,12 @@ class Claim:
     not_judged : str
         Why the number is not judged, for example ``"needs 5 realizations"``: the claim then neither holds nor
         fails. Empty where it is.
+
+    Examples
+    --------
+    >>> from burstprop import Claim
+    >>> Claim("event rate of pyr1", measured=5.5, low=5.0, high=6.0, unit="Hz").passed
+    True
     """
 
     claim: str

@@ -80,6 +80,20 @@ def simulate(
     ------
     BurstpropError
         For anything that does not fit; `Diverged` when a voltage is no longer a number.
+
+    Returns
+    -------
+    Recording
+        Spikes, rates, states and weights as frames.
+
+    Examples
+    --------
+    >>> from burstprop import Circuit, Constant, Current, Population, PyramidalNeuron, simulate
+    >>> pyr = Population("pyr", 10, PyramidalNeuron())
+    >>> circuit = Circuit((pyr,), currents=(Current("pyr", "soma", Constant(800.0)),))
+    >>> recording = simulate(circuit, duration_ms=200.0, seed=1)
+    >>> list(recording.rates)[:4]
+    ['time_ms', 'population', 'rate_hz', 'event_rate_hz']
     """
     simulation = Simulation(
         circuit, seed=seed, realization=realization, record=record, threads=threads, dtype=dtype
@@ -89,7 +103,35 @@ def simulate(
 
 
 class Simulation:
-    """A run of a circuit that can be advanced, looked into, changed, saved and resumed; see `simulate`."""
+    """A run of a circuit that can be advanced, looked into, changed, saved and resumed; see `simulate`.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    seed, realization, threads : int
+        See `simulate`.
+    record : Record, optional
+        Left out: all spikes, and rates in bins of 50 ms.
+    dtype : {"float32", "float64"}
+
+    Raises
+    ------
+    BurstpropError
+        For anything that does not fit.
+
+    Examples
+    --------
+    >>> from burstprop import Circuit, Constant, Current, Population, PyramidalNeuron, Simulation
+    >>> pyr = Population("pyr", 10, PyramidalNeuron())
+    >>> run = Simulation(Circuit((pyr,), currents=(Current("pyr", "soma", Constant(800.0)),)))
+    >>> run.advance(100.0)
+    >>> run.set_current("pyr", "dendrite", 300.0)
+    >>> run.advance(100.0)
+    >>> run.time_ms
+    200.0
+    >>> run.state("pyr", "v_s").shape
+    (10,)
+    """
 
     def __init__(
         self,

@@ -50,10 +50,11 @@ def find_bursts(
 
     Parameters
     ----------
-    spikes : DataFrame, mapping of arrays, or object with ``i`` and ``t``
+    spikes : DataFrame, mapping of arrays, object with ``i`` and ``t``, or trains
         In any order. Columns of burstprop (``time_ms, neuron_id``, and ``population, realization`` where
         there are several), of Brian2 (``i, t``; a SpikeMonitor itself will do), or of NEST (``senders,
-        times``).
+        times``). Trains: a pynapple ``TsGroup``, a Neo ``Block``, ``Segment`` or list of ``SpikeTrain``, an
+        ``NWBFile`` or its units.
     definition : {"trace", "interval"}
         See the module.
     window_ms : float
@@ -73,6 +74,13 @@ def find_bursts(
     ------
     BurstpropError
         Columns are missing, of different lengths, or hold no usable numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> spikes = pd.DataFrame({"time_ms": [0.0, 5.0, 26.0, 100.0], "neuron_id": 0})
+    >>> find_bursts(spikes)["burst"].tolist()
+    [True, False]
     """
     if definition not in DEFINITIONS:
         raise BurstpropError(f"definition = {definition!r}: {near(definition, DEFINITIONS)}")

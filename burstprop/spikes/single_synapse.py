@@ -41,7 +41,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from burstprop.errors import BurstpropError, near
 from burstprop.jit.kernel import entry_point, kernel
-from burstprop.parameters import quantity, validate
+from burstprop.parameters import documented, quantity, validate
 from burstprop.spikes.spike_trains import Trains, to_trains
 
 DECAYS = ("euler", "exact")
@@ -51,6 +51,7 @@ NEVER = 2**62
 LONG_AGO = -math.inf  # the time of the spike before the first one
 
 
+@documented
 @dataclasses.dataclass(frozen=True)
 class SingleSynapse:
     """The burst-dependent rule at one synapse, as the single-synapse protocols use it.
