@@ -145,10 +145,15 @@ class SpikeSource:
 
     Parameters
     ----------
+    name : str
+    n : int
+        Neurons, at least 1.
     times_ms : array of shape (spikes,)
         Counted from the start of the run; in any order.
     neurons : array of whole numbers, shape (spikes,)
         Which neuron spikes, 0 to n - 1.
+    burst_definition, burst_window_ms
+        As in `Population`.
 
     Raises
     ------

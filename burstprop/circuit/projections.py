@@ -1,4 +1,7 @@
-"""Projections: the synapses from one population to one receptor of another."""
+"""Projections: the synapses from one population to one receptor of another.
+
+Source of the delays: Payeur et al. (2021), Nature Neuroscience 24, doi:10.1038/s41593-021-00857-x, Methods.
+"""
 
 from __future__ import annotations
 

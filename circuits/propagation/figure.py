@@ -25,7 +25,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     """Return stimuli, E and P of both layers, interneuron rates and a raster.
 
     Lines are means over realizations, bands their SD, circles the mean of the published realizations. P of
-    the lower layer is drawn once more (dashed) without its regression on E of the same layer: there the
+    the lower layer is drawn once more (black) without its regression on E of the same layer: there the
     feedback message is by itself.
     """
     fig, axes = plotting.figure(4, 2, width=9.0, height=8.6, sharex=True, height_ratios=(0.65, 1, 1, 1.25))
