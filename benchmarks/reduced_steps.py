@@ -3,6 +3,7 @@
     python benchmarks/reduced_steps.py                          # table: MLP and CIFAR network, batch 128
     python benchmarks/reduced_steps.py --rounds 100 --threads 1
     python benchmarks/reduced_steps.py --network mnist-3x500 --batch-size 32
+    python benchmarks/reduced_steps.py --network resnet-small --batch-size 64 --rounds 20 --threads 1
     python benchmarks/reduced_steps.py --json
 
 Steps of all rules alternate in one process, and a ratio is the median over the rounds of a rule's step over
@@ -38,7 +39,7 @@ def main() -> None:
         metavar="N",
         help="steps of every rule (40; of the cifar network beside the MLP a quarter, not fewer than 5)",
     )
-    parser.add_argument("--rules", nargs="+", default=list(RULES), metavar="RULE")
+    parser.add_argument("--rules", nargs="+", metavar="RULE", help="names (all that it can have)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads (PyTorch's own choice)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
@@ -48,7 +49,7 @@ def main() -> None:
         costs = step_costs(args.network, args.batch_size, rules=args.rules, rounds=args.rounds)
         result = {"threads": torch.get_num_threads(), args.network: costs}
     else:
-        result = bench_reduced(rounds=args.rounds, rules=args.rules)
+        result = bench_reduced(rounds=args.rounds, rules=args.rules or RULES)
     if args.json:
         print(json.dumps(result))
         return

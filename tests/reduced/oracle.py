@@ -80,8 +80,15 @@ def apical_factor(e, units):
     return 1 - e if units == "sigmoid" else (e > 0) / (e + TINY)
 
 
-def burstprop(layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.2, kappa=1e-5, feedback="Y"):
-    """Return the changes of the burst rates of every layer, output last, and those of Z."""
+def burstprop(
+    layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.2, kappa=1e-5, feedback="Y", teaching=0.2,
+    inhibition=0.0,
+):  # fmt: skip
+    """Return the changes of the burst rates of every layer as they are sent, output last, and those of Z.
+
+    ``teaching`` None: as published, each the change itself. Otherwise a change is sent over p0 from the
+    output, and 4/teaching times itself from hidden layers, and moves a dendrite ``teaching`` times.
+    """
     e = rates[-1]
     if teacher == "squared":
         kappa_top = 1.0
@@ -89,12 +96,17 @@ def burstprop(layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.2, k
     else:
         kappa_top = kappa
         b, bt = p0 * e, np.minimum(p0 * (kappa * (t - e) / (e + TINY) + 1), 1) * e
-    deltas, changes_z = [(bt - b) / kappa_top], []
+    deltas, changes_z = [(bt - b) / kappa_top / (1 if teaching is None else p0)], []
     for number in range(len(layers) - 2, -1, -1):
         above, e = layers[number + 1], rates[number + 1]
         x, xt = (down(above, signal, above[feedback], e.shape) for signal in (b, bt))
-        if number == len(layers) - 2:
-            xt = (xt - x) / kappa_top + x
+        if teaching is not None:
+            xt = x * (1 - inhibition) + teaching * down(above, deltas[0], above[feedback], e.shape)
+        elif number == len(layers) - 2:
+            xt = (xt - x) / kappa_top + x * (1 - inhibition)
+        else:
+            xt = xt - x * inhibition
+        x = x * (1 - inhibition)
         factor = apical_factor(e, units)
         u, ut, c = x * factor, xt * factor, 0
         if "Z" in layers[number]:
@@ -103,15 +115,15 @@ def burstprop(layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.2, k
             pairs = np.einsum("no...,ni...->oi...", u - c, pre)
             changes_z.insert(0, pairs.reshape(*pairs.shape[:2], -1).sum(2))
         b, bt = sigmoid(u - c) * e, sigmoid(ut - c) * e
-        deltas.insert(0, bt - b)
+        deltas.insert(0, (bt - b) * (1 if teaching is None else 4 / teaching))
     return deltas, changes_z
 
 
 def burstccn(
     layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.5, s=0.5, h=1.0, r=1.0, ramp=False
 ):
-    """Return the changes of the burst rates of every layer, output last; Q of a layer without one is -p0
-    Y."""
+    """Return the changes of the burst rates of every layer over their size, output last; Q of a layer without
+    one is -p0 Y."""
     e = rates[-1]
     if teacher == "squared":
         events, pt = e, p0 * ((t - e) * (1 - e) * s + 1)
@@ -133,7 +145,8 @@ def burstccn(
             factor = (np.minimum(np.maximum(e, 0), 1) if ramp else (e > 0)) / (e + TINY)
         events, bt = e, 2 * p0 * sigmoid(2 / p0 * apic * factor) * e
         deltas.insert(0, bt - p0 * e)
-    return deltas
+    size = p0 * s * (1 if teacher == "squared" else 2 * p0 if h else 2)
+    return [delta / size / (1 if number == len(layers) - 1 else r) for number, delta in enumerate(deltas)]
 
 
 def linear_feedback(layers, rates, t, *, teacher="squared", units="sigmoid", feedback="W", broadcast=None):

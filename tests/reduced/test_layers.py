@@ -32,7 +32,7 @@ def _images(count=5, dtype=torch.float64):
 
 def test_pooling_between_layers_passes_bursts_and_errors_as_gradients():
     """The layer below a pooling layer hears b Y and d Y from the places that won, and nothing elsewhere."""
-    model = _sequence(rule_from_name("burstprop_fixed"), nn.MaxPool2d(2))
+    model = _sequence(rule_from_name("burstprop_fixed", amplified=False), nn.MaxPool2d(2))
     images, target = _images()
     teaching_loss(model(images), target, "sigmoid", "squared").backward()
     conv, hidden, top = (module for module in model if hasattr(module, "rule"))
@@ -54,7 +54,7 @@ def test_pooling_between_layers_passes_bursts_and_errors_as_gradients():
 
 def test_two_branches_add_their_feedback():
     """A layer that two others read hears the sum of both, as b and as d."""
-    rule = rule_from_name("burstprop_fixed")
+    rule = rule_from_name("burstprop_fixed", amplified=False)
     generator = torch.Generator().manual_seed(0)
     low = Dense(6, 5, rule, lowest=True, generator=generator).double()
     left, right = (

@@ -210,17 +210,18 @@ def test_rectified_burstprop_tends_to_backpropagation_as_the_feedback_squared(sp
     np.testing.assert_allclose(angles[0] / angles[1], 16, rtol=0.15)
 
 
-def test_burstprop_update_has_the_size_of_backpropagation():
-    """p0 4^-k, which the learning rates are divided by, is the ratio for weak feedback and small errors."""
+@pytest.mark.parametrize("amplified", [True, False])
+def test_burstprop_update_has_the_size_of_backpropagation(amplified):
+    """For weak feedback and small errors, and as published p0 4^-k times that."""
     spec = dataclasses.replace(probes.DENSE, gain=0.02, output_gain=0.02)
-    made = build_network(spec, "burstprop_symmetric", seed=3).double()
+    rule = rule_from_name("burstprop_symmetric", amplified=amplified)
+    made = build_network(spec, rule, seed=3).double()
     images, target = probes.batch(spec)
     soft = _soft_target(made, images, target, 1e-4)
     probes.backward(made, images, soft)
     for number, (layer, e) in enumerate(zip(made.layers(), _backprop(made, images, soft), strict=True)):
-        gain = made.rule.gain(len(made.layers()) - 1 - number)
-        assert gain == pytest.approx(0.2 * 0.25 ** (3 - number))
-        assert float(layer.weight.grad.norm() / e.norm()) == pytest.approx(gain, rel=1e-3)
+        size = 1.0 if amplified else 0.2 * 0.25 ** (3 - number)
+        assert float(layer.weight.grad.norm() / e.norm()) == pytest.approx(size, rel=1e-3)
 
 
 @pytest.mark.parametrize(

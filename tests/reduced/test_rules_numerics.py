@@ -43,7 +43,7 @@ class Watched(Burstprop):
 def elementwise(request, monkeypatch):
     """The two ways of float32: compiled loops on the CPU, PyTorch's operations on a GPU."""
     if request.param == "torch":
-        monkeypatch.setattr(numerics, "_fusible", lambda tensor: False)
+        monkeypatch.setattr(numerics, "_order", lambda *tensors: None)
     return request.param
 
 
@@ -153,7 +153,9 @@ def _transposed(signal, above, below):
 )
 def test_imagenet_network_at_the_start(dtype, tolerance):
     """Against float64 sweeps through the same rates, so that the error is that of the feedback alone."""
-    rule = Watched(teacher="cross_entropy", kappa=1e-5, feedback_sd=0.01, feedback_scale="absolute")
+    rule = Watched(
+        teacher="cross_entropy", kappa=1e-5, feedback_sd=0.01, feedback_scale="absolute", amplified=False
+    )
     made = build_network("imagenet", rule, seed=1)
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(2))
     target = torch.tensor([3, 700])
@@ -193,8 +195,8 @@ def test_float32_equals_float64(kind, name):
         r, x, g, s = (tensor.to(dtype) for tensor in (rates, arrived, error, scale))
         if kind != "silent":
             burst, change, over = x.clone(), torch.empty_like(r), x.clone()
-            burst_code(units(name), r, burst, g, s, change, kind == "inhibited")
-            burst_code(units(name), r, over, g, s, None, kind == "inhibited")
+            burst_code(units(name), r, burst, g, s, change, kind == "inhibited", 4.0)
+            burst_code(units(name), r, over, g, s, None, kind == "inhibited", 4.0)
             assert torch.equal(over, change)
             results[dtype] = torch.stack((burst, change))
         else:

@@ -1,5 +1,8 @@
 """Rule layers: forward as any layer of PyTorch, backward by messages of events and bursts."""
 
+from burstprop.reduced.layers.cells import Cells
 from burstprop.reduced.layers.layer import Conv2d, Dense, RuleLayer
+from burstprop.reduced.layers.module import RuleModule
+from burstprop.reduced.layers.normalisation import DivisiveNorm
 
-__all__ = ["Conv2d", "Dense", "RuleLayer"]
+__all__ = ["Cells", "Conv2d", "Dense", "DivisiveNorm", "RuleLayer", "RuleModule"]

@@ -51,7 +51,7 @@ class FeedbackWeight:
                 "of its own, or takes the change of the forward weights"
             )
 
-    def stored(self, name: str, weight: Tensor) -> dict[str, Tensor]:
+    def stored(self, name: str, weight: Tensor | None) -> dict[str, Tensor]:
         """Return what a layer with forward weights ``weight`` keeps, by the name it keeps it under.
 
         ``{name: value}``, or ``{name_share: ..., name_difference: ...}`` of a weight that follows. A share
@@ -59,6 +59,7 @@ class FeedbackWeight:
         """
         if self.follows is None:
             return {name: nn.Parameter(self.value) if self.learned else self.value}
+        assert weight is not None
         share = nn.Parameter(weight.new_ones([1] * weight.dim()))
         difference = torch.sub(self.value, weight.detach(), alpha=self.follows)
         return {f"{name}_share": share, f"{name}_difference": difference}
@@ -75,7 +76,7 @@ class Weights(Mapping[str, Tensor]):
 
     def __init__(
         self,
-        weight: Tensor,
+        weight: Tensor | None,
         stored: Sequence[Tensor],
         places: Mapping[str, tuple[int, float | None]],
         dtype: torch.dtype,
@@ -90,8 +91,10 @@ class Weights(Mapping[str, Tensor]):
             place, follows = self.places[name]
             value = self.stored[place]
             if follows is not None:
+                assert self.weight is not None
                 base = self.weight if follows == 1.0 else self.weight * follows
                 value = torch.addcmul(base, self.stored[place + 1], value)
+        assert value is not None, "cells have no forward weights"
         return value if value.dtype == self.dtype else value.to(self.dtype)
 
     def __contains__(self, name: object) -> bool:

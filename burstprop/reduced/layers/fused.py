@@ -55,34 +55,42 @@ def _apical(rate):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath=_FUSED)
-def _burst_code(arrived, error, rates, scale, rectified, inhibited, burst, change):  # type: ignore[no-untyped-def]
-    """Write b and -scale (b_t - b) from b Y (``arrived``), or u where ``inhibited``, and ``error``.
+def _burst_code(  # type: ignore[no-untyped-def]
+    arrived, error, rates, scale, gain, rectified, inhibited, burst, change
+):
+    """Write b and -gain scale (b_t - b) from b Y (``arrived``), or u where ``inhibited``, and ``error``.
 
-    b = e P^2 / (P^2 + M^2) of u; b_t - b = 4 b M^2 O E / (P^2 P^2 + M^2 M^2), the second factors those of du.
+    With v = u + du, b_t - b = e s(v) s(-u) (1 - exp(-du)) for du > 0, and -e s(u) s(-v) (1 - exp(du))
+    otherwise; 1 - exp(-|du|) = 2 |S|/(1 + |S|) = 4 |O| E/(E + |O|)^2 of du.
     """
-    one, half = np.float32(1.0), np.float32(0.5)
-    back, out = -half * _inverse(scale), np.float32(-4.0) * scale
+    one, half, zero = np.float32(1.0), np.float32(0.5), np.float32(0.0)
+    back, out = -_inverse(scale), np.float32(-4.0) * scale * gain
     for i in range(rates.size):
         rate = rates[i]
         factor = _apical(rate) if rectified else one - rate
-        odd, even = _odd_even(half * arrived[i] * (one if inhibited else factor))
+        potential = arrived[i] * (one if inhibited else factor)
+        step = back * error[i] * factor
+        odd, even = _odd_even(half * potential)
         up, down = (even + odd) * (even + odd), (even - odd) * (even - odd)
-        odd, even = _odd_even(back * error[i] * factor)
-        sides = up * ((even + odd) * (even + odd)) + down * ((even - odd) * (even - odd))
-        share = rate * up / ((up + down) * sides)
-        burst[i] = share * sides
-        change[i] = out * share * down * (odd * even)
+        odd, even = _odd_even(half * (potential + step))
+        up_taught, down_taught = (even + odd) * (even + odd), (even - odd) * (even - odd)
+        odd, even = _odd_even(half * step)
+        both = up_taught * down if step > zero else down_taught * up
+        share = rate / (up + down)
+        burst[i] = share * up
+        side = even + abs(odd)
+        change[i] = out * share * both * odd * even / ((up_taught + down_taught) * (side * side))
 
 
 @numba.njit(
-    "void(f4[::1], f4[::1], f4[::1], f4[::1], b1, b1, f4[::1])",
+    "void(f4[::1], f4[::1], f4[::1], f4[::1], f4, b1, b1, f4[::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
     fastmath=_FUSED,
 )
-def burst_code(arrived, error, rates, scale, rectified, inhibited, change):  # type: ignore[no-untyped-def]
-    """Write b over b Y (``arrived``) and -scale (b_t - b) into ``change``, or the latter over b Y where
+def burst_code(arrived, error, rates, scale, gain, rectified, inhibited, change):  # type: ignore[no-untyped-def]
+    """Write b over b Y (``arrived``) and -gain scale (b_t - b) into ``change``, or the latter over b Y where
     ``change`` has no elements.
 
     It goes block by block: a loop that writes what it reads would not become vector instructions (seven times
@@ -95,7 +103,7 @@ def burst_code(arrived, error, rates, scale, rectified, inhibited, change):  # t
         burst, taught = bursts[: over.size], changes[: over.size]
         if change.size:
             taught = change[block]
-        _burst_code(over, error[block], rates[block], scale[0], rectified, inhibited, burst, taught)
+        _burst_code(over, error[block], rates[block], scale[0], gain, rectified, inhibited, burst, taught)
         left = burst if change.size else taught
         for i in range(over.size):
             over[i] = left[i]

@@ -6,6 +6,8 @@ operations.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,13 +26,13 @@ def burst_code(
     scale: Tensor,
     change: Tensor | None,
     inhibited: bool = False,
+    gain: float = 1.0,
 ) -> None:
-    """Write ``-scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e into
+    """Write ``-gain scale (b_t - b)`` for p = sigmoid(u), p_t = sigmoid(u + du), b = p e, b_t = p_t e into
     ``change`` and b over ``arrived``; where ``change`` is None, the former over ``arrived``.
 
-    With T = tanh(u/2) and S = tanh(du/2), b = e (1 + T)/2 and b_t - b = b S (1 - T)/(1 + T S): two
-    transcendental functions, and no difference of nearly equal numbers unless |u| is large, where b_t - b
-    itself is small. Where u and du have opposite signs and both exceed 16, float32 sees no change.
+    With v = u + du, b_t - b = e s(v) s(-u) (1 - exp(-du)) for du > 0, and -e s(u) s(-v) (1 - exp(du))
+    otherwise, s the sigmoid: no difference of nearly equal numbers, however large u and du are.
 
     Parameters
     ----------
@@ -44,29 +46,32 @@ def burst_code(
         Where to leave the result, like ``rates`` and contiguous where they are.
     inhibited : bool
         ``arrived`` is u itself.
+    gain : float
+        How much larger the change is sent than it is: 4 undoes the slope of the sigmoid at p = 1/2.
     """
-    if _fusible(rates) and _fusible(arrived) and _fusible(error):
+    order = _order(rates, arrived, error, *(() if change is None else (change,)))
+    if order is not None:
         fused.burst_code(
-            _flat(arrived),
-            _flat(error),
-            _flat(rates),
+            order(arrived),
+            order(error),
+            order(rates),
             _flat(scale),
+            gain,
             units.name == "relu",
             inhibited,
-            _NOTHING if change is None else _flat(change),
+            _NOTHING if change is None else order(change),
         )
         return
-    back = over(-0.5, scale)
-    tilt = arrived.clone() if inhibited else units.through_apical(rates, arrived)
-    tilt.mul_(0.5).tanh_()
-    step = units.through_apical(rates, error).mul_(back).tanh_()
-    half = rates * 0.5
-    burst = torch.addcmul(half, half, tilt, out=None if change is None else arrived)
-    product = tilt.mul_(step)
-    step -= product
-    # 1 - eps keeps 0/0 away where both tanh are 1
-    product.mul_(1.0 - torch.finfo(rates.dtype).eps).add_(1.0).div_(-scale)
-    torch.mul(step.div_(product), burst, out=arrived if change is None else change)
+    potential = arrived if inhibited else units.through_apical(rates, arrived)
+    step = units.through_apical(rates, error).mul_(over(-1.0, scale))
+    taught = potential + step
+    rising = step > 0
+    sides = torch.where(rising, taught, potential).sigmoid_()
+    sides.mul_(torch.where(rising, potential, taught).neg_().sigmoid_())
+    if change is not None:
+        torch.mul(potential.sigmoid(), rates, out=arrived)
+    part = torch.expm1(step.abs().neg_()).mul_(step.sign()).mul_(sides)
+    torch.mul(part.mul_(rates), scale * gain, out=arrived if change is None else change)
 
 
 def silent_code(
@@ -77,10 +82,11 @@ def silent_code(
     ``baseline`` is p0; with ``ramp`` the factor of rectified units is min(e, 1)/e in place of 1/e. All
     tensors are of one precision.
     """
-    if _fusible(rates) and _fusible(error):
+    order = _order(rates, error)
+    if order is not None:
         change = torch.empty_like(rates)
         fused.silent_code(
-            _flat(error), _flat(rates), _flat(scale), baseline, units.name == "relu", ramp, _flat(change)
+            order(error), order(rates), _flat(scale), baseline, units.name == "relu", ramp, order(change)
         )
         return change
     drive = units.through_apical(rates, error)
@@ -98,5 +104,16 @@ def _flat(tensor: Tensor) -> np.ndarray:
     return tensor.numpy().reshape(-1)
 
 
-def _fusible(tensor: Tensor) -> bool:
-    return tensor.is_cpu and tensor.dtype == torch.float32 and tensor.is_contiguous()
+def _flat_channels_last(tensor: Tensor) -> np.ndarray:
+    return tensor.permute(0, 2, 3, 1).numpy().reshape(-1)
+
+
+def _order(*tensors: Tensor) -> Callable[[Tensor], np.ndarray] | None:
+    """Return what lays all the tensors out as one row of numbers without a copy, None where nothing does."""
+    if not all(tensor.is_cpu and tensor.dtype == torch.float32 for tensor in tensors):
+        return None
+    if all(tensor.is_contiguous() for tensor in tensors):
+        return _flat
+    if all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in tensors):
+        return _flat_channels_last
+    return None

@@ -32,7 +32,8 @@ from burstprop.parameters import quantity, validate
 from burstprop.reduced.layers.feedback import FeedbackWeight
 
 if TYPE_CHECKING:
-    from burstprop.reduced.layers import RuleLayer
+    from burstprop.reduced.layers.cells import Cells
+    from burstprop.reduced.layers.layer import RuleLayer
 
 TEACHERS = ("squared", "cross_entropy")
 
@@ -44,6 +45,10 @@ class Activity(NamedTuple):
     name (those of `Rule.feedback_weights`, and ``"weight"``) in the precision of the rates, formed anew when
     asked for where they follow the forward weights; ``scale`` a tensor without dimensions; a ``lowest``
     layer sends nothing on, so that only its error is needed; ``noise`` is what `Rule.disturb` returned.
+
+    Where synapses and cells are apart (`burstprop.reduced.layers.cells`), `Rule.hidden` is asked with the
+    activity of the `Cells`, which has no inputs and no ``"weight"``, and `Rule.descend` with that of the
+    synapses, which has no rates.
     """
 
     layer: RuleLayer
@@ -124,6 +129,8 @@ class Rule:
     passes: ClassVar[int] = 1
     #: Whether `hidden` needs more from above than an error (``burst`` or ``broadcast``).
     needs_message: ClassVar[bool] = False
+    #: Whether `descend` sends the burst rates of the cells down.
+    needs_burst: ClassVar[bool] = False
     #: Whether signals are not just proportional to `Activity.scale`: losses of different weight cannot meet.
     needs_scale: ClassVar[bool] = False
 
@@ -138,8 +145,15 @@ class Rule:
     def feedback_weights(
         self, layer: RuleLayer, generator: torch.Generator | None
     ) -> dict[str, FeedbackWeight]:
-        """Return the start values of the weights that ``layer`` has beside ``layer.weight`` and
-        ``layer.bias``."""
+        """Return the start values of the weights that the synapses of ``layer`` have beside ``layer.weight``
+        and ``layer.bias``."""
+        return {}
+
+    def cell_weights(
+        self, layer: RuleLayer | Cells, generator: torch.Generator | None
+    ) -> dict[str, FeedbackWeight]:
+        """Return the start values of the weights that belong to the cells of a layer (``layer.size`` units or
+        maps)."""
         return {}
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
@@ -167,13 +181,13 @@ class Rule:
         return Signals(activity.layer.feed_back(signals.error, feedback, activity.inputs))
 
     def learn(
-        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
+        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor | None
     ) -> dict[str, Tensor]:
         """Return the gradients of the learned `feedback_weights` (those that follow the forward weights have
         none).
 
-        ``sent`` is what `descend` returned (None for the lowest layer); ``gradient`` is that of the forward
-        weights.
+        ``sent`` is what `descend` returned (None for the lowest layer, and for cells apart from their
+        synapses); ``gradient`` is that of the forward weights (None for such cells).
         """
         return {}
 

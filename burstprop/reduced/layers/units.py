@@ -85,7 +85,13 @@ class Softmax(Units):
     name = "softmax"
 
 
-UNITS: dict[str, Units] = {unit.name: unit for unit in (Sigmoid(), Rectified(), Softmax())}
+class Apart(Units):
+    """Of synapses whose cells are elsewhere, and have the units."""
+
+    name = "none"
+
+
+UNITS: dict[str, Units] = {unit.name: unit for unit in (Sigmoid(), Rectified(), Softmax(), Apart())}
 
 
 def units(name: str) -> Units:

@@ -7,6 +7,9 @@ phi = [e > 0], or min(e, 1) with ``ramp``. Output units: p_t = p0 ((t - e)(1 - e
 error, 2 p0 sigmoid(4 p0 s (t - e)/(e + h)) on events e + h for cross-entropy, and without a shift (h = 0)
 2 p0 sigmoid(4 s (t - e)/(e + 1e-8)). Weights change along (b_t - p0 e)^T e_below.
 
+What travels is the change divided by p0 s (for cross-entropy by 2 p0^2 s, without a shift by 2 p0 s) and by
+the product of r on its way: it has the size of backpropagation's error in every layer.
+
 Written so that nothing cancels: b_t - p0 e = p0 e tanh(apic (1 - e)/p0), and apic = r ((b_t - p0 e) Y + e (p0
 Y + Q)), whose second part vanishes, and is not computed, where Q is tied to Y.
 
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
+from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
 from burstprop.reduced.layers.numerics import over, silent_code
 from burstprop.reduced.layers.rule import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
@@ -94,23 +98,34 @@ class BurstCCN(Rule):
                 follows=1.0 if self.feedback == "kolen_pollack" else None,
             )
         if self.has_q:
+            if not layer.has_cells:
+                raise BurstpropError(
+                    f"layer {layer}: these synapses are apart from their cells, and the event pathway Q with "
+                    "weights of its own needs the cells' event rates: use free_q=False and a feedback other "
+                    "than apical_silence, or a layer without normalisation"
+                )
             noise = start_feedback(start, self.mismatch, "weight", generator) if self.mismatch else 0.0
             follows = -self.p0 if self.feedback in ("kolen_pollack", "symmetric") else None
             weights["Q"] = FeedbackWeight(-self.p0 * (start + noise), follows=follows)
         return weights
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return -scale (b_t - p0 e)."""
+        """Return -scale (b_t - p0 e) over `_size`."""
         if self.teacher == "squared":
-            return Signals(arrival.error * (self.p0 * self.teaching))
+            return Signals(arrival.error)
         drive = arrival.error * over(-2.0 * self._steepness() * self.teaching, activity.scale)
         drive.div_(activity.rates + (self.shift or TINY))
-        return Signals(drive.tanh_().mul_(self._events(activity)).mul_(activity.scale * -self.p0))
+        return Signals(
+            drive.tanh_()
+            .mul_(self._events(activity))
+            .mul_(activity.scale * (-self.p0 / self._size(activity)))
+        )
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return -scale p0 e tanh(apic (1 - e)/p0)."""
+        """Return -scale p0 e tanh(apic (1 - e)/p0) over `_size`."""
         rates, error = (signal.to(activity.scale.dtype) for signal in (activity.rates, arrival.error))
-        taught = silent_code(activity.layer.units, rates, error, activity.scale, self.p0, self.ramp)
+        scale = activity.scale / self._size(activity)
+        taught = silent_code(activity.layer.units, rates, error, scale, self.p0, self.ramp)
         return Signals(taught.to(activity.rates.dtype))
 
     def burst_probability(self, activity: Activity, arrival: Arrival) -> BurstProbability:
@@ -118,7 +133,7 @@ class BurstCCN(Rule):
         step = activity.layer.units.through_apical(activity.rates.double(), arrival.error.double())
         if self.ramp and activity.layer.units.name == "relu":
             step *= activity.rates.clamp(max=1.0)
-        step /= -activity.scale * self.p0
+        step /= activity.scale * (-self.p0 / self._size(activity))
         return BurstProbability(
             torch.full_like(step, self.p0), self.p0 * (1.0 + torch.tanh(step)), step, 2.0 * self.p0
         )
@@ -128,7 +143,7 @@ class BurstCCN(Rule):
         return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
 
     def descend(self, activity: Activity, signals: Signals) -> Signals:
-        """Send -scale apic."""
+        """Send -scale apic, over the size of what the layer below passes on."""
         layer = activity.layer
         feedback = self.downward(activity.weights)
         apical = layer.feed_back(signals.error, feedback, activity.inputs)
@@ -138,13 +153,11 @@ class BurstCCN(Rule):
             silent = layer.feed_back(
                 events, self.p0 * feedback + pathway(activity.weights, "Q"), activity.inputs
             )
-            apical = torch.sub(apical, silent * activity.scale)
-        if layer.is_output and self.feedback_gain != 1.0:
-            apical *= self.feedback_gain
+            apical = torch.sub(apical, silent * (activity.scale / self._size(activity)))
         return Signals(apical, kept=silent)
 
     def learn(
-        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
+        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor | None
     ) -> dict[str, Tensor]:
         """Y learns to silence the apical potential."""
         if sent is None or self.feedback != "apical_silence":
@@ -160,11 +173,11 @@ class BurstCCN(Rule):
         """Return what multiplies 4 s (t - e) in the teacher of cross-entropy: p0, or 1 without a shift."""
         return self.p0 if self.shift else 1.0
 
-    def gain(self, hidden_above: int) -> float:
-        """p0 s (for cross-entropy 2 p0^2 s, or 2 p0 s without a shift) times the feedback scales on the way
-        down."""
+    def _size(self, activity: Activity) -> float:
+        """Return the size of a layer's change over backpropagation's error: p0 s (for cross-entropy 2 p0^2 s,
+        or 2 p0 s without a shift) times the feedback scales on the way down."""
         teacher = self.teaching * self.p0 * (1.0 if self.teacher == "squared" else 2.0 * self._steepness())
-        return teacher * (self.feedback_gain if hidden_above else 1.0)
+        return teacher * (1.0 if activity.layer.is_output else self.feedback_gain)
 
     def rate(self, name: str, hidden_above: int) -> float:
         """Return the learning rate of a parameter; that of Y by apical silence is a number of its own."""

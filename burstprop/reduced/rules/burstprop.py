@@ -11,9 +11,20 @@ Recurrent dendritic inhibition c = b_pre Z^T with b_pre = sigmoid(x) e is subtra
 potential and learns, along (x (1 - e) - c)^T b_pre, to cancel what is not the teacher's; in a convolutional
 layer Z couples the maps at every pixel.
 
+The size of the teaching. A sigmoid's slope is at most 1/4, so each dendrite divides what it passes on by
+four: a layer with k dendrites above it, its own among them, is taught p0 4^-k times as strongly as by
+backpropagation, and where two paths meet, a branch with two dendrites more counts sixteen times less. As
+published p_t = sigmoid(x + dx/kappa_l) may amplify the change; here every dendrite does (``amplified``,
+kappa_l = 1/4): what travels is 4 (b_t - b), of the size of backpropagation's error however many dendrites are
+above, and ``teaching`` times it moves the dendrite, p_t = sigmoid((x + teaching dx)(1 - e)). For a weak
+teacher nothing but the size changes.
+
+The range of the dendrite. Where x (1 - e), or x/e, is large without a teacher, p is near 0 or 1, and the
+dendrite no longer hears. ``inhibition`` is the part of x that inhibition of the dendrite cancels (by cells
+that know the events, as in BurstCCN, which cancels all of it); what the teacher changes is not cancelled.
+
 Departures: b_t is never formed; b and b_t - b travel (`burstprop.reduced.layers.rule`), so that kappa sets
-nothing but the clip. Learning rates are relative to the size of the signals, p0 4^-k after k dendrites
-(``normalised``).
+nothing but the clip.
 """
 
 from __future__ import annotations
@@ -34,7 +45,7 @@ from burstprop.reduced.layers.units import TINY
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 
 if TYPE_CHECKING:
-    from burstprop.reduced.layers import RuleLayer
+    from burstprop.reduced.layers import Cells, RuleLayer
 
 FEEDBACK = ("learned", "fixed", "symmetric")
 
@@ -66,9 +77,26 @@ class Burstprop(Rule):
     recurrent: bool = quantity(False, "", "recurrent dendritic inhibition Z")
     recurrent_start: float = quantity(0.01, "1", "Z starts uniform between minus and plus this", low=0.0)
     recurrent_rate: float = quantity(1e-4, "1", "learning rate of Z over the optimizer's", low=0.0)
-    normalised: bool = quantity(True, "", "learning rates divided by p0 4^-k, the size of the signals")
+    amplified: bool = quantity(
+        True,
+        "",
+        "dendrites amplify the teacher's change by 4 (off: as published, by 1)",
+    )
+    teaching: float = quantity(
+        0.2, "1", "change of a dendrite by the teacher over backpropagation's error (amplified)", low=0.0,
+        open_low=True,
+    )  # fmt: skip
+
+    inhibition: float = quantity(
+        0.0,
+        "1",
+        "part of the feedback without a teacher that dendritic inhibition cancels",
+        low=0.0,
+        high=1.0,
+    )
 
     needs_message: ClassVar[bool] = True
+    needs_burst: ClassVar[bool] = True
     needs_scale: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -76,39 +104,54 @@ class Burstprop(Rule):
         super().__post_init__()
         check_choice(self, "feedback", FEEDBACK)
         check_choice(self, "feedback_scale", SCALES)
+        if self.recurrent and self.inhibition:
+            raise BurstpropError(
+                f"Burstprop.inhibition = {self.inhibition:g} and recurrent = True: recurrent inhibition "
+                "learns what to cancel; give one of the two"
+            )
 
     def feedback_weights(
         self, layer: RuleLayer, generator: torch.Generator | None
     ) -> dict[str, FeedbackWeight]:
-        """Return Y of every layer, and Z of hidden layers with recurrent inhibition."""
-        weights: dict[str, FeedbackWeight] = {}
-        if self.feedback != "symmetric" and not layer.lowest:
-            start = start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator)
-            weights["Y"] = FeedbackWeight(start, follows=1.0 if self.feedback == "learned" else None)
-        if self.recurrent and not layer.is_output:
-            if layer.units.name != "sigmoid":
-                raise BurstpropError(
-                    f"layer {layer}: recurrent inhibition is for sigmoid units; use recurrent=False"
-                )
-            units, reach = len(layer.weight), self.recurrent_start
-            start = torch.empty(units, units).uniform_(-reach, reach, generator=generator)
-            weights["Z"] = FeedbackWeight(start, learned=True)
-        return weights
+        """Return Y of every layer but the lowest."""
+        if self.feedback == "symmetric" or layer.lowest:
+            return {}
+        start = start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator)
+        return {"Y": FeedbackWeight(start, follows=1.0 if self.feedback == "learned" else None)}
+
+    def cell_weights(
+        self, layer: RuleLayer | Cells, generator: torch.Generator | None
+    ) -> dict[str, FeedbackWeight]:
+        """Return Z of hidden layers with recurrent inhibition."""
+        if not self.recurrent or layer.is_output:
+            return {}
+        if layer.units.name != "sigmoid":
+            raise BurstpropError(
+                f"layer {layer}: recurrent inhibition is for sigmoid units; use recurrent=False"
+            )
+        if layer.size is None:
+            raise BurstpropError(
+                f"layer {layer}: recurrent inhibition must know the number of units or maps (size=...)"
+            )
+        start = torch.empty(layer.size, layer.size)
+        start.uniform_(-self.recurrent_start, self.recurrent_start, generator=generator)
+        return {"Z": FeedbackWeight(start, learned=True)}
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return the change by the teacher, and b = p0 e."""
+        """Return the change by the teacher (over p0 where amplified), and b = p0 e."""
         rates = activity.rates
-        taught = arrival.error * self.p0
+        size = 1.0 if self.amplified else self.p0
+        taught = arrival.error if self.amplified else arrival.error * self.p0
         if self.teacher == "cross_entropy":
-            # p0 (t - e)/(e + 1e-8) e, at most (1 - p0)/kappa e; the error is -scale (t - e)
+            # p0 (t - e)/(e + 1e-8) e, at most (1 - p0)/kappa e, times size/p0; the error is -scale (t - e)
             sign = activity.scale.sign()  # minus where the loss is climbed
-            taught.mul_(rates / (rates + TINY)).mul_(sign)
-            most = activity.scale.abs() * ((1.0 - self.p0) / self.kappa)
+            taught = taught * (rates / (rates + TINY)).mul_(sign)
+            most = activity.scale.abs() * ((1.0 - self.p0) / self.kappa * (size / self.p0))
             taught = torch.maximum(taught, rates * -most).mul_(sign)
         return Signals(taught, rates * self.p0)
 
     def hidden(self, activity: Activity, arrival: Arrival) -> Signals:
-        """Return -scale (b_t - b), b = p e where it is sent on, and keep Z's gradient.
+        """Return -scale (b_t - b), amplified or not, b = p e where it is sent on, and keep Z's gradient.
 
         They may be written over ``arrival.burst`` where that is ``spare``: read it before.
         """
@@ -121,11 +164,14 @@ class Burstprop(Rule):
         if self.recurrent:
             arrived, before = self._inhibited(activity, rates, arrived)
             gradient = _outer(arrived, before).mul_(-activity.scale)
-        elif arrived is arrival.burst and not (arrival.spare and arrived.is_contiguous()):
+        elif arrived is arrival.burst and not (arrival.spare and arrived.stride() == rates.stride()):
             arrived = torch.empty_like(rates).copy_(arrived)
         if not activity.lowest:
             taught = torch.empty_like(rates) if before is None else before  # which nobody needs any more
-        burst_code(activity.layer.units, rates, arrived, error, activity.scale, taught, self.recurrent)
+        scale, gain = self._sizes(activity)
+        if self.inhibition and not self.recurrent:
+            arrived.mul_(1.0 - self.inhibition)
+        burst_code(activity.layer.units, rates, arrived, error, scale, taught, self.recurrent, gain)
         burst = None if activity.lowest else arrived
         if taught is None:
             taught = arrived
@@ -133,6 +179,13 @@ class Burstprop(Rule):
             taught = taught.to(activity.rates.dtype)
             burst = None if burst is None else burst.to(activity.rates.dtype)
         return Signals(taught, burst, kept=gradient)
+
+    def _sizes(self, activity: Activity) -> tuple[Tensor, float]:
+        """Return minus what an error that arrives is over the dendrite's change, and what multiplies b_t - b
+        on its way out."""
+        if self.amplified:
+            return activity.scale / self.teaching, 4.0
+        return activity.scale, 1.0
 
     def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Y, or W."""
@@ -159,8 +212,8 @@ class Burstprop(Rule):
         if self.recurrent:
             potential, _ = self._inhibited(activity, rates, arrival.burst.double())
         else:
-            potential = units.through_apical(rates, arrival.burst.double())
-        step = units.through_apical(rates, arrival.error.double()) / -activity.scale
+            potential = units.through_apical(rates, arrival.burst.double()) * (1.0 - self.inhibition)
+        step = units.through_apical(rates, arrival.error.double()) / -self._sizes(activity)[0]
         return BurstProbability(potential.sigmoid(), (potential + step).sigmoid(), step)
 
     @staticmethod
@@ -176,14 +229,10 @@ class Burstprop(Rule):
         return potential, before
 
     def learn(
-        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor
+        self, activity: Activity, signals: Signals, sent: Signals | None, gradient: Tensor | None
     ) -> dict[str, Tensor]:
         """Z learns to cancel the dendritic potential, along the gradient that `hidden` kept."""
         return {} if signals.kept is None else {"Z": signals.kept}
-
-    def gain(self, hidden_above: int) -> float:
-        """p0 4^-k: a sigmoid's slope is 1/4 at p = 1/2."""
-        return self.p0 * 0.25**hidden_above if self.normalised else 1.0
 
     def rate(self, name: str, hidden_above: int) -> float:
         """Return the learning rate of a parameter; that of Z is a number of its own."""

@@ -19,7 +19,7 @@ from burstprop.parameters import quantity
 from burstprop.reduced.layers.rule import Activity, Arrival, FeedbackWeight, Rule, Signals
 
 if TYPE_CHECKING:
-    from burstprop.reduced.layers import RuleLayer
+    from burstprop.reduced.layers import Cells, RuleLayer
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class DirectFeedbackAlignment(Rule):
 
     needs_message: ClassVar[bool] = True
 
-    def feedback_weights(
-        self, layer: RuleLayer, generator: torch.Generator | None
+    def cell_weights(
+        self, layer: RuleLayer | Cells, generator: torch.Generator | None
     ) -> dict[str, FeedbackWeight]:
         """Return B of a hidden layer (classes x number of units)."""
         if layer.is_output:
@@ -41,7 +41,8 @@ class DirectFeedbackAlignment(Rule):
         if layer.classes is None or layer.output_shape is None:
             raise BurstpropError(
                 f"layer {layer}: direct feedback alignment must know the number of output units "
-                "(classes=...) and, of a convolution, the height and width of its output (output_size=...)"
+                "(classes=...) and, of a convolution, the height and width of its output "
+                "(output_size=...), of cells apart from their synapses also their number (size=...)"
             )
         sd = self.feedback_sd / math.sqrt(layer.classes)
         start = torch.empty(layer.classes, math.prod(layer.output_shape)).normal_(

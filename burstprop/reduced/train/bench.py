@@ -9,6 +9,7 @@ of bytes in tensors within a step, with weights, feedback weights, gradients and
 
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 import weakref
@@ -23,8 +24,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from burstprop.errors import BurstpropError
-from burstprop.reduced.layers import Conv2d, RuleLayer
-from burstprop.reduced.networks import Network, build_network
+from burstprop.reduced.layers import Cells, Conv2d, RuleLayer
+from burstprop.reduced.networks import Network, build_network, network_spec
 from burstprop.reduced.rules import rule_from_name
 
 RULES = (
@@ -45,24 +46,39 @@ weights."""
 WARM_UP = 3
 
 
-def autograd_network(network: Network) -> nn.Sequential:
+def autograd_network(network: Network) -> nn.Module:
     """Return PyTorch's own layers with the weights of ``network``; its output is rates (sigmoid) or logits
     (softmax)."""
-    modules: list[nn.Module] = []
-    for module in network.body:
-        if not isinstance(module, RuleLayer):
-            modules.append(module)
-            continue
-        shape = module.weight.shape
-        if isinstance(module, Conv2d):
-            own: nn.Module = nn.Conv2d(shape[1], shape[0], shape[2], module.stride, module.padding)
-        else:
-            own = nn.Linear(shape[1], shape[0])
-        own.load_state_dict({"weight": module.weight.detach(), "bias": module.bias.detach()})
-        modules.append(own)
-        if module.units.name != "softmax":
-            modules.append(nn.Sigmoid() if module.units.name == "sigmoid" else nn.ReLU())
-    return nn.Sequential(*modules)
+    return _of_autograd(copy.deepcopy(network.body))
+
+
+def _of_autograd(module: nn.Module) -> nn.Module:
+    """Return a module with PyTorch's own layers in place of rule layers, however deep inside."""
+    if isinstance(module, Cells):
+        return nn.Sigmoid() if module.units.name == "sigmoid" else nn.ReLU(inplace=module.inplace)
+    if not isinstance(module, RuleLayer):
+        for name, child in module.named_children():
+            setattr(module, name, _of_autograd(child))
+        return module
+    shape, bias = module.weight.shape, module.bias is not None
+    if isinstance(module, Conv2d):
+        own: nn.Module = nn.Conv2d(
+            shape[1] * module.groups,
+            shape[0],
+            shape[2],
+            module.stride,
+            module.padding,
+            1,
+            module.groups,
+            bias,
+        )
+    else:
+        own = nn.Linear(shape[1], shape[0], bias)
+    own.load_state_dict({name: module.state_dict()[name] for name in ("weight", "bias")[: 1 + bias]})
+    own.to(module.weight.dtype)
+    if module.units.name in ("none", "softmax"):
+        return own
+    return nn.Sequential(own, nn.Sigmoid() if module.units.name == "sigmoid" else nn.ReLU())
 
 
 @dataclass(frozen=True)
@@ -145,7 +161,12 @@ def rule_step(network: Network, images: Tensor, target: Tensor) -> Step:
 
 
 def step_costs(
-    network: str, batch_size: int, *, rules: Sequence[str] = RULES, rounds: int = 40, seed: int = 0
+    network: str,
+    batch_size: int,
+    *,
+    rules: Sequence[str] | None = None,
+    rounds: int = 40,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Return time and memory of a step of every rule on a named network, and their ratios to autograd's.
 
@@ -155,8 +176,9 @@ def step_costs(
         A name of `NETWORKS`.
     batch_size : int
         Images a step.
-    rules : sequence of str
-        Names of rules.
+    rules : sequence of str, optional
+        Names of rules; None: `RULES`, of a rectified network without recurrent inhibition, which it cannot
+        have.
     rounds : int
         Timed steps of every rule, at least 2.
     seed : int
@@ -176,9 +198,10 @@ def step_costs(
     """
     if rounds < 2:
         raise BurstpropError(f"rounds = {rounds}: must be at least 2 (quartiles are taken over them)")
-    teacher = (
-        {"teacher": "cross_entropy"} if build_network(network, "backprop").spec.output == "softmax" else {}
-    )
+    spec = network_spec(network)
+    teacher = {"teacher": "cross_entropy"} if spec.output == "softmax" else {}
+    if rules is None:
+        rules = [rule for rule in RULES if spec.activation == "sigmoid" or rule != "burstprop_recurrent"]
     networks = {name: build_network(network, rule_from_name(name, **teacher), seed=seed) for name in rules}
     first = networks[rules[0]]
     generator = torch.Generator().manual_seed(seed)

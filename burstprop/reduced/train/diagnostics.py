@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from burstprop.errors import BurstpropError
+from burstprop.reduced.layers import RuleModule
 from burstprop.reduced.layers.rule import Activity, Arrival
 from burstprop.reduced.networks import Network
 from burstprop.reduced.rules.backprop import Backprop
@@ -29,7 +30,9 @@ COLUMNS = (
     "layer",
     "units",
     "weight_feedback_angle_deg",
+    "weight_feedback_distance",
     "update_angle_deg",
+    "update_size",
     "mean_rate",
     "dead_fraction",
     "burst_prob",
@@ -37,14 +40,19 @@ COLUMNS = (
     "burst_prob_change",
     "saturated_fraction",
     "linearity",
+    "events_needed",
 )
 """Columns of `diagnose`: the layer's name (``layer0`` ... ``output``); number of units (maps of a
-convolution); angle between its forward weights and those that carry the error down; angle between the rule's
-and backpropagation's update of its forward weights; mean event rate; part of the units that are dead
-(`burstprop.reduced.train.health.dead`); mean and sd of the burst probability without a teacher; root mean
-square change of it by the teacher; part of the (unit, image) pairs whose dendrite is saturated with a
+convolution); angle between its forward weights and those that carry the error down, and the norm of their
+difference over that of the forward weights; angle between the rule's and backpropagation's update of its
+forward weights, and the norm of the one over that of the other; mean event rate; part of the units that are
+dead (`burstprop.reduced.train.health.dead`); mean and sd of the burst probability without a teacher; root
+mean square change of it by the teacher; part of the (unit, image) pairs whose dendrite is saturated with a
 teacher; squared correlation (through the origin) of that change and the dendritic potential's, 1 where the
-burst probability carries the error linearly. NaN where a rule or layer has no such thing."""
+burst probability carries the error linearly; number of events over which a unit's bursts must be counted for
+the teacher's change to be as large as the noise of the count, mean p (1 - p) over the mean square change. NaN
+where a rule or layer has no such thing. Cells that several layers drive, those after a sum, are in the row of
+each."""
 
 
 def angle_degrees(one: Tensor, other: Tensor) -> float:
@@ -75,65 +83,73 @@ def diagnose(network: Network, images: Tensor, target: Tensor) -> pd.DataFrame:
     seen: dict[int, tuple[Activity, Arrival]] = {}
     training = network.training
     network.train()
-    layers = network.layers()
+    layers, cells = network.layers(), network.cells()
+    watched = dict.fromkeys([*layers, *cells])
     try:
-        for number, layer in enumerate(layers):
-            layer.observer = lambda activity, arrival, number=number: seen.update(
-                {number: (activity, arrival)}
-            )
-        with torch.enable_grad(), torch.random.fork_rng():
-            updates = _gradients(network, images, target)
-        for layer in layers:
-            layer.observer = None
-        with torch.enable_grad(), backpropagating(network):
-            exact = _gradients(network, images, target)
+        for module in watched:
+            module.observer = lambda activity, arrival: seen.update({id(activity.layer): (activity, arrival)})
+        with _same_statistics(network):
+            with torch.enable_grad(), torch.random.fork_rng():
+                updates = _gradients(network, images, target)
+            for module in watched:
+                module.observer = None
+            with torch.enable_grad(), backpropagating(network):
+                exact = _gradients(network, images, target)
     finally:
-        for layer in layers:
-            layer.observer = None
+        for module in watched:
+            module.observer = None
         network.train(training)
     labels = target if target.dim() == 1 else target.argmax(1)
     rows = []
-    for number, layer in enumerate(layers):
+    for number, (layer, its) in enumerate(zip(layers, cells, strict=True)):
         row = {
             "layer": "output" if layer.is_output else f"layer{number}",
             "units": len(layer.weight),
         }
         rows.append(row)
-        if number not in seen:
-            continue
-        activity, arrival = seen[number]
-        rates = activity.rates.detach()
-        rectified = layer.units.name == "relu"
-        row |= {
-            "weight_feedback_angle_deg": _feedback_angle(network, number, activity),
-            "update_angle_deg": angle_degrees(updates[number], exact[number])
-            if number in updates
-            else math.nan,
-            "mean_rate": float(rates.mean()),
-            "dead_fraction": math.nan
-            if layer.output == "softmax"
-            else float(dead(rates, rectified, labels if layer.is_output else None).double().mean()),
-        }
-        if not layer.is_output:
-            row |= _bursts(network, activity, arrival)
+        if id(layer) in seen:
+            row |= _feedback(network, number, seen[id(layer)][0])
+        if id(layer) in seen and number in updates:
+            row["update_angle_deg"] = angle_degrees(updates[number], exact[number])
+            row["update_size"] = _ratio(updates[number], exact[number])
+        if id(its) in seen:
+            row |= _rates(its, seen[id(its)][0], labels)
+            if not its.is_output:
+                row |= _bursts(network, *seen[id(its)])
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@contextmanager
+def _same_statistics(network: Network) -> Iterator[None]:
+    """Undo what a pass in training mode does to the statistics of batch normalisation."""
+    norms = [
+        module for module in network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+    ]
+    kept = [{name: buffer.clone() for name, buffer in norm.named_buffers()} for norm in norms]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for norm, old in zip(norms, kept, strict=True):
+                for name, buffer in norm.named_buffers():
+                    buffer.copy_(old[name])
 
 
 @contextmanager
 def backpropagating(network: Network) -> Iterator[None]:
     """Within it, ``backward`` of a network is backpropagation of the same loss."""
     rule = Backprop(teacher=network.rule.teacher)
-    layers = network.layers()
-    old = [layer.rule for layer in layers]
+    modules = [module for module in network.modules() if isinstance(module, RuleModule)]
+    old = [module.rule for module in modules]
     own, network.rule = network.rule, rule
     try:
-        for layer in layers:
-            layer.rule = rule
+        for module in modules:
+            module.rule = rule
         yield
     finally:
         network.rule = own
-        for layer, its in zip(layers, old, strict=True):
-            layer.rule = its
+        for module, its in zip(modules, old, strict=True):
+            module.rule = its
 
 
 def _gradients(network: Network, images: Tensor, target: Tensor) -> dict[int, Tensor]:
@@ -147,11 +163,31 @@ def _gradients(network: Network, images: Tensor, target: Tensor) -> dict[int, Te
     return dict(zip(learning, torch.autograd.grad(loss, list(learning.values())), strict=True))
 
 
-def _feedback_angle(network: Network, number: int, activity: Activity) -> float:
-    if number == 0:
-        return math.nan
-    feedback = network.rule.downward(activity.weights)
-    return math.nan if feedback is None else angle_degrees(activity.weights["weight"], feedback)
+def _feedback(network: Network, number: int, activity: Activity) -> dict[str, float]:
+    feedback = network.rule.downward(activity.weights) if number else None
+    if feedback is None:
+        return {}
+    weight = activity.weights["weight"]
+    return {
+        "weight_feedback_angle_deg": angle_degrees(weight, feedback),
+        "weight_feedback_distance": _ratio(feedback - weight, weight),
+    }
+
+
+def _ratio(one: Tensor, other: Tensor) -> float:
+    """Return the norm of one over that of the other, NaN where this is zero."""
+    size = float(other.detach().double().norm())
+    return float(one.detach().double().norm()) / size if size else math.nan
+
+
+def _rates(cells: RuleModule, activity: Activity, labels: Tensor) -> dict[str, float]:
+    rates = activity.rates.detach()
+    units = cells.units
+    gone = math.nan
+    if units.name != "softmax":
+        judged = labels if cells.is_output else None
+        gone = float(dead(rates, units.name == "relu", judged).double().mean())
+    return {"mean_rate": float(rates.mean()), "dead_fraction": gone}
 
 
 @torch.no_grad()
@@ -170,4 +206,10 @@ def _bursts(network: Network, activity: Activity, arrival: Arrival) -> dict[str,
         "burst_prob_change": float(change.square().mean().sqrt()),
         "saturated_fraction": float(((relative < edge) | (relative > 1.0 - edge)).double().mean()),
         "linearity": product**2 / power if power > 0 else math.nan,
+        "events_needed": _ratio_of_means(without * (1.0 - without), change.square()),
     }
+
+
+def _ratio_of_means(one: Tensor, other: Tensor) -> float:
+    below = float(other.mean())
+    return float(one.mean()) / below if below > 0 else math.nan

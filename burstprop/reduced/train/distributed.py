@@ -51,6 +51,17 @@ class Group:
             return flag
         return bool(self.total(torch.tensor(float(flag), device=self.device)) > 0)
 
+    @torch.no_grad()
+    def agree(self, network: torch.nn.Module) -> None:
+        """Give all processes the mean of their statistics of batch normalisation, each of its own images."""
+        if self.world == 1:
+            return
+        for module in network.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.track_running_stats:
+                for statistic in (module.running_mean, module.running_var):
+                    assert statistic is not None
+                    self.total(statistic).div_(self.world)
+
     def gather(self, value: Value) -> list[Value]:
         """Return what every process gives, in the order of their ranks; all wait for one another."""
         if self.world == 1:

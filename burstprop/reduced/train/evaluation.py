@@ -17,6 +17,7 @@ from burstprop.reduced.data.dataset import ReadOptions
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.rules import source_digest
 from burstprop.reduced.train import rule_files
+from burstprop.reduced.train.averaging import averaged
 from burstprop.reduced.train.checkpoint import load_checkpoint
 from burstprop.reduced.train.distributed import Group
 from burstprop.reduced.train.plan import Plan
@@ -161,7 +162,8 @@ def evaluate_checkpoint(
         dataset, part, batch_size * group.world, device=group.device, workers=workers, on_broken=on_broken,
         rank=group.rank, world=group.world,
     )  # fmt: skip
-    score = evaluate(network, loader, group, plan.precision)
+    with averaged(network, content.get("average")):
+        score = evaluate(network, loader, group, plan.precision)
     summary = dataclasses.asdict(score)
     del summary["confusion"]
     head = {"rule": plan.rule, "dataset": plan.dataset, "part": part, "epochs": content["epoch"]}

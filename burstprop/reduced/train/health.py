@@ -38,13 +38,13 @@ def unit_rates(network: Network, images: Tensor) -> dict[str, Tensor]:
     """Return the event rates of every layer's units (images, units or channels, ...) by the layer's name."""
     rates: dict[str, Tensor] = {}
     hooks = []
-    for number, layer in enumerate(network.layers()):
-        name = "output" if layer.is_output else f"layer{number}"
+    for number, cells in enumerate(network.cells()):
+        name = "output" if cells.is_output else f"layer{number}"
 
         def keep(module: Any, inputs: Any, output: Tensor, name: str = name) -> None:
             rates[name] = output_rates(output, module.output) if module.is_output else output
 
-        hooks.append(layer.register_forward_hook(keep))
+        hooks.append(cells.register_forward_hook(keep))
     training = network.training
     network.eval()
     try:

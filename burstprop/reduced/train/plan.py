@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from burstprop.errors import BurstpropError
+from burstprop.reduced import networks
 from burstprop.reduced.data.augmentation import Augmentation
 from burstprop.reduced.data.dataset import ImageDataset
-from burstprop.reduced.networks import Convolution, NetworkSpec
+from burstprop.reduced.networks import NetworkSpec
 from burstprop.reduced.rules import load_class, resolved_name, rule_from_name, source_digest
 from burstprop.reduced.train import rule_files
 from burstprop.reduced.train.settings import Setting
 
 PRECISIONS = ("float32", "bfloat16")
+LATER = ("optimizer", "clip_norm", "average", "channels_last")
+"""Fields that records of earlier versions lack: left out while they have their default, so that a run of then
+is still known as the same."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Plan:
         Side of the images of a folder dataset in pixels; None: the dataset's own.
     precision : str
         ``"float32"``, or ``"bfloat16"`` for mixed precision.
+    channels_last : bool
+        Whether images and maps are kept with the channels of a pixel side by side in memory.
     """
 
     rule: str
@@ -51,6 +57,7 @@ class Plan:
     augment: bool = True
     image_size: int | None = None
     precision: str = "float32"
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         """Check seed, precision and epochs, and make the rule's path absolute; raises BurstpropError."""
@@ -82,16 +89,10 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """Return the plan as a dictionary of text, numbers, lists and dictionaries."""
-        setting = {
-            field.name: getattr(self.setting, field.name)
-            for field in dataclasses.fields(self.setting)
-            if field.name not in ("rule", "network")
-        }
-        network = dataclasses.asdict(self.setting.network)
-        network["layers"] = list(network["layers"])
-        network["input_shape"] = list(network["input_shape"])
-        mine = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "setting"}
+        setting = _told(self.setting, "rule", "network")
+        mine = _told(self, "setting")
         rule = {f.name: getattr(self.setting.rule, f.name) for f in dataclasses.fields(self.setting.rule)}
+        network = networks.record(self.setting.network)
         record = {**mine, "setting": setting, "rule_settings": rule, "network": network}
         digest = source_digest(self.setting.rule)
         # so that a run is not resumed after its rule was edited
@@ -123,13 +124,9 @@ class Plan:
         if ":" in name:
             load_class(name)  # here, so that an error in the user's own file stays the user's own
         with _described():
-            network = dict(record.pop("network"))
-            network["layers"] = tuple(
-                Convolution(**layer) if isinstance(layer, dict) else layer for layer in network["layers"]
-            )
-            network["input_shape"] = tuple(network["input_shape"])
+            network = networks.from_record(record.pop("network"))
             made = rule_from_name(name, **record.pop("rule_settings"))
-            setting = Setting(rule=made, network=NetworkSpec(**network), **record.pop("setting"))
+            setting = Setting(rule=made, network=network, **record.pop("setting"))
             return cls(setting=setting, **record)
 
 
@@ -143,6 +140,15 @@ def _described() -> Iterator[None]:
             f"the checkpoint holds no plan that this version of burstprop reads ({type(error).__name__}: "
             f"{error}); go on with the version that wrote it"
         ) from None
+
+
+def _told(owner: Plan | Setting, *but: str) -> dict[str, Any]:
+    """Return the fields of a plan or setting, without some and without `LATER` ones at their default."""
+    return {
+        field.name: getattr(owner, field.name)
+        for field in dataclasses.fields(owner)
+        if field.name not in but and not (field.name in LATER and getattr(owner, field.name) == field.default)
+    }
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

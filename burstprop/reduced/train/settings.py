@@ -29,6 +29,7 @@ from burstprop.reduced.networks import NetworkSpec, network_spec
 from burstprop.reduced.rules import RULES, Rule, load_class, rule_from_name
 
 DATASETS = ("digits", "mnist", "cifar10", "tiny-imagenet", "imagenet")
+OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("constant", "linear", "cosine", "step")
 NAMES = ("default", "published")
 
@@ -37,8 +38,9 @@ NAMES = ("default", "published")
 class Setting:
     """All that a training run needs beside data and seed.
 
-    ``lr`` is the learning rate of SGD with ``momentum`` for gradients that are means over a batch; layers'
-    rates are relative to it (`Network.parameter_groups`). ``schedule``: ``constant``, ``linear`` to 0,
+    ``lr`` is the learning rate of ``optimizer`` for gradients that are means over a batch; layers' rates are
+    relative to it (`Network.parameter_groups`). ``optimizer``: ``sgd`` with ``momentum``, or ``adamw``, of
+    which ``momentum`` is the first beta. ``schedule``: ``constant``, ``linear`` to 0,
     ``cosine`` to 0, or ``step`` (divided by 10 every ``step_epochs``), each after ``warmup_epochs`` of rising
     in a straight line from 0.
     """
@@ -58,10 +60,22 @@ class Setting:
     label_smoothing: float = quantity(
         0.0, "1", "share of the target spread over all classes", low=0.0, high=1.0
     )
+    optimizer: str = field(default="sgd", metadata={"doc": "sgd (with momentum) or adamw"})
+    clip_norm: float = quantity(0.0, "1", "largest norm of all gradients together (0: any)", low=0.0)
+    average: float = quantity(
+        0.0, "1", "decay a step of the moving average of the weights that is tested (0: none)", low=0.0,
+        high=1.0,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
         validate(self)
+        if self.optimizer not in OPTIMIZERS:
+            raise BurstpropError(
+                f"Setting.optimizer = {self.optimizer!r}: give one of {', '.join(OPTIMIZERS)}"
+            )
+        if self.average == 1.0:
+            raise BurstpropError("Setting.average = 1: must be below 1 (an average that never moves)")
         if self.schedule not in SCHEDULES:
             raise BurstpropError(f"Setting.schedule = {self.schedule!r}: give one of {', '.join(SCHEDULES)}")
 

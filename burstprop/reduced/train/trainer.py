@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from burstprop.reduced.data.loading import Batch
 from burstprop.reduced.data.streams import words
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.train import health
+from burstprop.reduced.train.averaging import MovingAverage
 from burstprop.reduced.train.checkpoint import NAME, load_checkpoint, save_checkpoint
 from burstprop.reduced.train.diagnostics import diagnose
 from burstprop.reduced.train.distributed import Group
@@ -34,6 +36,7 @@ from burstprop.reduced.train.journal import Journal
 from burstprop.reduced.train.options import Options, Stopped, asked_to_stop
 from burstprop.reduced.train.plan import Plan, differences
 from burstprop.reduced.train.process import flushed_denormals
+from burstprop.reduced.train.settings import Setting
 from burstprop.runs.run_code import UNKNOWN, code_of_run, said
 from burstprop.system.progress import Progress
 
@@ -90,6 +93,9 @@ class Trainer:
         self.network = build_network(self.plan.network(self.dataset), setting.rule, seed=self.plan.seed).to(
             device
         )
+        if self.plan.channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = MovingAverage(self.network, setting.average) if setting.average else None
         self.model: torch.nn.Module = self.network
         if self.group.world > 1:
             ddp = torch.nn.parallel.DistributedDataParallel
@@ -97,8 +103,7 @@ class Trainer:
             new = "forward_sync_buffers" in inspect.signature(ddp).parameters
             without: dict[str, Any] = {"forward_sync_buffers" if new else "broadcast_buffers": False}
             self.model = ddp(self.network, **without)
-        groups = self.network.parameter_groups(setting.lr, setting.weight_decay)
-        self.optimizer = torch.optim.SGD(groups, lr=setting.lr, momentum=setting.momentum, fused=True)
+        self.optimizer = _optimizer(self.network, setting)
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         common: dict[str, Any] = dict(
             seed=self.plan.seed, device=device, workers=self.options.workers,
@@ -166,6 +171,8 @@ class Trainer:
         try:
             self.network.load_state_dict(content["network"])
             self.optimizer.load_state_dict(content["optimizer"])
+            if self.average is not None:
+                self.average.restore(content["average"])
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise BurstpropError(
@@ -211,6 +218,7 @@ class Trainer:
                 optimizer=self.optimizer.state_dict(), epoch=self.epoch, step=self.step,
                 seconds=self.seconds, first_loss=self.first_loss, history=self.history, sums=sums,
                 broken=self.broken, warned=self.warned, codes=self.codes,
+                average=None if self.average is None else self.average.state(),
                 log_bytes=self.journal.bytes_written(), threads=torch.get_num_threads(),
                 classes=list(self.dataset.classes), images=len(self.loader.images),
             )  # fmt: skip
@@ -247,10 +255,7 @@ class Trainer:
             ):
                 while not self.finished:
                     self._epoch(progress)
-            scores = {
-                part: evaluate(self.network, loader, self.group, self.plan.precision)
-                for part, loader in self.test_loaders.items()
-            }
+            scores = {part: self._evaluate(part) for part in self.test_loaders}
         self._share_broken()
         return {
             "rule": self.plan.rule,
@@ -266,6 +271,12 @@ class Trainer:
             "code": ", then ".join(code["code"] or "unknown" for code in self.codes),
             "checkpoint": None if self.out is None else str(self.out / NAME),
         }
+
+    def _evaluate(self, part: str) -> Score:
+        """Test the network, or the moving average of its weights where there is one."""
+        self.group.agree(self.network)
+        with nullcontext() if self.average is None else self.average.in_place():
+            return evaluate(self.network, self.test_loaders[part], self.group, self.plan.precision)
 
     def _epoch(self, progress: Progress) -> None:
         """Train from the present step to the end of the epoch."""
@@ -308,7 +319,7 @@ class Trainer:
         with torch.autocast(
             self.group.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"
         ):
-            logits = self.model(batch.images)
+            logits = self.model(self._laid_out(batch.images))
         target = batch.labels
         if setting.label_smoothing:
             hot = torch.nn.functional.one_hot(target, logits.shape[1]).to(torch.float32)
@@ -319,7 +330,11 @@ class Trainer:
         # broken images, may differ
         share = len(batch.labels) * self.group.world / self._images(batch) if self.group.world > 1 else 1.0
         (loss * share if share != 1.0 else loss).backward()
+        if setting.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), setting.clip_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         with torch.no_grad():
             self.sums.loss += loss.double() * len(batch.labels)
             self.sums.wrong += (logits.argmax(1) != batch.labels).sum()
@@ -330,6 +345,9 @@ class Trainer:
                 self.first_loss = value
             if not math.isfinite(value):
                 self._diverged(value)
+
+    def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
+        return images.contiguous(memory_format=torch.channels_last) if self.plan.channels_last else images
 
     def _images(self, batch: Batch) -> int:
         """Return the images of a batch over all processes, without broken ones."""
@@ -362,7 +380,7 @@ class Trainer:
         images = int(self.group.total(torch.tensor(self.sums.images, device=self.group.device)))
         if not math.isfinite(float(sums[0])):
             self._diverged(float(sums[0]))
-        score = evaluate(self.network, self.test_loaders["validation"], self.group, self.plan.precision)
+        score = self._evaluate("validation")
         line = dict(
             epoch=self.epoch,
             train_loss=float(sums[0]) / images,
@@ -435,3 +453,10 @@ class Trainer:
         for broken in self.group.gather(self.broken):
             for path, reason in broken.items():
                 self._skipped(path, reason)
+
+
+def _optimizer(network: Network, setting: Setting) -> torch.optim.Optimizer:
+    groups = network.parameter_groups(setting.lr, setting.weight_decay)
+    if setting.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=setting.lr, betas=(setting.momentum, 0.999), fused=True)
+    return torch.optim.SGD(groups, lr=setting.lr, momentum=setting.momentum, fused=True)
