@@ -2,18 +2,20 @@
 
 A rule is a name or a class of your own, path.py:ClassName. Every rule has one default setting for each
 dataset (network, learning rate, schedule ...), chosen on validation images; --setting published takes the
-published one. A part of the training images is always kept for validation. The folder of the run (--out)
-holds run.json, log.jsonl (one JSON object for each epoch and layer), checkpoint.pt, result.json and, where
-matplotlib is installed, training.png: the learning curve and, for each layer over the epochs, the angles of
-feedback to forward weights and of the update to backpropagation's, burst probabilities and their saturation,
-the feedback's linearity and dead units. Ctrl-C saves the state and stops; --resume goes on, to the same bits
-as without the stop, also after the process was killed.
+published one, and a residual network (--network resnet-small, resnet18 ...) comes with one for such. A part
+of the training images is always kept for validation. The folder of the run (--out) holds run.json,
+log.jsonl (one JSON object for each epoch and layer), checkpoint.pt, result.json and, where matplotlib is
+installed, training.png: the learning curve and, for each layer over the epochs, the angles of feedback to
+forward weights and of the update to backpropagation's, burst probabilities and their saturation, the
+feedback's linearity and dead units. Ctrl-C saves the state and stops; --resume goes on, to the same bits as
+without the stop, also after the process was killed.
 
 examples:
   burstprop train                                              burstprop on the digits, in seconds
   burstprop train --rule feedback_alignment --seed 3 --out run3
   burstprop train --rule burstprop --dataset mnist --data ~/data/mnist --epochs 20 --out mnist
   burstprop train --rule burstprop --dataset mnist --data ~/data/mnist --epochs 20 --out mnist --resume
+  burstprop train --rule burstprop --dataset cifar10 --data ~/data/cifar10 --network resnet-small --out resnet
   burstprop train --setting published                          watch it lose whole classes
   burstprop train --rule my_rule.py:MyRule --set lr=0.05 --set-rule teacher=cross_entropy
   burstprop train --dataset imagenet --data ~/data/imagenet --workers 8 --on-broken-image skip --out imagenet
@@ -60,15 +62,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="digits (shipped), mnist, cifar10, tiny-imagenet or imagenet (digits)",
     )
     what.add_argument("--data", metavar="DIR", help="folder of the data, or one above it; digits need none")
-    what.add_argument("--setting", default="default", metavar="NAME", help="default or published (default)")
-    what.add_argument("--network", metavar="NAME", help="another network than the setting's")
+    what.add_argument(
+        "--setting", metavar="NAME",
+        help="default, published or residual (default; with a residual --network, residual)",
+    )  # fmt: skip
+    what.add_argument(
+        "--network", metavar="NAME", help="another network than the setting's: resnet-small ..."
+    )
     what.add_argument(
         "--epochs", type=whole(1), metavar="N", help="passes through the images (the setting's)"
     )
     add_seed(what)  # type: ignore[arg-type]
     what.add_argument(
         "--set", dest="settings", metavar="NAME=VALUE", nargs="+", action="extend", default=[],
-        help="change the setting: lr, momentum, weight_decay, batch_size, schedule, warmup_epochs ...",
+        help="change the setting: lr, momentum, weight_decay, batch_size, schedule, warmup_epochs, "
+        "label_smoothing, optimizer (sgd or adamw), clip_norm, average (of the weights that is tested) ...",
     )  # fmt: skip
     what.add_argument(
         "--set-rule", dest="rule_settings", metavar="NAME=VALUE", nargs="+", action="extend", default=[],
@@ -97,6 +105,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_.add_argument("--tensorboard", action="store_true", help="write the log for TensorBoard too")
     run_.add_argument("--no-layers", action="store_true", help="log no diagnostics of the layers")
     run_.add_argument("--precision", default="float32", help="float32 or bfloat16, mixed (float32)")
+    run_.add_argument(
+        "--channels-last", action="store_true", help="keep the channels of a pixel side by side in memory"
+    )
     add_machine(run_)
     run_.add_argument("--backend", default="auto", help="of several processes: gloo or nccl (auto)")
     run_.add_argument("--json", action="store_true", help="print one JSON object at the end and nothing else")
@@ -189,9 +200,9 @@ def make_plan(args: argparse.Namespace) -> Plan:
     from burstprop.parameters import parse
     from burstprop.reduced.networks import network_spec
     from burstprop.reduced.train.plan import Plan
-    from burstprop.reduced.train.settings import setting
+    from burstprop.reduced.train.settings import setting, usual_name
 
-    chosen = setting(args.rule, args.dataset, args.setting)
+    chosen = setting(args.rule, args.dataset, args.setting or usual_name(args.network))
     chosen = parse(chosen, args.settings)
     changes: dict[str, Any] = {"rule": parse(chosen.rule, args.rule_settings)}
     if args.network:
@@ -206,6 +217,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
         augment=not args.no_augmentation,
         image_size=args.image_size,
         precision=args.precision,
+        channels_last=args.channels_last,
     )
 
 

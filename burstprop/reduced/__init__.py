@@ -18,13 +18,15 @@ Needs PyTorch (``pip install burstprop[train]``); importing ``burstprop`` alone 
 
 # first, and whatever the rule: numba must be loaded before a run lets denormal numbers be flushed to zero
 import burstprop.reduced.layers.fused as fused  # noqa: F401
-from burstprop.reduced.layers import Conv2d, Dense, RuleLayer
+from burstprop.reduced.layers import Cells, Conv2d, Dense, DivisiveNorm, RuleLayer
 from burstprop.reduced.layers.units import output_rates
 from burstprop.reduced.networks import (
     NETWORKS,
     Convolution,
     Network,
     NetworkSpec,
+    Pooling,
+    Residual,
     build_network,
     network_spec,
 )
@@ -35,11 +37,15 @@ from burstprop.reduced.train.training_figure import layers_figure
 __all__ = [
     "NETWORKS",
     "RULES",
+    "Cells",
     "Conv2d",
     "Convolution",
     "Dense",
+    "DivisiveNorm",
     "Network",
     "NetworkSpec",
+    "Pooling",
+    "Residual",
     "Rule",
     "RuleLayer",
     "Setting",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from fnmatch import fnmatchcase
 from importlib import resources
 
 import pytest
 
+from burstprop.errors import BurstpropError
 from burstprop.reduced.networks import NETWORKS
 from burstprop.reduced.rules import RULES
-from burstprop.reduced.train.settings import DATASETS, NAMES, setting
+from burstprop.reduced.train.settings import DATASETS, NAMES, setting, usual_name
 
 FILES = {
     file.name.removesuffix(".toml"): tomllib.loads(file.read_text(encoding="utf-8"))
@@ -24,7 +26,9 @@ def test_every_dataset_has_a_file_and_every_file_a_dataset():
 
 @pytest.mark.parametrize("dataset", FILES)
 def test_a_file_holds_nothing_that_is_not_used(dataset):
-    assert set(FILES[dataset]) == set(NAMES)
+    # digits and MNIST are too small for a residual network
+    sized = {"residual"} if dataset in ("cifar10", "tiny-imagenet", "imagenet") else set()
+    assert set(FILES[dataset]) == set(NAMES) | sized
     for stored in FILES[dataset].values():
         assert set(stored) <= {"run", "rule", "changes"}
         for change in stored.get("changes", []):
@@ -40,6 +44,20 @@ def test_every_rule_has_both_settings_of_every_dataset(rule, dataset):
         found = setting(rule, dataset, name)
         assert (found.name, found.dataset) == (name, dataset)
         assert found.network.name in NETWORKS
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "tiny-imagenet", "imagenet"])
+def test_residual_networks_have_one_setting_of_their_own(dataset):
+    """The same for every rule, but for burstprop's inhibition of the dendrite."""
+    usual = setting("backprop", dataset, "residual")
+    assert usual_name(usual.network.name) == "residual"
+    assert usual_name("cifar") == usual_name(None) == "default"
+    for name in RULES:
+        found = setting(name, dataset, "residual")
+        assert dataclasses.replace(found, rule=usual.rule) == usual
+        assert getattr(found.rule, "inhibition", 0.9) == (0.0 if name == "burstprop_recurrent" else 0.9)
+    with pytest.raises(BurstpropError, match="setting = 'residual' for dataset 'digits'"):
+        setting("backprop", "digits", "residual")
 
 
 def test_published_numbers():

@@ -25,7 +25,7 @@ from typing import Any
 
 from burstprop.errors import BurstpropError, near
 from burstprop.parameters import quantity, validate
-from burstprop.reduced.networks import NetworkSpec, network_spec
+from burstprop.reduced.networks import NetworkSpec, Residual, network_spec
 from burstprop.reduced.rules import RULES, Rule, load_class, rule_from_name
 
 DATASETS = ("digits", "mnist", "cifar10", "tiny-imagenet", "imagenet")
@@ -95,7 +95,8 @@ class Setting:
 
 
 def setting(rule: str, dataset: str = "digits", name: str = "default") -> Setting:
-    """Return the setting ``name`` (``default`` or ``published``) of a rule for a dataset.
+    """Return the setting ``name`` (``default``, ``published``, or ``residual``, for residual networks on
+    images of some size) of a rule for a dataset.
 
     ``rule`` is a name of `RULES`, or names a class of one's own (``path/to/file.py:ClassName``), which trains
     with the setting ``name`` of backprop unless its class changes the default of a field.
@@ -107,8 +108,6 @@ def setting(rule: str, dataset: str = "digits", name: str = "default") -> Settin
     """
     if dataset not in DATASETS:
         raise BurstpropError(f"dataset = {dataset!r}: {near(dataset, DATASETS)}")
-    if name not in NAMES:
-        raise BurstpropError(f"setting = {name!r}: {near(name, NAMES)}")
     if ":" not in rule and rule not in RULES:
         rule_from_name(rule)  # raises, with the names that are near
     run, fields = _stored(rule if rule in RULES else "backprop", dataset, name)
@@ -117,10 +116,27 @@ def setting(rule: str, dataset: str = "digits", name: str = "default") -> Settin
     return Setting(_rule(rule, fields), spec, name, dataset, **run)
 
 
+def usual_name(network: str | None) -> str:
+    """Return the name of the setting that a named network trains with; None is the setting's own network.
+
+    Raises
+    ------
+    BurstpropError
+        For a network that is not known.
+    """
+    if network is None:
+        return "default"
+    blocks = any(isinstance(layer, Residual) for layer in network_spec(network).layers)
+    return "residual" if blocks else "default"
+
+
 def _stored(rule: str, dataset: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the fields of `Setting` and those of the rule that the dataset's file holds for a known rule."""
     file = resources.files("burstprop.reduced") / "settings" / f"{dataset}.toml"
-    stored = tomllib.loads(file.read_text(encoding="utf-8"))[name]
+    settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    if name not in settings:
+        raise BurstpropError(f"setting = {name!r} for dataset {dataset!r}: {near(name, settings)}")
+    stored = settings[name]
     run, fields = dict(stored["run"]), dict(stored.get("rule", {}))
     for change in stored.get("changes", []):
         if any(fnmatchcase(rule, pattern) for pattern in change["rules"]):

@@ -1,0 +1,144 @@
+"""What a training run may be told beside its rule: optimizer, clipping, averaging, memory format; and resumed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from burstprop.errors import BurstpropError
+from burstprop.reduced import Convolution, NetworkSpec, Pooling, Residual
+from burstprop.reduced.data import open_dataset
+from burstprop.reduced.train.averaging import MovingAverage
+from burstprop.reduced.train.checkpoint import load_checkpoint
+from burstprop.reduced.train.diagnostics import diagnose
+from burstprop.reduced.train.evaluation import evaluate_checkpoint
+from burstprop.reduced.train.plan import Plan
+from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.trainer import Trainer
+from burstprop.reduced.train.training import Stopped, train
+
+BLOCK = Residual((Convolution(6, 3, 1, 1, norm="batch"), Convolution(6, 3, 1, 1, norm="batch")))
+SMALL = NetworkSpec(
+    "small", (1, 8, 8), (Convolution(6, 3, 2, 1, norm="batch"), BLOCK, Pooling("average")), 10, "relu",
+    "softmax", 1.0, 1.0, 0.0,
+)  # fmt: skip
+
+
+def _plan(rule="burstprop", **changes):
+    own = {name: changes.pop(name) for name in ("precision", "channels_last") if name in changes}
+    chosen = setting(rule, "digits")
+    taught = dataclasses.replace(chosen.rule, teacher="cross_entropy", output_rate=1.0)
+    small = dict(rule=taught, network=SMALL, batch_size=64, epochs=2, lr=0.1)
+    return Plan(rule, dataclasses.replace(chosen, **(small | changes)), seed=3, **own)
+
+
+class _StopsAfter:
+    """Stops a run after a number of steps, as Ctrl-C would."""
+
+    def __init__(self, monkeypatch, steps):
+        original, taken = Trainer._step, []
+
+        def step(trainer, batch):
+            original(trainer, batch)
+            taken.append(1)
+            trainer.stop = len(taken) == steps
+
+        monkeypatch.setattr(Trainer, "_step", step)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return open_dataset("digits")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        dict(optimizer="adamw", lr=0.01, weight_decay=0.01, average=0.95),
+        dict(clip_norm=0.5, label_smoothing=0.1, schedule="cosine", warmup_epochs=0.5, channels_last=True),
+        dict(precision="bfloat16"),
+    ],
+    ids=["adamw", "clip", "bfloat16"],
+)
+def test_a_resumed_run_ends_with_the_same_bits(digits, tmp_path, monkeypatch, changes):
+    plan = _plan(**changes)
+    whole = train(plan, digits, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        _StopsAfter(patch, 13)
+        with pytest.raises(Stopped):
+            train(plan, digits, tmp_path / "parts")
+    parts = train(plan, digits, tmp_path / "parts", resume=True)
+    assert parts["test_error_percent"] == whole["test_error_percent"] < 60
+    one, other = (load_checkpoint(tmp_path / name) for name in ("whole", "parts"))
+    for key, value in one["network"].items():
+        assert torch.equal(value, other["network"][key]), key
+    # what `burstprop eval` tests is what the run tested
+    summary, _ = evaluate_checkpoint(tmp_path / "whole", None)
+    assert summary["error_percent"] == pytest.approx(whole["test_error_percent"])
+
+
+def test_clipping_bounds_a_step(digits):
+    """With SGD without momentum a step is at most the rate times the largest norm."""
+    plan = _plan(clip_norm=0.01, momentum=0.0, schedule="constant")
+    trainer = Trainer(plan, digits)
+    before = [p.detach().clone() for p in trainer.network.parameters()]
+    trainer._step(next(iter(trainer.loader.epoch(0))))
+    moved = [p.detach() - old for p, old in zip(trainer.network.parameters(), before, strict=True)]
+    assert float(torch.cat([m.flatten() for m in moved]).norm()) == pytest.approx(0.1 * 0.01, rel=1e-3)
+
+
+def test_the_average_is_tested_and_the_network_trained(digits):
+    trainer = Trainer(_plan(average=0.9), digits)
+    weight = trainer.network.layers()[0].weight
+    start, after = weight.detach().clone(), []
+    for batch in list(trainer.loader.epoch(0))[:3]:
+        trainer._step(batch)
+        after.append(weight.detach().clone())
+    expected = start
+    for step, value in enumerate(after, start=1):
+        expected = torch.lerp(expected, value, 1 - min(0.9, (1 + step) / (10 + step)))
+    with trainer.average.in_place():
+        torch.testing.assert_close(weight.detach(), expected)
+    assert torch.equal(weight.detach(), after[-1])
+
+
+def test_counters_are_not_averaged():
+    network = torch.nn.BatchNorm2d(3)
+    average = MovingAverage(network, 0.5)
+    network(torch.randn(4, 3, 2, 2))
+    average.update()
+    with average.in_place():
+        assert int(network.num_batches_tracked) == 1
+
+
+def test_looking_at_layers_changes_no_statistics(digits):
+    trainer = Trainer(_plan(), digits)
+    batch = next(iter(trainer.loader.epoch(0)))
+    before = {key: value.clone() for key, value in trainer.network.state_dict().items()}
+    frame = diagnose(trainer.network, batch.images, batch.labels).set_index("layer")
+    for key, value in trainer.network.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    assert list(frame.index) == ["layer0", "layer1", "layer2", "output"]
+    # the cells after the sum are those of the block's last layer
+    assert frame["burst_prob"].notna().tolist() == [True, True, True, False]
+    assert frame["weight_feedback_distance"].notna().tolist() == [False, True, True, True]
+    assert frame.loc["layer2", "events_needed"] > 0
+    assert frame.loc["output", "update_size"] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_record_of_before_is_known_again(digits):
+    """What earlier versions did not know is not told while it is as it was then."""
+    told = _plan().record()
+    assert not {"optimizer", "clip_norm", "average"} & set(told["setting"])
+    assert "channels_last" not in told
+    changed = _plan(clip_norm=1.0, channels_last=True)
+    assert Plan.from_record(changed.record()) == changed
+
+
+def test_what_cannot_be_says_so():
+    with pytest.raises(BurstpropError, match="optimizer = 'adam': give one of sgd, adamw"):
+        _plan(optimizer="adam")
+    with pytest.raises(BurstpropError, match="average = 1: must be below 1"):
+        _plan(average=1.0)
