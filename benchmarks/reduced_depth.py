@@ -1,0 +1,216 @@
+"""Residual networks trained with every rule: the long comparisons of depth, in pieces of any length.
+
+A study is a list of runs that was stated beforehand. Each run has a folder, RUNS/<study>/<network>-<rule>-
+lr<rate>-seed<N>; a finished one is not run again, one that was stopped (Ctrl-C, or killed) goes on from its
+checkpoint. After every run RESULTS/<study>.csv has a row for each finished run, <study>_curves.csv one for
+each epoch, <study>_layers.csv one for each layer after the last epoch, and <study>.json says how they were
+made.
+
+    python benchmarks/reduced_depth.py --study short --data DIR        4,000 images, minutes
+    python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
+    python benchmarks/reduced_depth.py --study cifar10 --data DIR      the comparison, 30 epochs
+    python benchmarks/reduced_depth.py --study depth --data DIR        4, 8, 16 and 32 layers of one width
+    python benchmarks/reduced_depth.py --study tiny-imagenet --data DIR
+    python benchmarks/reduced_depth.py --study cifar10 --data DIR --rules backprop,burstprop --until 07:00
+
+DIR is the folder above the data (or the variable BURSTPROP_DATA). Every rule has the same network, start
+weights, images, order, and learning rate; only `rates` tries several, the same ones for every rule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from burstprop.errors import BurstpropError, Diverged
+from burstprop.reduced import network_spec
+from burstprop.reduced.data import open_dataset
+from burstprop.reduced.data.dataset import ImageDataset, ImagesInMemory, ReadOptions
+from burstprop.reduced.train.journal import read_log
+from burstprop.reduced.train.plan import Plan
+from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.training import Options, train
+from burstprop.report.report import provenance
+from burstprop.system.files import writable_folder, write_json, writing
+
+RULES = ("backprop", "burstprop", "burstccn", "feedback_alignment")
+ALL = (*RULES, "burstprop_fixed", "burstprop_symmetric", "burstccn_tied", "burstccn_fixed")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs that were stated beforehand.
+
+    ``images``, ``tests``: training images, and validation and test images, of each class (None: all).
+    ``changes``: of the residual setting. ``rates``: learning rates (empty: the setting's).
+    """
+
+    dataset: str
+    networks: tuple[str, ...]
+    rules: tuple[str, ...] = RULES
+    seeds: tuple[int, ...] = (1,)
+    epochs: int = 30
+    images: int | None = None
+    tests: int | None = None
+    rates: tuple[float, ...] = ()
+
+
+STUDIES = {
+    "short": Study("cifar10", ("resnet-depth-8",), epochs=3, images=400, tests=100),
+    "rates": Study("cifar10", ("resnet-small",), epochs=3, images=1000, tests=200, rates=(0.03, 0.1, 0.3)),
+    "cifar10": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
+    "cifar10-feedback": Study(
+        "cifar10", ("resnet-small",), rules=tuple(rule for rule in ALL if rule not in RULES)
+    ),
+    "depth": Study("cifar10", tuple(f"resnet-depth-{depth}" for depth in (4, 8, 16, 32))),
+    "tiny-imagenet": Study("tiny-imagenet", ("resnet-small-64",), seeds=(1, 2)),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study."""
+
+    study: str
+    network: str
+    rule: str
+    rate: float | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of its folder below the study's."""
+        rate = "" if self.rate is None else f"-lr{self.rate:g}"
+        return f"{self.network}-{self.rule}{rate}-seed{self.seed}"
+
+    def plan(self) -> Plan:
+        """Return what is trained."""
+        study = STUDIES[self.study]
+        chosen = setting(self.rule, study.dataset, "residual")
+        changes: dict[str, Any] = {"network": network_spec(self.network), "epochs": study.epochs}
+        if self.rate is not None:
+            changes["lr"] = self.rate
+        if study.epochs < 5:
+            changes["warmup_epochs"] = 0.5
+        return Plan(self.rule, dataclasses.replace(chosen, **changes), seed=self.seed)
+
+
+def jobs(name: str, rules: tuple[str, ...]) -> list[Job]:
+    """Return the runs of a study, seed by seed."""
+    study = STUDIES[name]
+    chosen = [rule for rule in study.rules if not rules or rule in rules]
+    return [
+        Job(name, network, rule, rate, seed)
+        for seed in study.seeds
+        for network in study.networks
+        for rate in study.rates or (None,)
+        for rule in chosen
+    ]
+
+
+def images_of(study: Study, data: str) -> ImageDataset:
+    """Read the dataset, and keep the first images of every class where the study asks for some."""
+    whole = open_dataset(study.dataset, data, ReadOptions())
+    if study.images is None:
+        return whole
+    parts = {"train": study.images, "validation": study.tests, "test": study.tests}
+    return dataclasses.replace(
+        whole, **{part: _first_of_each(whole.part(part), number or 0) for part, number in parts.items()}
+    )
+
+
+def _first_of_each(images: Any, number: int) -> ImagesInMemory:
+    labels = images.labels
+    chosen = [torch.nonzero(labels == label)[:number, 0] for label in labels.unique()]
+    return images.select(torch.cat(chosen).sort().values.numpy())
+
+
+def carry_out(job: Job, dataset: ImageDataset, folder: Path) -> None:
+    """Train a run to its end; one that diverges leaves a result that says so."""
+    history: list[dict[str, Any]] = []
+    options = Options(
+        checkpoint_seconds=120, command=f"python benchmarks/reduced_depth.py --study {job.study}"
+    )
+    try:
+        train(job.plan(), dataset, folder, resume=True, options=options, history=history)
+    except Diverged as error:
+        write_json(folder / "result.json", {"test_error_percent": float("nan"), "trouble": str(error)})
+
+
+def tables(done: dict[Job, Path]) -> dict[str, pd.DataFrame]:
+    """Return rows of runs, of their epochs, and of their layers after the last epoch."""
+    frames: dict[str, list[pd.DataFrame]] = {"": [], "_curves": [], "_layers": []}
+    for job, folder in done.items():
+        head = {"network": job.network, "rule": job.rule, "lr": job.plan().setting.lr, "seed": job.seed}
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        kept = ("epochs", "test_error_percent", "validation_error_percent", "seconds", "trouble")
+        frames[""].append(pd.DataFrame([head | {name: result.get(name) for name in kept}]))
+        layers = read_log(folder, "layer")
+        last = layers[layers["epoch"] == layers["epoch"].max()]
+        for name, frame in (("_curves", read_log(folder)), ("_layers", last)):
+            frames[name].append(frame.assign(**head))
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
+
+
+def write(folder: Path, study: str, done: dict[Job, Path]) -> pd.DataFrame:
+    """Write the tables of the finished runs; return that of the runs."""
+    frames = tables(done)
+    for suffix, frame in frames.items():
+        with writing(folder / f"{study}{suffix}.csv") as temporary:
+            frame.round(5).to_csv(temporary, index=False)
+    known = dataclasses.asdict(STUDIES[study]) | {"runs": [job.name for job in done]}
+    command = ["python", "benchmarks/reduced_depth.py", "--study", study, "--data", "DIR"]
+    write_json(folder / f"{study}.json", provenance(command=command, seed=1, parameters=known))
+    return frames[""]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--study", required=True, choices=tuple(STUDIES))
+    parser.add_argument("--data", default=os.environ.get("BURSTPROP_DATA", ""), metavar="DIR")
+    parser.add_argument("--rules", default="", help="some of the study's rules, with commas between")
+    parser.add_argument("--runs", default="results/reduced-depth", metavar="DIR", help="folder of the runs")
+    parser.add_argument("--results", metavar="DIR", help="folder of the tables (tables in that of the runs)")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--until", metavar="HH:MM", help="begin no run after this time of the day")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    results = writable_folder(args.results or Path(args.runs) / "tables")
+    work = jobs(args.study, tuple(filter(None, args.rules.split(","))))
+    folders = {job: Path(args.runs) / args.study / job.name for job in jobs(args.study, ())}
+    done = {job: folder for job, folder in folders.items() if (folder / "result.json").is_file()}
+    print(f"{len(done)} runs finished before", file=sys.stderr, flush=True)
+    dataset = None
+    for job in work:
+        if job in done or (args.until and time.strftime("%H:%M") >= args.until):
+            continue
+        dataset = dataset or images_of(STUDIES[args.study], args.data)
+        carry_out(job, dataset, folders[job])
+        done[job] = folders[job]
+        row = write(results, args.study, done).iloc[-1]
+        print(f"{job.name}: test error {row['test_error_percent']:.2f} %", file=sys.stderr, flush=True)
+    print(write(results, args.study, done).round(2).to_string(index=False) if done else "no run is finished")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BurstpropError as error:
+        print(f"reduced_depth: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as stop:
+        print(f"reduced_depth: stopped by Ctrl-C; the same command goes on ({stop})", file=sys.stderr)
+        sys.exit(130)
