@@ -139,7 +139,7 @@ def test_event_rates_stay_positive_after_normalisation(norm):
     made = _made(_spec(norm), "burstprop")
     seen = []
     for cells in made.cells()[:-1]:
-        cells.register_forward_hook(lambda module, inputs, output: seen.append(float(output.min())))
+        cells.register_forward_hook(lambda module, inputs, output: seen.append(float(output.detach().min())))
     made(probes.batch(made.spec)[0])
     assert len(seen) >= 5
     assert min(seen) == 0.0
@@ -301,6 +301,22 @@ def test_what_cannot_carry_bursts_says_so(what):
         loss.backward()
 
 
+def test_bursts_pass_through_an_operation_with_several_outputs():
+    """Each of the parts of a split sends its own share down."""
+    heard = []
+    for joined in (lambda x: x * 2, lambda x: torch.cat([part * 2 for part in x.split(3, 1)], 1)):
+        rule = rule_from_name("burstprop_fixed", teaching=2.0)
+        generator = torch.Generator().manual_seed(0)
+        common = dict(generator=generator, feedback_generator=generator)
+        low = Dense(4, 6, rule, lowest=True, **common).double()
+        top = Dense(6, 2, rule, output="sigmoid", **common).double()
+        images = torch.randn(5, 4, generator=generator).double()
+        loss = teaching_loss(top(joined(low(images))), torch.arange(5) % 2, "sigmoid", "squared")
+        loss.backward()
+        heard.append(low.weight.grad)
+    torch.testing.assert_close(*heard)
+
+
 def test_cells_that_are_not_the_lowest_say_so():
     rule = rule_from_name("burstprop")
     low, synapses = Dense(4, 3, rule, lowest=True), Dense(3, 3, rule, activation="none")
@@ -313,20 +329,23 @@ def test_cells_that_are_not_the_lowest_say_so():
 
 @pytest.mark.parametrize("name", ["burstprop", "burstccn", "direct_feedback_alignment", "node_perturbation"])
 def test_every_kind_of_rule_trains_a_residual_network(name):
-    """And in bfloat16 its updates are near those of float32."""
+    """And bfloat16 changes its updates no more than backpropagation's, whose forward pass it changes too."""
     spec = dataclasses.replace(_spec("group"), gain=0.7)
     images, target = probes.batch(spec, 8, dtype=torch.float32)
-    updates = []
-    for low in (False, True):
-        made = build_network(spec, rule_from_name(name, teacher="cross_entropy"), seed=1)
-        torch.manual_seed(0)
-        with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            logits = made(images)
-        made.loss(logits, target).backward()
-        updates.append(torch.cat([p.grad.flatten() for p in made.parameters() if p.grad is not None]))
-    assert updates[0].isfinite().all()
+    changes = {}
+    for rule in ("backprop", name):
+        updates = []
+        for low in (False, True):
+            made = build_network(spec, rule_from_name(rule, teacher="cross_entropy"), seed=1)
+            torch.manual_seed(0)
+            with torch.autocast("cpu", torch.bfloat16, enabled=low):
+                logits = made(images)
+            made.loss(logits, target).backward()
+            updates.append(torch.cat([p.grad.flatten() for p in made.parameters() if p.grad is not None]))
+        assert updates[0].isfinite().all()
+        changes[rule] = float((updates[1] - updates[0]).norm() / updates[0].norm())
     if name != "node_perturbation":  # which measures a small change of the loss
-        assert float((updates[1] - updates[0]).norm() / updates[0].norm()) < 0.1
+        assert changes[name] < 1.5 * changes["backprop"]
 
 
 def test_recurrent_inhibition_of_cells_apart():

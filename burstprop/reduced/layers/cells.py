@@ -74,7 +74,7 @@ class _CellsFunction(torch.autograd.Function):
         learned = rule.learn(activity, signals, None, None) if cells.places else {}
         broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
         burst = None if cells.lowest else signals.burst
-        deliver(ctx.next_functions[0][0], Message(message.scale, burst, broadcast, clash=message.clash))
+        deliver(ctx.next_functions[0], Message(message.scale, burst, broadcast, clash=message.clash))
         taught = signals.error
         if ctx.noise is not None:
             taught = torch.cat((taught, torch.zeros_like(taught)))

@@ -92,7 +92,7 @@ class _RuleFunction(torch.autograd.Function):
             sent = rule.descend(activity, signals)
             broadcast = message.broadcast if signals.broadcast is None else signals.broadcast
             onward = Message(message.scale, sent.burst, broadcast, clash=message.clash)
-            deliver(ctx.next_functions[0][0], onward)
+            deliver(ctx.next_functions[0], onward)
             below = inputs.new_zeros(()).expand(shape) if sent.error is None else sent.error
         gradient, bias_gradient = layer.correlate(signals.error, inputs)
         learned = rule.learn(activity, signals, sent, gradient)

@@ -87,7 +87,7 @@ class TeachingLoss(torch.autograd.Function):
         """Return minus the residual (times the slope for the squared error), times upstream / N."""
         (error,) = ctx.saved_tensors
         scale = upstream / len(error)
-        deliver(ctx.next_functions[0][0], Message(scale, broadcast=ctx.difference))
+        deliver(ctx.next_functions[0], Message(scale, broadcast=ctx.difference))
         return error * -scale, None, None, None, None
 
 

@@ -55,17 +55,18 @@ class Message:
         )
 
 
-def deliver(node: Any, message: Message) -> None:
-    """Give ``message`` to every rule layer that ``node``, a backward node, leads to first.
+def deliver(edge: tuple[Any, int], message: Message) -> None:
+    """Give ``message`` to every rule layer that ``edge`` leads to first: a backward node, and the number of
+    the output whose gradient it takes there.
 
-    ``message.burst`` has the shape of the gradient that ``node`` takes. Where several paths join, burst rates
-    add.
+    ``message.burst`` has the shape of that gradient. Where several paths join, burst rates add.
 
     Raises
     ------
     BurstpropError
         Where a backward node on the way cannot be applied to the burst rates.
     """
+    node, place = edge
     if node is None or type(node).__name__ == "AccumulateGrad":
         return
     if hasattr(node, "message"):
@@ -78,18 +79,34 @@ def deliver(node: Any, message: Message) -> None:
         # what a module with a hook of its own puts around itself; it passes on what it gets
         passed: Any = message.burst
     elif callable(node):
+        # nothing comes by way of the other outputs, which have messages of their own
+        gradients: list[Tensor | None] = [None] * len(node._input_metadata)
+        gradients[place] = message.burst
         with torch.no_grad():
-            passed = node(message.burst)
+            passed = node(*gradients)
     else:
         raise BurstpropError(
             f"burst rates cannot pass through {type(node).__name__}: between two rule layers use "
-            "PyTorch's own modules (Flatten, MaxPool2d, Dropout ...), or a rule layer"
+            "PyTorch's own modules (Flatten, MaxPool2d, BatchNorm2d ...) uncompiled, or a rule layer"
         )
     passed = passed if isinstance(passed, tuple) else (passed,)
     shared = message.shared or len(passed) > 1
-    for (below, _), burst in zip(node.next_functions, passed, strict=True):
-        if burst is not None:
-            deliver(below, Message(message.scale, burst, message.broadcast, shared, message.clash))
+    for below, burst in zip(node.next_functions, passed, strict=True):
+        if burst is not None and below[0] is not None:
+            onward = Message(message.scale, _fitting(burst, below), message.broadcast, shared, message.clash)
+            deliver(below, onward)
+
+
+def _fitting(burst: Tensor, edge: tuple[Any, int]) -> Tensor:
+    """Return burst rates as the engine would hand them on: summed where a broadcast copied, and in the
+    precision there."""
+    node, place = edge
+    if type(node).__name__ == "AccumulateGrad":
+        return burst
+    there = node._input_metadata[place]
+    shape = tuple(there.shape)
+    burst = burst if burst.shape == shape else burst.sum_to_size(shape)
+    return burst if burst.dtype == there.dtype else burst.to(there.dtype)
 
 
 def _receive(node: Any, message: Message) -> None:

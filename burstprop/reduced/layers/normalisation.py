@@ -32,7 +32,9 @@ class DivisiveNorm(nn.Module):
     def forward(self, activity: Tensor) -> Tensor:
         """Return the normalised activity."""
         grouped = activity.reshape(len(activity), self.groups, -1)
-        size = torch.rsqrt(grouped.float().square().mean(2, keepdim=True) + 1e-5).to(activity.dtype)
+        # the squares of a lower precision are summed in float32
+        wide = grouped.to(torch.promote_types(activity.dtype, torch.float32))
+        size = torch.rsqrt(wide.square().mean(2, keepdim=True) + 1e-5).to(activity.dtype)
         gain = self.weight.to(activity.dtype).view(-1, *[1] * (activity.dim() - 2))
         return (grouped * size).view_as(activity) * gain
 
