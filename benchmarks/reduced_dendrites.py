@@ -94,8 +94,10 @@ def main() -> int:
         folder = writable_folder(args.results)
         with writing(folder / "depth_start.csv") as temporary:
             frame.round(5).to_csv(temporary, index=False)
-        words = ["python", "benchmarks/reduced_dendrites.py", *sys.argv[1:]]
-        write_json(folder / "depth_start.json", provenance(command=words, seed=SEED, parameters=vars(args)))
+        known = {name: value for name, value in vars(args).items() if name != "results"}
+        options = [word for name, value in known.items() for word in (f"--{name}", str(value))]
+        command = ["python", "benchmarks/reduced_dendrites.py", *options]
+        write_json(folder / "depth_start.json", provenance(command=command, seed=SEED, parameters=known))
     print(summary(frame))
     return 0
 

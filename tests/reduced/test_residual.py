@@ -147,7 +147,7 @@ def test_event_rates_stay_positive_after_normalisation(norm):
 
 def test_divisive_normalisation_keeps_the_sign_and_the_size():
     activity = torch.rand(3, 6, 4, 4).double() * 7
-    normalised = DivisiveNorm(2, 6).double()(activity)
+    normalised = DivisiveNorm(2, 6).double()(activity).detach()
     assert float(normalised.min()) >= 0
     size = normalised.view(3, 2, -1).square().mean(2)
     torch.testing.assert_close(size, torch.ones_like(size), rtol=1e-4, atol=0)
