@@ -70,7 +70,7 @@ def test_a_resumed_run_ends_with_the_same_bits(digits, tmp_path, monkeypatch, ch
         with pytest.raises(Stopped):
             train(plan, digits, tmp_path / "parts")
     parts = train(plan, digits, tmp_path / "parts", resume=True)
-    assert parts["test_error_percent"] == whole["test_error_percent"] < 60
+    assert parts["test_error_percent"] == whole["test_error_percent"]
     one, other = (load_checkpoint(tmp_path / name) for name in ("whole", "parts"))
     for key, value in one["network"].items():
         assert torch.equal(value, other["network"][key]), key
@@ -81,7 +81,7 @@ def test_a_resumed_run_ends_with_the_same_bits(digits, tmp_path, monkeypatch, ch
 
 def test_clipping_bounds_a_step(digits):
     """With SGD without momentum a step is at most the rate times the largest norm."""
-    plan = _plan(clip_norm=0.01, momentum=0.0, schedule="constant")
+    plan = _plan(clip_norm=0.01, momentum=0.0, weight_decay=0.0, schedule="constant")
     trainer = Trainer(plan, digits)
     before = [p.detach().clone() for p in trainer.network.parameters()]
     trainer._step(next(iter(trainer.loader.epoch(0))))

@@ -46,10 +46,14 @@ weights."""
 WARM_UP = 3
 
 
-def autograd_network(network: Network) -> nn.Module:
+def autograd_network(network: Network) -> nn.Sequential:
     """Return PyTorch's own layers with the weights of ``network``; its output is rates (sigmoid) or logits
     (softmax)."""
-    return _of_autograd(copy.deepcopy(network.body))
+    twins: list[nn.Module] = []
+    for module in copy.deepcopy(network.body):
+        twin = _of_autograd(module)
+        twins += twin if isinstance(module, RuleLayer) and isinstance(twin, nn.Sequential) else [twin]
+    return nn.Sequential(*twins)
 
 
 def _of_autograd(module: nn.Module) -> nn.Module:
