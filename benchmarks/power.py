@@ -2,8 +2,8 @@
 
 A check that passes says little until it is known what it would not have passed. For each circuit this runs
 deliberate changes (and no change at all), counts the claims that fail, and keeps the table, with how it was
-made, in benchmarks/results/power; --docs writes docs/power.md from all of these. Which changes, how many
-realizations of each and what is expected were written down before they were run.
+made, in benchmarks/results/power; --docs writes docs/reference/power.md from all of these. Which changes, how
+many realizations of each and what is expected were written down before they were run.
 
     python benchmarks/power.py propagation
     python benchmarks/power.py --docs
@@ -20,6 +20,7 @@ from typing import Any
 
 import pandas as pd
 
+from burstprop.circuits.plasticity_rule import check as plasticity
 from burstprop.circuits.xor.check import before_learning
 from burstprop.experiments import catalogue
 from burstprop.parameters import parse
@@ -28,8 +29,9 @@ from burstprop.runs.sweep import work_counted
 from burstprop.system.files import write_json, write_text, writing
 
 SEED = 7
+FACTORS = (1.05, 1.1, 1.2, 1.3, 1.5, 2.0, 3.0, 5.0)
 RESULTS = Path(__file__).parent / "results" / "power"
-DOCS = Path(__file__).parents[1] / "docs" / "power.md"
+DOCS = Path(__file__).parents[1] / "docs" / "reference" / "power.md"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def row(name: str, change: Change, jobs: int = 1) -> dict[str, Any]:
 
 
 def docs() -> str:
-    """Return docs/power.md, made from the stored tables."""
+    """Return docs/reference/power.md, made from the stored tables."""
     text = [
         "# What the checks notice",
         "",
@@ -141,11 +143,36 @@ def docs() -> str:
             continue
         text += ["", f"## {name}", "", "| change | realizations | D² | claims that fail | noticed |"]
         text += ["| --- | --- | --- | --- | --- |"]
-        for line in pd.read_csv(path, keep_default_na=False, na_values=["nan"]).itertuples():
+        for line in pd.read_csv(path, dtype={"why": str}).itertuples():
             distance = f"{line.distance:.2f} ({line.bound:.2f})" if pd.notna(line.distance) else ""
-            word = "yes" if line.noticed else f"no: {line.why}" if line.why else "no"
+            word = "yes" if line.noticed else f"no: {line.why}" if pd.notna(line.why) else "no"
             text.append(f"| {line.change} | {line.realizations} | {distance} | {line.failed} | {word} |")
-    return "\n".join(text) + "\n"
+    return "\n".join([*text, *_one_published_realization()]) + "\n"
+
+
+def _one_published_realization() -> list[str]:
+    """Return what the check of plasticity_rule can tell from the one realization that was published."""
+    stored = pd.read_csv(Path(plasticity.__file__).with_name("own_figures.csv"), index_col="realization")
+    text = [
+        "",
+        "## plasticity_rule",
+        "",
+        "The published program printed one realization, which differs from the next as two of ours do: that,",
+        "and not the number of ours, limits what the comparison can tell. The smallest factors by which a",
+        f"quantity has to be larger, in all segments and {len(stored)} realizations, before it is noticed:",
+        "",
+        "| quantity | factor |",
+        "| --- | --- |",
+    ]
+    for words in plasticity.QUANTITIES.values():
+        names = [name for name in stored if name.endswith(f": {words}")]
+        for factor in FACTORS:
+            larger = stored.copy()
+            larger[names] *= factor
+            if any(claim.failed for claim in plasticity.published_claims(larger)):
+                break
+        text.append(f"| {words} | {factor:g} |")
+    return text
 
 
 def main() -> None:
@@ -154,7 +181,9 @@ def main() -> None:
     )
     parser.add_argument("name", nargs="?", choices=tuple(CHANGES))
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side (1)")
-    parser.add_argument("--docs", action="store_true", help="write docs/power.md from the stored tables")
+    parser.add_argument(
+        "--docs", action="store_true", help="write docs/reference/power.md from the stored tables"
+    )
     args = parser.parse_args()
     if args.name:
         with work_counted() as work:

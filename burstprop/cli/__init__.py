@@ -1,8 +1,9 @@
 """The command line: one verb, one module, imported only when that verb is used.
 
-Exit codes: 0 done; 1 a check failed; 2 bad use (one message on the error stream, no traceback); 3 an error in
-the user's own file; 130 stopped by Ctrl-C, 143 by SIGTERM; 70 a fault of burstprop. A verb's module has
-``add_arguments(parser)`` and ``run(args) -> int``; its docstring is the help.
+Exit codes: 0 done, no claim failed (some may be not judged); 1 a claim failed; 2 bad use (one message on the
+error stream, no traceback); 3 an error in the user's own file; 130 stopped by Ctrl-C, 143 by SIGTERM; 70 a
+fault of burstprop. A verb's module has ``add_arguments(parser)`` and ``run(args) -> int``; its docstring is
+the help.
 """
 
 from __future__ import annotations

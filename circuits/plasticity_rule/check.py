@@ -64,7 +64,7 @@ def own_figures(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     """Return the claims about the frames of `burstprop.circuits.plasticity_rule.run`."""
     table = by_segment(frames["plasticity_rule"], frames["segments"])
-    return [*_directions(table), *_published(own_figures(frames))]
+    return [*_directions(table), *published_claims(own_figures(frames))]
 
 
 def _directions(table: pd.DataFrame) -> list[Claim]:
@@ -116,8 +116,11 @@ def _directions(table: pd.DataFrame) -> list[Claim]:
     return claims
 
 
-def _published(ours: pd.DataFrame) -> list[Claim]:
-    """Compare with the one published realization; how far apart two may be is known from stored ones."""
+def published_claims(ours: pd.DataFrame) -> list[Claim]:
+    """Compare what `own_figures` returned with the one published realization.
+
+    How far apart two may be is known from stored ones.
+    """
     stored = pd.read_csv(Path(__file__).with_name("own_figures.csv"), index_col="realization")
     theirs = pd.DataFrame(
         {

@@ -25,7 +25,7 @@ one by one and all together, by a Mahalanobis distance with their shrunk correla
 together. A correct program fails one of these comparisons with one seed in a hundred. Phases count only where
 the published amplitude is at least four times its SD. The variant ``other_drive`` (half the amplitude into
 the somata, twice that into the dendrites) is held against 15 realizations of the published program with these
-sines. docs/power.md lists which changes of the circuit the check notices.
+sines. docs/reference/power.md lists which changes of the circuit the check notices.
 
 Departures of the published program from the paper's text that its figures need, all parameters: the somatic
 driving force at dendritic synapses (``dendritic_driving_force``), the jump U of the facilitation at a spike
