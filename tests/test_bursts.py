@@ -87,6 +87,14 @@ def test_an_interval_of_exactly_the_window_is_within_it_in_spite_of_rounding(def
         assert len(find_bursts({"time_ms": times, "neuron_id": [0, 0]}, definition=definition)) == events
 
 
+@pytest.mark.parametrize("definition", ["trace", "interval"])
+def test_the_tolerance_of_the_window_is_a_nanosecond_on_both_sides(definition):
+    """1e-6 ms: an interval longer by half of it is within the window, one longer by twice it is not."""
+    for more, events in ((0.5e-6, 1), (2e-6, 2), (1e-4, 2)):
+        times = [0.0, 16.0 + more]
+        assert len(find_bursts({"time_ms": times, "neuron_id": [0, 0]}, definition=definition)) == events
+
+
 def test_a_burst_counts_once_however_long():
     found = find_bursts({"time_ms": np.arange(0, 50, 5.0), "neuron_id": np.zeros(10, int)})
     assert found[["time_ms", "n_spikes", "burst", "second_spike_ms"]].values.tolist() == [

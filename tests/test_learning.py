@@ -233,6 +233,16 @@ def one_synapse(rule, soma_pa=0.0, start=0.05):
     )
 
 
+def test_defaults_of_the_rule_are_the_published_numbers():
+    """Written out here, because oracles take their numbers from the rule and would follow a wrong one."""
+    rule = BurstDependentRule()
+    published = dict(
+        tau_pre_ms=100.0, tau_avg_ms=2000.0, e_min_hz=2.0, e_max_hz=10.0, w_max=1.0, fixed_burst_prob=None,
+        lower_tau_ms=30_000.0, lower_start_hz=0.1, lower_rate="spikes",
+    )  # fmt: skip
+    assert {name: getattr(rule, name) for name in published} == published
+
+
 def test_lower_term_lifts_the_weights_onto_a_silent_neuron_by_the_closed_form():
     rule = BurstDependentRule(eta=1e-4, e_min_hz=2.0, lower_tau_ms=30_000.0, lower_start_hz=0.1)
     simulation = Simulation(

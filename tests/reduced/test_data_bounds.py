@@ -86,6 +86,21 @@ def test_an_image_of_too_many_pixels_is_a_broken_one(tmp_path):
     assert kept.broken == (str(bomb),)
 
 
+def test_images_are_decoded_up_to_the_most_pixels(tmp_path, monkeypatch):
+    """Pillow itself warns of images a little larger, and only then."""
+    data = imagenet_layout(tmp_path / "data", classes=2, train=3, val=1, size=(32, 32))
+    for most, broken in ((32 * 32, 0), (32 * 32 - 1, 8)):
+        monkeypatch.setattr(imagefolder, "MOST_PIXELS", most)
+        found = []
+        for path in data.rglob("*.JPEG"):
+            try:
+                imagefolder.decode(str(path), 8)
+            except ValueError as error:
+                found.append(str(error))
+        assert len(found) == broken
+        assert all(text.startswith("32 x 32 pixels, and at most 1,023") for text in found)
+
+
 def test_images_that_do_not_fit_into_memory_are_refused_beforehand(tmp_path):
     data = imagenet_layout(tmp_path / "data", classes=2, train=3, val=1, size=(32, 32))
     with pytest.raises(BurstpropError, match=r"take 18,000 GB, more memory than there is"):

@@ -1,0 +1,29 @@
+"""The list of faults made on purpose is one that can be carried out: each has its line and its tests."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SPEC = importlib.util.spec_from_file_location("mutants", ROOT / "benchmarks" / "mutants.py")
+mutants = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(mutants)
+FAULTS = mutants.faults()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_has_one_place_and_tests_that_are_there(fault):
+    assert fault.text() != (ROOT / fault.file).read_text(encoding="utf-8")
+    assert fault.tests
+    for test in fault.tests:
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_every_fault_has_a_name_of_its_own():
+    names = [fault.name for fault in FAULTS]
+    assert len(set(names)) == len(names)
+    assert mutants.faults("no fault has this word") == []
