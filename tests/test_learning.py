@@ -323,6 +323,7 @@ def test_averages_of_a_projection_that_does_not_learn_are_refused():
         simulation.averages("pre->post.dendrite_exc")
 
 
+@pytest.mark.timing
 def test_learning_does_not_pay_for_synapses_of_neurons_that_are_silent():
     """Thirty times as many synapses between silent neurons leave the time of a run where it was.
 

@@ -140,6 +140,7 @@ def test_results_are_exactly_those_of_the_built_in_twin():
         assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.timing
 def test_it_runs_at_the_speed_of_the_built_in_twin():
     """CPU time of both, in turns, medians of seven; the machine may be shared."""
     quiet = Record(spikes=False, rates_bin_ms=None)

@@ -51,6 +51,17 @@ def imagenet_layout(
     return folder
 
 
+def part_of(folder: Path, every: int, out: Path) -> Path:
+    """Link every so-manieth file of each folder of images below ``folder`` into the same place of ``out``."""
+    for place, _, names in os.walk(folder):
+        there = out / Path(place).relative_to(folder)
+        there.mkdir(parents=True, exist_ok=True)
+        images = sorted(name for name in names if not name.endswith(".txt"))
+        for name in [*images[::every], *(name for name in names if name.endswith(".txt"))]:
+            (there / name).symlink_to(Path(place) / name)
+    return out
+
+
 def real_data(name: str, scratch: Path) -> Path:
     """Return the folder of real data below BURSTPROP_DATA, unpacked if need be; skip the test without it."""
     root = os.environ.get("BURSTPROP_DATA")

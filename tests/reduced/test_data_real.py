@@ -7,10 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from image_folders import real_data
+from image_folders import part_of, real_data
 
 from burstprop.reduced.data import Loader, open_dataset
-from burstprop.reduced.data.dataset import ReadOptions
+from burstprop.reduced.data.dataset import ReadOptions, split_training
+from burstprop.reduced.data.imagefolder import find_folders, list_files
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
 from burstprop.reduced.train.training import train
@@ -51,9 +52,15 @@ def test_mnist_is_learned_by_burstprop(scratch):
 
 
 def test_cifar10_folders(scratch):
-    data = open_dataset("cifar10", real_data("cifar10", scratch), ReadOptions(workers=2))
-    assert (len(data.train), len(data.validation), len(data.test)) == (45_000, 5_000, 10_000)
-    assert torch.bincount(data.test.labels).tolist() == [1000] * 10
+    """All are listed, and every twelfth of each class decoded."""
+    folder = real_data("cifar10", scratch)
+    train, test, _ = list_files(find_folders(folder), 32)
+    kept, validation = split_training(train, 0.1)
+    assert (len(kept), len(validation), len(test)) == (45_000, 5_000, 10_000)
+    assert torch.bincount(test.labels).tolist() == [1000] * 10
+    part = part_of(folder, 12, scratch / "cifar10-part")
+    data = open_dataset("cifar10", part, ReadOptions(workers=2))
+    assert (len(data.train), len(data.validation), len(data.test)) == (3_750, 420, 840)
     assert data.classes[:3] == ("airplane", "automobile", "bird")
     # mean and sd of CIFAR-10 itself, as widely published (the images here went through JPEG)
     pixels = data.train.images.double() / 255
@@ -64,8 +71,14 @@ def test_cifar10_folders(scratch):
 
 
 def test_tiny_imagenet_folders(scratch):
-    data = open_dataset("tiny-imagenet", real_data("tiny-imagenet-50", scratch), ReadOptions(workers=2))
-    assert (len(data.train), len(data.validation), len(data.test)) == (22_500, 2_500, 2_500)
+    """All are listed, and every fifth of each class decoded."""
+    folder = real_data("tiny-imagenet-50", scratch)
+    train, test, _ = list_files(find_folders(folder), 64)
+    kept, validation = split_training(train, 0.1)
+    assert (len(kept), len(validation), len(test)) == (22_500, 2_500, 2_500)
+    part = part_of(folder, 5, scratch / "tiny-part")
+    data = open_dataset("tiny-imagenet", part, ReadOptions(workers=2))
+    assert (len(data.train), len(data.validation), len(data.test)) == (4_500, 500, 500)
     assert len(data.classes) == 50
     assert data.train.images.shape[1:] == (3, 64, 64)
     grey = (data.train.images[:, 0] == data.train.images[:, 2]).flatten(1).all(1)
