@@ -114,6 +114,7 @@ def test_a_drive_off_the_measured_grid_is_refused_with_its_figures(model):
         model.run(-1.0)
 
 
+@pytest.mark.timing
 def test_four_seconds_take_a_tenth_of_a_second(model):
     model.run(4000.0)
     began = time.process_time()
