@@ -221,3 +221,12 @@ def test_no_global_state_is_touched():
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "True"
+
+
+def test_a_legend_takes_handles_of_its_own_where_no_line_has_a_label():
+    from matplotlib.lines import Line2D
+
+    _, axes = figure()
+    axes.plot([0, 1], [0, 1])
+    key(axes, handles=[Line2D([], [], label="before"), Line2D([], [], label="after")])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["before", "after"]

@@ -289,7 +289,8 @@ def key(axes: Axes, **options: Any) -> None:
     """Put the legend over the right end of a panel, where it hides no data."""
     place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
     style = {"frameon": False, "fontsize": 7.5, "handlelength": 1.4, "columnspacing": 1.2}
-    axes.legend(**{"ncols": min(len(axes.get_legend_handles_labels()[1]), 5), **place, **style, **options})
+    shown = options.get("handles", axes.get_legend_handles_labels()[0])
+    axes.legend(**{"ncols": min(len(shown), 5), **place, **style, **options})
 
 
 def panel_letters(axes: Iterable[Axes], letters: Iterable[str] = "ABCDEFGHIJKL") -> None:
