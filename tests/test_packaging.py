@@ -18,7 +18,8 @@ def packed(kind):
 
 
 def on_disk(folder):
-    return {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+    paths = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+    return {path for path in paths if "/_build/" not in path}
 
 
 def test_sdist_has_all_that_its_tests_need():

@@ -1,4 +1,5 @@
-"""What the README shows is run: every Python block, as a file of its own; its commands are those that exist."""
+"""What the README shows is run: every Python block, as a file of its own; its commands, and those of the pages of
+the documentation (whose blocks tests/test_docs.py runs), are those that exist."""
 
 from __future__ import annotations
 
@@ -13,10 +14,18 @@ from burstprop.cli import VERBS
 from burstprop.experiments import catalogue
 
 README = Path(__file__).parents[1] / "README.md"
-TEXT = README.read_text(encoding="utf-8") if README.exists() else ""
-BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-SKETCHES = ("    ...\n", 'read_log("run3")')
-"""Blocks with these are not whole programs: a body left to the reader, a folder that the shell example makes."""
+DOCS = README.parent / "docs"
+PAGES = [
+    path
+    for folder in (".", "start", "tutorials", "how-to", "reference", "explanation", "results")
+    for path in sorted((DOCS / folder).glob("*.md"))
+]
+OWN = README.read_text(encoding="utf-8")
+TEXT = "\n".join([OWN, *(page.read_text(encoding="utf-8") for page in PAGES)])
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall(TEXT)
+SKETCHES = ("    ...\n",)
+"""Blocks with these are not whole programs: a body left to the reader."""
 
 
 def whole():
@@ -28,7 +37,7 @@ def test_most_blocks_are_whole_programs():
     assert len(BLOCKS) - len(whole()) <= 2
 
 
-@pytest.mark.parametrize("block", whole(), ids=lambda block: block.split("\n", 1)[0][:40])
+@pytest.mark.parametrize("block", BLOCK.findall(OWN), ids=lambda block: block.split("\n", 1)[0][:40])
 def test_block_runs(block, tmp_path):
     if "burstprop.reduced" in block:
         pytest.importorskip("torch", reason="the reduced model needs PyTorch")
@@ -58,7 +67,7 @@ def test_commands_exist():
 
 
 def test_lists_every_circuit():
-    table = TEXT.partition("## The circuits")[2].partition("##")[0]
+    table = OWN.partition("## The circuits")[2].partition("##")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(catalogue.entries())
 
 

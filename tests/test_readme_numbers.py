@@ -1,4 +1,4 @@
-"""Numbers of results in the README are those of the stored files; who writes these is written beside them."""
+"""Numbers of results in the README and in docs/ are those of the stored files; who writes these is written beside them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted((ROOT / "docs" / "results").glob("*.md"))
+TEXT = "\n".join([README, *(page.read_text(encoding="utf-8") for page in PAGES)])
 
 
 def table(first: str) -> list[list[str]]:
@@ -109,6 +111,21 @@ def test_the_rules_of_the_reduced_model():
                         rule,
                         column,
                     )
+
+
+# --- how long things take
+
+
+def test_times_in_the_readme():
+    said = {what: cell.partition(" (")[0] for what, cell in table("what")[1:]}
+    xor = json.loads((RESULTS / "xor" / "run.json").read_text(encoding="utf-8"))
+    assert said["XOR: 5 realizations of 500 epochs, on two cores"] == f"{xor['seconds']:,.0f} s"
+    assert (xor["realizations"], xor["cores"]) == (5, 2)
+    digits = stored("reduced/digits").set_index("rule").loc["burstprop"]
+    assert said["a deep network on 1,797 digits, 30 epochs"] == f"{digits['seconds']:.1f} s"
+    assert digits["epochs"] == 30
+    cost = stored("simulator/scaling").set_index("neurons").loc[10_000, "ns_per_neuron_step"]
+    assert said["one neuron, one step, at 10,000 neurons"] == f"{cost:.1f} ns"
 
 
 # --- who made them

@@ -13,6 +13,7 @@ import csv
 import importlib
 import inspect
 import io
+import json
 import os
 import shutil
 from pathlib import Path
@@ -153,7 +154,11 @@ def results(folder: Path) -> str:
     for place in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
         lines += [f"## {place.name}", ""]
         for path in sorted(place.glob("*claims.csv")):
-            lines += [f"### {place.name}/{path.stem}", "", *claims_table(path), ""]
+            lines += [f"### {place.name}/{path.stem}", "", *claims_table(read(path)), ""]
+        if (place / "run.json").is_file() and not list(place.glob("*claims.csv")):
+            known = json.loads((place / "run.json").read_text(encoding="utf-8"))
+            rows = [{key: str(value) for key, value in claim.items()} for claim in known.get("claims", [])]
+            lines += [f"`{known['run_again']}`", "", *claims_table(rows), ""] if rows else []
         for path in sorted(place.rglob("*.png")):
             copy = "-".join(path.relative_to(RESULTS).parts)
             shutil.copy(path, folder / copy)
@@ -161,10 +166,14 @@ def results(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def claims_table(path: Path) -> list[str]:
-    """Return a table of claims as Markdown."""
+def read(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a stored table."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def claims_table(rows: list[dict[str, str]]) -> list[str]:
+    """Return a table of claims as Markdown."""
     lines = [
         "| claim | measured | allowed | unit | reference | result |",
         "| --- | --- | --- | --- | --- | --- |",
