@@ -136,7 +136,28 @@ def check_value(name: str, value: Any, meta: Any, default_type: type = float) ->
         shown = (
             f"{array[()]:g}" if array.ndim == 0 else f"{array[bad][0]:g} (neuron {np.flatnonzero(bad)[0]})"
         )
-        raise BurstpropError(f"{name} = {shown}{unit}: must be {allowed(meta)} ({meta['doc']})")
+        finite = "" if np.all(np.isfinite(array)) or allowed(meta).startswith("any finite") else "finite and "
+        doc = f" ({meta['doc']})" if meta["doc"] else ""
+        raise BurstpropError(f"{name} = {shown}{unit}: must be {finite}{allowed(meta)}{doc}")
+
+
+class Named:
+    """Base of descriptions that are made by name: a wrong name lists the near ones, as `replace` does."""
+
+    def __new__(cls, *values: Any, **named: Any) -> Any:
+        """Look at the names before the dataclass does.
+
+        Raises
+        ------
+        BurstpropError
+            There is no field of a given name.
+        """
+        if dataclasses.is_dataclass(cls):
+            known = [field.name for field in dataclasses.fields(cls) if field.init]
+            for name in named:
+                if name not in known:
+                    raise BurstpropError(f"{cls.__name__} has no field {name!r}: {near(name, known)}")
+        return super().__new__(cls)
 
 
 def documented(cls: type[T]) -> type[T]:
@@ -208,7 +229,8 @@ def parse(obj: Any, settings: list[str]) -> Any:
     Raises
     ------
     BurstpropError
-        For a name that is not known (lists the near ones), or a value that is no such number or switch.
+        For a name that is not known (lists the near ones) or set twice, or a value that is no such number or
+        switch.
     """
     fields = {field.name: field for field in dataclasses.fields(obj)}
     changes: dict[str, Any] = {}
@@ -216,14 +238,17 @@ def parse(obj: Any, settings: list[str]) -> Any:
         name, equals, text = setting.partition("=")
         name = name.strip()
         if not equals:
+            example = next(iter(fields))
             raise BurstpropError(
-                f"setting {setting!r}: write NAME=VALUE, for example {next(iter(fields))}=1.5"
+                f"setting {setting!r}: write NAME=VALUE, for example {example}={getattr(obj, example)}"
             )
         if name not in fields:
             raise BurstpropError(f"{type(obj).__name__} has no field {name!r}: {near(name, fields)}")
         if "option" in fields[name].metadata:
             option = fields[name].metadata["option"]
             raise BurstpropError(f"{name} = {text.strip()!r}: not changed by NAME=VALUE, use {option}")
+        if name in changes:
+            raise BurstpropError(f"{name} is set twice, also to {text.strip()!r}: set it once")
         changes[name] = _parse_value(name, text.strip(), fields[name])
     return dataclasses.replace(obj, **changes)
 

@@ -102,6 +102,12 @@ class Currents:
             if of_this and not is_per_neuron(current.waveform):
                 total += _waveform(current, steps * self._compiled.circuit.dt_ms)
         total[steps < 0] = 0.0
+        largest = float(np.finfo(neurons.drive.dtype).max)
+        if not np.all(np.abs(total) <= largest):
+            raise BurstpropError(
+                f"the current into {population.name}.{name} is {total[~(np.abs(total) <= largest)][0]:g} pA: "
+                f"give finite numbers of at most {largest:.3g} pA"
+            )
         names = population.neuron.Drive._fields
         table = neurons.drive.reshape(-1, len(names), ROW)[:, names.index(name)]
         table[: WINDOW // LANES, :LANES] = total[:-1].reshape(-1, LANES)

@@ -39,8 +39,10 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from burstprop.errors import BurstpropError, near
+from burstprop.fingerprint import fingerprint
 from burstprop.jit.kernel import OPTIONS, kernel
 from burstprop.jit.model_code import FUNCTIONS
+from burstprop.parameters import Named
 
 FLOOR = 1e-30
 """Added to a decaying variable in every step.
@@ -54,7 +56,7 @@ PARTS = ("State", "Constants", "Drive", "receptors", "voltages", "constants", "i
 _model_of_state: dict[type, Any] = {}
 
 
-class NeuronModel:
+class NeuronModel(Named):
     """Base of all neuron models; see the module's text for what a model gives.
 
     Raises
@@ -93,6 +95,9 @@ class NeuronModel:
             A part of the model is missing, names a field that State has not, or its State is another model's.
         """
         super().__init_subclass__(**kwargs)
+        # before the dataclass gives its own, which compares arrays as if they were one truth
+        if "__eq__" not in cls.__dict__:
+            cls.__eq__, cls.__hash__ = _same, _hash  # type: ignore[method-assign,assignment]
         _check_parts(cls)
         known = _model_of_state.setdefault(cls.State, cls)
         if any(getattr(cls, part) is not getattr(known, part) for part in FUNCTIONS):
@@ -107,6 +112,15 @@ class NeuronModel:
         from burstprop.report.notebook import description_html
 
         return description_html(self, type(self).__name__)
+
+
+def _same(model: NeuronModel, other: object) -> bool:
+    """Return whether two models are of one kind and agree in every number, array for array."""
+    return type(model) is type(other) and fingerprint(model) == fingerprint(other)
+
+
+def _hash(model: NeuronModel) -> int:
+    return hash(fingerprint(model))
 
 
 def _check_parts(cls: type[NeuronModel]) -> None:

@@ -144,13 +144,19 @@ class Simulation:
         dtype: str = "float32",
     ) -> None:
         """Draw the synapses and the initial state; nothing runs yet."""
-        whole = quantity(1, "1", "", low=0).metadata
-        check_value("seed", seed, whole, int)
-        check_value("realization", realization, whole, int)
+        for name, value in (("seed", seed), ("realization", realization)):
+            check_value(name, value, quantity(1, "1", "a part of all random numbers", low=0).metadata, int)
         threads = threads_at_hand() if threads is None else threads
         check_value("threads", threads, quantity(1, "1", "threads of the time loop", low=1).metadata, int)
         if dtype not in DTYPES:
             raise BurstpropError(f"dtype = {dtype!r}: give 'float32' or 'float64'")
+        if not isinstance(circuit, Circuit):
+            raise BurstpropError(f"circuit = {circuit!r}: give a Circuit")
+        if not isinstance(record, Record | None):
+            raise BurstpropError(
+                f"record = {record!r}: give a Record, for example Record(rates_bin_ms=10.0); without one all "
+                "spikes and rates in bins of 50 ms are kept"
+            )
         self.circuit = circuit
         # now, and not when the run is over: what cannot be described is refused here
         self._fingerprint = circuit.fingerprint()
