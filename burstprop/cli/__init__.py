@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 
 import burstprop
 from burstprop.errors import BurstpropError, BurstpropWarning, near
-from burstprop.system.interrupts import exit_code, stopped_by, terminable
 
 VERBS = {
     "list": ("burstprop.cli.list", "the circuits and comparisons there are, and what each claims"),
@@ -96,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         The words after ``burstprop``; by default those the process was started with.
     """
+    from burstprop.system.interrupts import exit_code, stopped_by, terminable
+
     # not list(...): the module of the verb `list` has taken that name here as soon as it is imported
     words = [*(sys.argv[1:] if argv is None else argv)]
     for stream in (sys.stdout, sys.stderr):
