@@ -61,6 +61,7 @@ def compare(xor: pd.DataFrame) -> Figure:
             panel.set_xlabel("epoch")
     for panel in axes.flat[len(variants) :]:
         panel.set_axis_off()
+    plotting.panel_letters(axes.flat[: len(variants)])
     return fig
 
 
@@ -82,6 +83,7 @@ def costs_and_outputs(xor: pd.DataFrame) -> Figure:
         output.set_ylim(bottom=0.0)
         for panel in (cost, output):
             panel.label_outer()
+    plotting.panel_letters(axes.flat)
     fig.legend(
         *axes[1, 0].get_legend_handles_labels(),
         loc="outside lower center",
