@@ -45,15 +45,15 @@ class Fault:
     tests: tuple[str, ...]
 
     def text(self, root: Path = ROOT) -> str:
-        """Return the file with the fault; raises SystemExit where ``old`` does not stand there once."""
+        """Return the file with the fault; raises SystemExit unless ``old`` stands there once."""
         text = (root / self.file).read_text(encoding="utf-8")
         if text.count(self.old) != 1:
             raise SystemExit(f"{self.name}: {self.old!r} stands {text.count(self.old)} times in {self.file}")
         return text.replace(self.old, self.new)
 
-    def line(self) -> int:
+    def line(self, root: Path) -> int:
         """Return the number of the line in which ``old`` begins."""
-        text = (ROOT / self.file).read_text(encoding="utf-8")
+        text = (root / self.file).read_text(encoding="utf-8")
         return text[: text.index(self.old)].count("\n") + 1
 
 
@@ -100,11 +100,11 @@ def carry_out(fault: Fault, folder: Path) -> dict[str, object]:
     """Make a fault in the copy, run its tests, undo it, and return its row of the table."""
     began, file = time.monotonic(), folder / fault.file
     sound = file.read_text(encoding="utf-8")
-    file.write_text(fault.text(), encoding="utf-8")
+    file.write_text(fault.text(folder), encoding="utf-8")
     killed = not passes(folder, list(fault.tests))
     file.write_text(sound, encoding="utf-8")
     return {
-        "fault": fault.name, "file": fault.file, "line": fault.line(), "old": fault.old.strip(),
+        "fault": fault.name, "file": fault.file, "line": fault.line(folder), "old": fault.old.strip(),
         "new": fault.new.strip(), "tests": " ".join(fault.tests),
         "outcome": "killed" if killed else "SURVIVED", "seconds": round(time.monotonic() - began, 1),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SPEC = importlib.util.spec_from_file_location("mutants", ROOT / "benchmarks" / "mutants.py")
 mutants = importlib.util.module_from_spec(SPEC)
+sys.modules["mutants"] = mutants  # where its dataclass looks for the names of its types
 SPEC.loader.exec_module(mutants)
 FAULTS = mutants.faults()
 

@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
             group=group,
             workers=default_workers(args.workers, name),
             on_broken=args.on_broken_image,
-            progress=False if args.quiet or not group.leads else None,
+            progress=False if args.quiet or not group.is_main else None,
         )
-        if not group.leads:
+        if not group.is_main:
             return 0
     if args.json:
         print(json.dumps(result))

@@ -162,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
     fraction, size = plan.validation_fraction, plan.image_size
     with join(args.device, args.backend) as group:
         reading = ReadOptions(
-            fraction, max(1, workers), args.on_broken_image, progress if group.leads else False, size
+            fraction, max(1, workers), args.on_broken_image, progress if group.is_main else False, size
         )
         dataset = open_dataset(plan.dataset, args.data, reading)
         options = Options(
@@ -181,7 +181,7 @@ def run(args: argparse.Namespace) -> int:
                 f"; go on with --resume --out {shlex.quote(args.out)}" if args.out else ", nothing is kept"
             )
             raise KeyboardInterrupt(f"{stop}{again}") from None
-        if group.leads:
+        if group.is_main:
             if args.out:
                 draw(Path(args.out))
             print(json.dumps(result) if args.json else report(result))

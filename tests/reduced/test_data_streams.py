@@ -147,7 +147,9 @@ def test_loader_resumes_anywhere_and_shares_batches():
         assert torch.equal(batch.images, whole[k].images)
         assert torch.equal(batch.labels, whole[k].labels)
     shares = [
-        list(Loader(data, "train", 32, seed=5, augmentation=loader.augmentation, rank=r, world=2).epoch(3))
+        list(
+            Loader(data, "train", 32, seed=5, augmentation=loader.augmentation, rank=r, world_size=2).epoch(3)
+        )
         for r in range(2)
     ]
     for batch, one, two in zip(whole, *shares, strict=True):
@@ -155,7 +157,7 @@ def test_loader_resumes_anywhere_and_shares_batches():
         assert batch.total == one.total == len(batch.labels)
     assert not torch.equal(next(loader.epoch(4)).labels, whole[0].labels)
     with pytest.raises(BurstpropError, match="multiple of the number of processes"):
-        Loader(data, "train", 33, world=2)
+        Loader(data, "train", 33, world_size=2)
 
 
 def test_loader_in_order_is_not_augmented():

@@ -107,7 +107,7 @@ def test_broken_images_and_folders_that_are_not_shared(tmp_path):
 def test_alone_without_torchrun(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     with join("cpu") as group:
-        assert (group.rank, group.world, group.leads) == (0, 1, True)
+        assert (group.rank, group.world_size, group.is_main) == (0, 1, True)
         assert group.any(True)
         assert not group.any(False)
 
@@ -119,7 +119,7 @@ def test_nccl_needs_a_gpu(monkeypatch):
         pass
     with pytest.raises(BurstpropError, match="backend 'mpi'"), join("cpu", "mpi"):
         pass
-    assert Group().leads
+    assert Group().is_main
 
 
 def test_a_backend_needs_several_processes(monkeypatch):

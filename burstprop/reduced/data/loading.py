@@ -64,7 +64,7 @@ class Loader:
         Processes that decode files; 0 decodes in this process. Images in memory need none.
     on_broken : str
         ``"stop"`` or ``"skip"``: what to do with a file that cannot be decoded.
-    rank, world : int
+    rank, world_size : int
         This process and the number of processes: process ``rank`` gets the ``rank``-th share of every batch.
     on_skipped : callable, optional
         Called with (path, reason) once for every broken file that is left out.
@@ -79,16 +79,16 @@ class Loader:
     workers: int = 0
     on_broken: str = "stop"
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     on_skipped: Callable[[str, str], None] | None = None
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if self.batch_size < 1 or self.batch_size % self.world:
+        if self.batch_size < 1 or self.batch_size % self.world_size:
             raise BurstpropError(
                 f"batch_size = {self.batch_size} images: must be at least 1 and a multiple of the number "
                 "of processes "
-                f"({self.world}), so that every process gets the same share"
+                f"({self.world_size}), so that every process gets the same share"
             )
         self.images: Images = self.dataset.part(self.part)
         if self.augmentation is None:
@@ -107,7 +107,7 @@ class Loader:
     def steps(self) -> int:
         """Batches in an epoch; the last one may be smaller, but has an image for every process."""
         whole, rest = divmod(len(self.images), self.batch_size)
-        return whole + (rest >= self.world)
+        return whole + (rest >= self.world_size)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """Go through the images once, in the order of this epoch, augmented, from batch ``first_step`` on."""
@@ -125,14 +125,14 @@ class Loader:
         )
 
     def _batches(self, batches: list[np.ndarray], epoch: int | None) -> Iterator[Batch]:
-        shares = [np.array_split(batch, self.world)[self.rank] for batch in batches]
+        shares = [np.array_split(batch, self.world_size)[self.rank] for batch in batches]
         parts: Iterator[tuple[torch.Tensor, torch.Tensor]]
         if isinstance(self.images, ImagesInMemory):
             parts = (self._from_memory(share, epoch) for share in shares)
         else:
             parts = self._from_files(shares, epoch)
         for whole, (images, labels) in zip(batches, parts, strict=True):
-            if self.world > 1 and epoch is not None and not len(labels):
+            if self.world_size > 1 and epoch is not None and not len(labels):
                 raise BurstpropError(
                     "not one image of this process's share of a batch can be decoded; remove the broken ones "
                     f"({len(self.skipped)} so far) or use a larger batch"

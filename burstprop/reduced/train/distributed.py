@@ -31,42 +31,42 @@ class Group:
     """The processes that train together, and which of them this one is."""
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     device: torch.device = torch.device("cpu")  # noqa: RUF009 - a constant
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files and messages."""
         return self.rank == 0
 
     def total(self, values: torch.Tensor) -> torch.Tensor:
         """Return the sum of ``values`` over all processes."""
-        if self.world > 1:
+        if self.world_size > 1:
             dist.all_reduce(values)
         return values
 
     def any(self, flag: bool) -> bool:
         """Return whether the flag is up in any process."""
-        if self.world == 1:
+        if self.world_size == 1:
             return flag
         return bool(self.total(torch.tensor(float(flag), device=self.device)) > 0)
 
     @torch.no_grad()
     def agree(self, network: torch.nn.Module) -> None:
         """Give all processes the mean of their statistics of batch normalisation, each of its own images."""
-        if self.world == 1:
+        if self.world_size == 1:
             return
         for module in network.modules():
             if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.track_running_stats:
                 for statistic in (module.running_mean, module.running_var):
                     assert statistic is not None
-                    self.total(statistic).div_(self.world)
+                    self.total(statistic).div_(self.world_size)
 
     def gather(self, value: Value) -> list[Value]:
         """Return what every process gives, in the order of their ranks; all wait for one another."""
-        if self.world == 1:
+        if self.world_size == 1:
             return [value]
-        values: list[Any] = [None] * self.world
+        values: list[Any] = [None] * self.world_size
         dist.all_gather_object(values, value)
         return values
 
@@ -121,7 +121,7 @@ def leave(group: Group) -> None:
     DistributedDataParallel leaves the threads of gloo alive (PyTorch 2.13, also after
     `destroy_process_group`), and an interpreter that takes itself apart beside them sometimes aborts.
     """
-    if group.world > 1:
+    if group.world_size > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

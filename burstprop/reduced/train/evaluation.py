@@ -159,8 +159,8 @@ def evaluate_checkpoint(
     network.to(group.device)
     batch_size = BATCH if dataset.shape[1] <= 64 else plan.setting.batch_size
     loader = Loader(
-        dataset, part, batch_size * group.world, device=group.device, workers=workers, on_broken=on_broken,
-        rank=group.rank, world=group.world,
+        dataset, part, batch_size * group.world_size, device=group.device, workers=workers,
+        on_broken=on_broken, rank=group.rank, world_size=group.world_size,
     )  # fmt: skip
     with averaged(network, content.get("average")):
         score = evaluate(network, loader, group, plan.precision)

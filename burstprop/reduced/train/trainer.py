@@ -97,7 +97,7 @@ class Trainer:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, setting.average) if setting.average else None
         self.model: torch.nn.Module = self.network
-        if self.group.world > 1:
+        if self.group.world_size > 1:
             ddp = torch.nn.parallel.DistributedDataParallel
             # its old name up to PyTorch 2.12, of which 2.13 warns
             new = "forward_sync_buffers" in inspect.signature(ddp).parameters
@@ -107,12 +107,12 @@ class Trainer:
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         common: dict[str, Any] = dict(
             seed=self.plan.seed, device=device, workers=self.options.workers,
-            on_broken=self.options.on_broken, rank=self.group.rank, world=self.group.world,
+            on_broken=self.options.on_broken, rank=self.group.rank, world_size=self.group.world_size,
             on_skipped=self._skipped,
         )  # fmt: skip
         augmentation = self.plan.augmentation(self.dataset)
         self.loader = Loader(self.dataset, "train", setting.batch_size, augmentation=augmentation, **common)
-        batch = (BATCH if self.dataset.shape[1] <= 64 else setting.batch_size) * self.group.world
+        batch = (BATCH if self.dataset.shape[1] <= 64 else setting.batch_size) * self.group.world_size
         self.test_loaders = {
             part: Loader(self.dataset, part, batch, **common) for part in ("validation", "test")
         }
@@ -185,7 +185,7 @@ class Trainer:
         # the first checkpoints of this format did not keep them
         self.broken, self.warned = dict(content.get("broken", {})), dict(content.get("warned", {}))
         sums, device = content["sums"], self.group.device
-        if self.group.leads:  # the others' shares are in these sums already
+        if self.group.is_main:  # the others' shares are in these sums already
             self.sums = _Sums(
                 sums["loss"].to(device), sums["wrong"].to(device), sums["images"], sums["seconds"]
             )
@@ -212,7 +212,7 @@ class Trainer:
             images=int(self.group.total(torch.tensor(self.sums.images, device=self.group.device))),
             seconds=self.sums.seconds,
         )
-        if self.out is not None and self.group.leads:
+        if self.out is not None and self.group.is_main:
             content = dict(
                 plan=self.plan.record(), network=self.network.state_dict(),
                 optimizer=self.optimizer.state_dict(), epoch=self.epoch, step=self.step,
@@ -242,7 +242,7 @@ class Trainer:
         total = setting.epochs * self.loader.steps
         label = f"{self.plan.rule} on {self.dataset.name}"
         start = self.epoch * self.loader.steps + self.step
-        shown = self.options.progress if self.group.leads else False
+        shown = self.options.progress if self.group.is_main else False
         for path in self.dataset.broken:
             self._skipped(path, "cannot be decoded")
         # the caller's random numbers go on as if there had been no run
@@ -306,7 +306,7 @@ class Trainer:
         if (
             self.finished
             or time.monotonic() - self._saved > self.options.checkpoint_seconds
-            or self.group.world > 1
+            or self.group.world_size > 1
         ):
             self.save()
 
@@ -328,7 +328,11 @@ class Trainer:
         self.optimizer.zero_grad()
         # DistributedDataParallel averages over the processes; their shares of the last batch, and of one with
         # broken images, may differ
-        share = len(batch.labels) * self.group.world / self._images(batch) if self.group.world > 1 else 1.0
+        share = (
+            len(batch.labels) * self.group.world_size / self._images(batch)
+            if self.group.world_size > 1
+            else 1.0
+        )
         (loss * share if share != 1.0 else loss).backward()
         if setting.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), setting.clip_norm)
@@ -358,9 +362,9 @@ class Trainer:
     def _seed_noise(self) -> None:
         """Make what a rule draws in this step a function of (seed, epoch, step, process)."""
         if self._noise[0] != self.epoch:
-            counters = np.arange(self.loader.steps * self.group.world)
+            counters = np.arange(self.loader.steps * self.group.world_size)
             self._noise = (self.epoch, words(self.plan.seed, NOISE, self.epoch, counters) >> np.uint64(1))
-        self._seed(int(self._noise[1][self.step * self.group.world + self.group.rank]))
+        self._seed(int(self._noise[1][self.step * self.group.world_size + self.group.rank]))
 
     def _seed(self, seed: int) -> None:
         """Seed PyTorch's generators of the devices in use."""
@@ -395,7 +399,7 @@ class Trainer:
         self.journal.write("epoch", **line)
         if self.options.layers:
             self._look_at_layers()
-        if self.group.leads:
+        if self.group.is_main:
             for warning in health.warnings(
                 self.network, self.test_loaders["validation"], line, self.first_loss
             ):
@@ -407,7 +411,7 @@ class Trainer:
     def _look_at_layers(self) -> None:
         """Log what `diagnose` finds on the first validation images, without what a layer does not have."""
         batch = next(iter(self.test_loaders["validation"].in_order()), None)
-        if not self.group.leads or batch is None or not len(batch.labels):
+        if not self.group.is_main or batch is None or not len(batch.labels):
             return
         # a function of (seed, epoch), like all that is drawn: a resumed run logs what an unbroken one does
         self._seed(int(words(self.plan.seed, LOOK, self.epoch, np.zeros(1))[0] >> np.uint64(1)))

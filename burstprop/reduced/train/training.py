@@ -105,7 +105,7 @@ def _held(folder: Path | None, group: Group) -> Iterator[Callable[[], None]]:
     Locked
         In every process, where another run works in the folder.
     """
-    lock = None if folder is None or not group.leads else Lock(folder, "burstprop train")
+    lock = None if folder is None or not group.is_main else Lock(folder, "burstprop train")
     taken = ""
     try:
         if lock is not None:
@@ -150,7 +150,7 @@ def _train(
     if options.tensorboard and out is None:
         raise BurstpropError("the log for TensorBoard (--tensorboard) needs the folder of the run: --out DIR")
     folder = None if out is None else writable_folder(out)
-    if folder is not None and group.leads:
+    if folder is not None and group.is_main:
         rule_files.note(plan.rule, source_digest(plan.setting.rule))
     resumed = _to_resume(folder, resume, group)
     spec = plan.setting.network
@@ -159,7 +159,7 @@ def _train(
         trainer = Trainer(plan, dataset, folder, options, group)
     kept = trainer.restore() if resumed else 0
     _same_in_all(group, f"after epoch {trainer.epoch}, step {trainer.step}", folder)
-    trainer.journal = Journal(folder if group.leads else None, kept, options.tensorboard, trainer.epoch)
+    trainer.journal = Journal(folder if group.is_main else None, kept, options.tensorboard, trainer.epoch)
     trainer.after_epoch = after_epoch
     begin()
     try:
@@ -172,7 +172,7 @@ def _train(
         with enough_memory(needs):
             result = trainer.run()
         trainer.journal.write("end", **result)
-        if folder is not None and group.leads:
+        if folder is not None and group.is_main:
             write_json(folder / "result.json", result)
         return result
     finally:
@@ -215,7 +215,7 @@ def _begin(trainer: Trainer) -> None:
     plan = trainer.plan
     (code,) = trainer.codes
     trainer.journal.write("start", plan=plan.record(), images=len(trainer.loader.images), **code)
-    if trainer.out is not None and trainer.group.leads:
+    if trainer.out is not None and trainer.group.is_main:
         command = trainer.options.command or "burstprop.reduced.train.training.train"
         record = provenance(
             command=command,
