@@ -10,12 +10,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from burstprop import Circuit, FixedInDegree, Matrix, OneToOne, PoissonPopulation, Probability, Projection
+from burstprop import (
+    Circuit,
+    FixedInDegree,
+    Matrix,
+    OneToOne,
+    PoissonPopulation,
+    Population,
+    Probability,
+    Projection,
+)
+from burstprop.circuit.connectivity import AllToAll
 from burstprop.ensemble.dynamics import adaptation, compartment, decay_ms, filters
 from burstprop.ensemble.isolated import synapses
 from burstprop.ensemble.relay import Relay
 from burstprop.ensemble.response import LATTICE, Response
 from burstprop.ensemble.step import BURSTS, EVENTS, RELAY, SPIKES, Populations, Projections, Receptors, State
+from burstprop.errors import BurstpropError
 
 WHAT = {"spikes": SPIKES, "events": EVENTS, "bursts": BURSTS}
 NO_ADAPTATION_MS = 100.0
@@ -59,6 +70,8 @@ def in_degree(circuit: Circuit, projection: Projection) -> float:
             return float(k)
         case OneToOne():
             return 1.0
+        case AllToAll():
+            return float(source.n)  # itself too
         case Matrix(weights=w):
             return float(w.sum() / target.n)
     raise AssertionError(projection.connectivity)
@@ -103,16 +116,21 @@ def _populations(circuit: Circuit, responses: dict[str, Response], dt: float) ->
         if isinstance(part, PoissonPopulation):
             pop.source_hz[k] = part.rate_hz
             continue
+        if not isinstance(part, Population):
+            raise BurstpropError(
+                f"population {part.name!r} is a {type(part).__name__}: the rate model knows neurons and "
+                "Poisson sources; replace it by a PoissonPopulation of its rate"
+            )
         response = responses[part.name]
         pop.two[k] = len(response.compartments) == 2
         pop.low[k], pop.cell[k], tables = response.lattice()
         pop.tables[k, :, :, : tables.shape[2]] = tables
         pop.offset[k], pop.centre[k] = response.offset, response.centre
-        pop.adapt[k] = response.adaptation
+        pop.adapt[k] = np.array(response.adaptation)
         if (found := adaptation(part.neuron)) is not None:
             pop.adapt_ms[k] = found.tau_ms
         if pop.two[k] and response.compartments[1] in (known := filters(part.neuron)):
-            pop.filtered[k], pop.filter[k] = True, known[response.compartments[1]]
+            pop.filtered[k], pop.filter[k] = True, np.array(known[response.compartments[1]])
         pop.lag[k] = round(response.second_spike_ms / dt)
     return pop
 

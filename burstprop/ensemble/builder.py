@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from burstprop import Circuit, PoissonPopulation
+from burstprop import Circuit, Population
 from burstprop.ensemble.calibrate import correct, fit_driving_forces, operating_points
 from burstprop.ensemble.dynamics import adaptation
 from burstprop.ensemble.isolated import Effort, Kind, grid, measure
@@ -79,7 +79,7 @@ class _Builder:
         self, circuit: Circuit, horizon_ms: float, effort: Effort, cache: bool, told: Callable[[str], None]
     ) -> None:
         self.circuit, self.horizon, self.cache, self.told = circuit, horizon_ms, cache, told
-        self.names = [p.name for p in circuit.populations if not isinstance(p, PoissonPopulation)]
+        self.names = [p.name for p in circuit.populations if isinstance(p, Population)]
         self.kinds = {name: Kind.of(circuit, name) for name in self.names}
         self.efforts = {name: _settled(effort, kind) for name, kind in self.kinds.items()}
         self.edges = {name: self._first_edges(name) for name in self.names}
@@ -188,8 +188,9 @@ class _Builder:
         """Return rates to begin with: those of each population alone, at the currents of t = 0."""
         found = {}
         for p in self.circuit.populations:
-            if isinstance(p, PoissonPopulation):
-                found[p.name] = (p.rate_hz, 0.0, p.rate_hz)
+            if not isinstance(p, Population):
+                rate = float(getattr(p, "rate_hz", 0.0))
+                found[p.name] = (rate, 0.0, rate)
                 continue
             middle = self.answers[p.name].iloc[len(self.answers[p.name]) // 2]
             found[p.name] = (middle["event_rate_hz"], middle["burst_rate_hz"], middle["rate_hz"])

@@ -60,7 +60,7 @@ class Somatic:
     l_exc: np.ndarray
     l_inh: np.ndarray
     shared: np.ndarray
-    current_pa: np.ndarray
+    current_pa: np.ndarray | float
     common: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...] = ()
     """For each source population: power of what its neurons do together (`synchrony.common_power` x rate/N)
     and the sums of excitatory and inhibitory weights, each source by its share of the mean rate."""
@@ -126,7 +126,7 @@ class BurstPoissonCurves:
         l_exc: np.ndarray,
         l_inh: np.ndarray,
         shared: np.ndarray,
-        current_pa: np.ndarray,
+        current_pa: np.ndarray | float,
         common: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...] = (),
         regular: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...] = (),
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +193,7 @@ def _blank(neuron: Any) -> BurstPoissonCurves:
     return BurstPoissonCurves(neuron, np.zeros(len(TERMS)), 0.0, V_SOMA_MV, 1.0, (-1e9, 1e9), {})
 
 
-def sums(kind: Kind, answers: pd.DataFrame, compartment: str) -> dict[str, np.ndarray]:
+def sums(kind: Kind, answers: pd.DataFrame, compartment: str) -> dict[str, Any]:
     """Return the noise sums of measured inputs, backgrounds included, and their mean conductances."""
     found = {}
     for sign, tau in (("exc", kind.neuron.tau_exc), ("inh", kind.neuron.tau_inh)):
@@ -258,7 +258,7 @@ def _fit(kinds: list[Kind], answers: pd.DataFrame) -> BurstPoissonCurves:
     )
 
 
-def _together(kinds: list[Kind], answers: pd.DataFrame, compartment: str) -> dict[str, np.ndarray]:
+def _together(kinds: list[Kind], answers: pd.DataFrame, compartment: str) -> dict[str, Any]:
     parts = [sums(kind, answers[answers["kind"] == k], compartment) for k, kind in enumerate(kinds)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -192,7 +192,10 @@ def _weights(builder: Any, model: Any, name: str, trajectory: Any) -> dict[str, 
     """Return for each receptor the share of its conductance and the weight of a spike, per projection."""
     circuit = builder.circuit
     mean = trajectory.rates.mean(axis=0)
-    rates = {who: tuple(map(float, mean[k])) for k, who in enumerate(trajectory.names)}
+    rates: Means = {
+        who: (float(mean[k][0]), float(mean[k][1]), float(mean[k][2]))
+        for k, who in enumerate(trajectory.names)
+    }
     found = {}
     for receptor, projections in _projections_into(circuit, name).items():
         flux, weights = [], []

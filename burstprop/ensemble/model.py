@@ -117,7 +117,9 @@ def binned(trajectory: Trajectory, circuit: Circuit, bin_ms: float, dt_ms: float
     return pd.DataFrame(
         {
             "time_ms": np.repeat((np.arange(bins) + 1) * bin_ms, count),
-            "population": pd.Categorical.from_codes(np.tile(np.arange(count), bins), list(trajectory.names)),
+            "population": pd.Categorical.from_codes(
+                np.tile(np.arange(count), bins), pd.Index(trajectory.names)
+            ),
             "rate_hz": spikes,
             "event_rate_hz": events,
             "burst_rate_hz": bursts,

@@ -99,7 +99,10 @@ def fit_relay(answers: pd.DataFrame, k: int, synapse: ShortTermPlasticity) -> Re
     jump = synapse.utilisation if synapse.jump is None else synapse.jump
     noise = float(np.median(square * s / y**2))
     return Relay(
-        *map(float, coefficients),
+        float(coefficients[0]),
+        float(coefficients[1]),
+        float(coefficients[2]),
+        float(coefficients[3]),
         synapse.tau_f_ms,
         jump,
         noise,

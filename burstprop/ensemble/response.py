@@ -115,7 +115,9 @@ class Response:
             held[:, 1] = np.clip(held[:, 1], *ends)
         held[:, 0] = np.clip(held[:, 0], *self.bounds(held[:, 1] if held.shape[1] == 2 else None))
         beyond = (drive - held) / SCALE_PA
-        return np.array([curve(*held.T) + beyond @ curve.slope for curve in map(self.curves.get, QUANTITIES)])
+        return np.array(
+            [curve(*held.T) + beyond @ curve.slope for curve in (self.curves[q] for q in QUANTITIES)]
+        )
 
     def rates(self, drive: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return E (Hz), P and S (Hz) at drives of shape (n, compartments), pA."""

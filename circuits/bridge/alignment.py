@@ -91,8 +91,8 @@ def changes(
         kept = Path(folder) / "before.npz"
         for k in range(total):
             for pattern, target in zip(PATTERNS, TARGETS, strict=True):
-                for name, current in run.input_pa(pattern).items():
-                    simulation.set_current(name, "soma", current)
+                for name, input_pa in run.input_pa(pattern).items():
+                    simulation.set_current(name, "soma", input_pa)
                 simulation.advance(prediction_ms)
                 output = simulation.averages(READ_OUT)["event_rate_hz"].to_numpy()
                 taught = teaching_current(output, target, params)
@@ -135,7 +135,7 @@ def predictions(stage: Stage, params: Params) -> pd.DataFrame:
     rows: list[list[Any]] = []
     teaching_ms = params.teaching_share * params.example_ms
     settled = run.learner.averages
-    constants = reduced_constants(run)
+    constants: Any = reduced_constants(run)
     for pattern, target in zip(PATTERNS, TARGETS, strict=True):
         soma = run.input_pa(pattern)
         rates = run.units.rates(soma_pa=soma)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 
@@ -42,7 +43,7 @@ def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
 
 
 def _curves(frames: dict[str, pd.DataFrame], numbers: pd.Series) -> list[Claim]:
-    curves = frames["curves"].set_index("population")
+    curves: Any = frames["curves"].set_index("population")
     claims = []
     for name in curves.index:
         pyramidal = name.startswith("pyr")
@@ -91,7 +92,7 @@ def _propagation(frames: dict[str, pd.DataFrame], numbers: pd.Series) -> list[Cl
             if what in numbers:
                 unit = "deg" if key.startswith("phase") else "1"
                 claims.append(Claim(f"propagation, {name}: {text}", float(numbers[what]), 0.0, bound, unit))
-    ablations = frames["ablations"].set_index("ingredient")
+    ablations: Any = frames["ablations"].set_index("ingredient")
     for ingredient, (column, factor) in WORSE.items():
         ratio = float(ablations.loc[ingredient, column] / ablations.loc["full", column])
         claims.append(
@@ -148,7 +149,7 @@ def _xor(frames: dict[str, pd.DataFrame], numbers: pd.Series) -> list[Claim]:
 
 def _order(xor: pd.DataFrame, last: int) -> list[Claim]:
     """Return whether the variants reach half of chance in the order of the spiking circuit."""
-    claims = []
+    claims: list[Claim] = []
     own = {name: part for name, part in xor[xor["level"] == "units"].groupby("variant")}
     if len(own) < len(SPIKING):
         return claims
@@ -181,7 +182,7 @@ def _order(xor: pd.DataFrame, last: int) -> list[Claim]:
 
 
 def _alignment(frames: dict[str, pd.DataFrame]) -> list[Claim]:
-    table = frames["alignment"].set_index(["variant", "epoch", "layer", "against"])
+    table: Any = frames["alignment"].set_index(["variant", "epoch", "layer", "against"])
     claims = []
     for variant, epoch in sorted({key[:2] for key in table.index}, key=str):
         for layer in ("hidden1", "hidden2", "output"):

@@ -40,6 +40,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,7 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
                 params,
                 repetitions=part.params.repetitions,
                 seed=seed,
-                progress=lambda share, k=k: progress((k + share) / len(epochs)),
+                progress=partial(_share, progress, k, len(epochs)),
             )
         )
     all_measured, all_predicted = pd.concat(measured), pd.concat(predicted)
@@ -215,6 +216,10 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
         if part.name == "published"
         else [],
     }
+
+
+def _share(progress: Callable[[float], None], done: int, of: int, share: float) -> None:
+    progress((done + share) / of)
 
 
 def _units(part: Part, seed: int, realization: int, progress: Callable[[float], None]) -> Any:

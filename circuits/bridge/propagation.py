@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,8 +57,8 @@ def predict(
 
 def compare(configuration: str, rates: pd.DataFrame, spiking: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Return means, amplitudes and phases: ``configuration, signal, figure, rate_model, spiking, sd``."""
-    ours = means(figures(rates, _protocol(params)))["mean"]
-    theirs = means(figures(spiking, _protocol(params)))
+    ours: Any = means(figures(rates, _protocol(params)))["mean"]
+    theirs: Any = means(figures(spiking, _protocol(params)))
     kept = [key for key in theirs.index if key[1].split()[-1] in ("mean", "amplitude", "phase")]
     frame = pd.DataFrame(
         {
@@ -94,7 +95,7 @@ def errors(frame: pd.DataFrame) -> np.ndarray:
 def summary(table: pd.DataFrame) -> dict[str, float]:
     """Return the largest and rms errors of one configuration: means, amplitudes, phases, cross-talk."""
     found: dict[str, float] = {}
-    indexed = table.set_index(["signal", "figure"])
+    indexed: Any = table.set_index(["signal", "figure"])
 
     def take(keys: list[tuple[str, str]]) -> np.ndarray:
         return np.abs(indexed.loc[keys, "error"].to_numpy())
@@ -123,7 +124,7 @@ def summary(table: pd.DataFrame) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _clear(indexed: pd.DataFrame, signal: str, which: str) -> bool:
+def _clear(indexed: Any, signal: str, which: str) -> bool:
     """Whether an amplitude is at least four times its spread over realizations: below that it is noise."""
     row = indexed.loc[(signal, f"{which} amplitude")]
     return bool(row["spiking"] >= 4 * row["sd"])

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,8 @@ def half_chance(curve: pd.DataFrame) -> float:
     """Return the first epoch from which the mean over ten epochs is under half of chance; NaN if none."""
     by_epoch = curve.groupby("epoch")["cost"].mean()
     under = by_epoch.rolling(10).mean() < CHANCE / 2
-    return float(under.idxmax()) if under.any() else math.nan
+    first: Any = under.idxmax()
+    return float(first) if under.any() else math.nan
 
 
 def state_at_100(run: RateRealization) -> pd.DataFrame:
@@ -140,8 +142,8 @@ def state_at_100(run: RateRealization) -> pd.DataFrame:
     weights = pd.DataFrame(
         run.rows["weights"], columns=["epoch", "projection", "mean", "sd", "smallest", "largest"]
     )
-    weights = weights[weights["epoch"] == 100].set_index("projection")["mean"]
-    rows += [(f"weight {p}", float(weights[p]), w) for p, w in SPIKING_WEIGHTS_100.items()]
+    at_100: Any = weights[weights["epoch"] == 100].set_index("projection")["mean"]
+    rows += [(f"weight {p}", float(at_100[p]), w) for p, w in SPIKING_WEIGHTS_100.items()]
     return pd.DataFrame(rows, columns=["what", "rate", "spiking"])
 
 
