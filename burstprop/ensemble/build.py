@@ -147,12 +147,9 @@ def _receptors(
         place = neuron.Drive._fields.index(compartment(neuron, receptor))
         kappa = responses[target].kappa.get(receptor, np.nan)
         rows.append((names.index(target), place, kappa, decay_ms(neuron, receptor, circuit.dt_ms)))
-    population, place, kappa, tau = zip(*rows, strict=True) if rows else ((), (), (), ())
+    table = np.array(rows, np.float64).reshape(-1, 4)
     return Receptors(
-        np.array(population, np.int64),
-        np.array(place, np.int64),
-        np.array(kappa, np.float64),
-        np.array(tau, np.float64),
+        table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2].copy(), table[:, 3].copy()
     )
 
 

@@ -49,7 +49,11 @@ def _series(series: pd.DataFrame, axes: Axes, population: str, column: str) -> N
     axes.set_ylabel(label)
     plotting.title(axes, f"{population}: predicted from isolated populations")
     if (population, column) == SERIES[0]:
-        plotting.key(axes)
+        _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(frameon=False, fontsize=6.5, loc="best")
 
 
 def _ingredients(ablations: pd.DataFrame, axes: Axes) -> None:
@@ -65,7 +69,7 @@ def _ingredients(ablations: pd.DataFrame, axes: Axes) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("rms error (%)")
     plotting.title(axes, "What each ingredient is worth")
-    plotting.key(axes)
+    _legend(axes)
 
 
 def _wrapped(name: str) -> str:
@@ -93,8 +97,8 @@ def _learning(xor: pd.DataFrame, axes: Axes) -> None:
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("epoch")
     axes.set_ylabel("cost (nats)")
-    plotting.title(axes, "XOR: neurons specialise, a population average cannot")
-    plotting.key(axes)
+    plotting.title(axes, "XOR in rates and in spikes")
+    _legend(axes)
 
 
 def _alignment(alignment: pd.DataFrame, axes: Axes) -> None:
@@ -114,8 +118,8 @@ def _alignment(alignment: pd.DataFrame, axes: Axes) -> None:
     axes.set_ylim(-1.08, 1.08)
     axes.set_xlabel("epoch")
     axes.set_ylabel("cosine with minus the gradient")
-    plotting.title(axes, "Spiking weight changes; dashed: hidden2 fed as hidden1")
-    plotting.key(axes)
+    plotting.title(axes, "Spiking change (dashed: both fed alike)")
+    _legend(axes)
 
 
 def _changes(changes: pd.DataFrame, axes: Axes) -> None:
@@ -128,5 +132,5 @@ def _changes(changes: pd.DataFrame, axes: Axes) -> None:
     axes.plot(ends, ends, color=plotting.GREY, lw=0.8)
     axes.set_xlabel("change that rate units predict (over eta)")
     axes.set_ylabel("spiking change (over eta)")
-    plotting.title(axes, "One teaching phase: each pathway and pattern")
-    plotting.key(axes)
+    plotting.title(axes, "Change of one teaching phase")
+    _legend(axes)
