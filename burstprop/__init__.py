@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` imports, for editors and type checkers
     from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection, SpikeSource
-    from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability
+    from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability, Tied
     from burstprop.circuit.microcircuit import Microcircuit
-    from burstprop.circuit.plasticity import BurstDependentRule
+    from burstprop.circuit.plasticity import BurstDependentRule, FeedbackRule
     from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine, Steps
     from burstprop.circuit.synapses import ShortTermPlasticity
     from burstprop.errors import BurstpropError
@@ -35,6 +35,7 @@ _WHERE = {
     "Controlled": "circuit.stimuli",
     "Current": "circuit.stimuli",
     "Experiment": "experiments",
+    "FeedbackRule": "circuit.plasticity",
     "FixedInDegree": "circuit.connectivity",
     "Matrix": "circuit.connectivity",
     "Microcircuit": "circuit.microcircuit",
@@ -53,6 +54,7 @@ _WHERE = {
     "SpikeSource": "circuit",
     "StateRecord": "recording",
     "Steps": "circuit.stimuli",
+    "Tied": "circuit.connectivity",
     "find_bursts": "spikes.bursts",
     "simulate": "simulation",
 }
@@ -70,6 +72,7 @@ __all__ = [
     "Controlled",
     "Current",
     "Experiment",
+    "FeedbackRule",
     "FixedInDegree",
     "Matrix",
     "Microcircuit",
@@ -88,6 +91,7 @@ __all__ = [
     "SpikeSource",
     "StateRecord",
     "Steps",
+    "Tied",
     "__version__",
     "find_bursts",
     "simulate",

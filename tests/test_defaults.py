@@ -57,7 +57,7 @@ MODELS = {
         BurstDependentRule,
         dict(
             eta=8e-3, tau_pre_ms=100.0, tau_avg_ms=2000.0, e_min_hz=2.0, e_max_hz=10.0, w_max=1.0, fixed_burst_prob=None,
-            lower_tau_ms=30_000.0, lower_start_hz=0.1, lower_rate="spikes", tau_homeostasis_ms=None, burst_credit="burst",
+            lower_tau_ms=30_000.0, lower_start_hz=0.1, lower_rate="spikes", tau_homeostasis_ms=None, burst_credit="burst", decay=0.0,
         ),
     ),
     "single synapse": (

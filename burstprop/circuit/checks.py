@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne
+from burstprop.circuit.connectivity import FixedInDegree, Matrix, OneToOne, Tied
 from burstprop.circuit.parts import Parts
-from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit.plasticity import Rule
 from burstprop.circuit.populations import PoissonPopulation, Population, SpikeSource
 from burstprop.circuit.projections import Projection
 from burstprop.circuit.protocol import (
@@ -121,12 +121,27 @@ def _check_projection(circuit: Parts, projection: Projection) -> None:
             f"{where}the matrix has shape {connectivity.weights.shape}; "
             f"give (n_source, n_target) = {(source.n, target.n)}"
         )
+    if isinstance(connectivity, Tied):
+        _check_tied(circuit, where, projection, connectivity)
     if isinstance(connectivity, FixedInDegree):
         available = source.n - (projection.source == projection.target)
         if connectivity.k > available:
             raise BurstpropError(
                 f"{where}in-degree {connectivity.k} with only {available} sources; give at most {available}"
             )
+
+
+def _check_tied(circuit: Parts, where: str, projection: Projection, tied: Tied) -> None:
+    master = circuit.projection(tied.projection)
+    if (master.source, master.target) != (projection.source, projection.target):
+        raise BurstpropError(
+            f"{where}tied to {master.name!r}, which goes from {master.source!r} to {master.target!r}; both "
+            "must join the same populations"
+        )
+    if master.rule is None and not isinstance(master.connectivity, Matrix):
+        raise BurstpropError(
+            f"{where}tied to {master.name!r}, which has no weight for each synapse (a matrix, or a rule)"
+        )
 
 
 def _check_background(circuit: Parts, background: Background) -> None:
@@ -153,7 +168,7 @@ def _check_current(circuit: Parts, current: Current) -> None:
         )
 
 
-def check_plastic(circuit: Parts, projection: str, where: str = "projection ") -> BurstDependentRule:
+def check_plastic(circuit: Parts, projection: str, where: str = "projection ") -> Rule:
     """Return the rule of a projection.
 
     Raises
@@ -173,7 +188,7 @@ def _check_change(circuit: Parts, change: Change) -> None:
     match change:
         case WeightChange():
             projection = circuit.projection(change.projection)
-            if isinstance(projection.connectivity, Matrix) or projection.rule is not None:
+            if isinstance(projection.connectivity, Matrix | Tied) or projection.rule is not None:
                 raise BurstpropError(
                     f"WeightChange of {change.projection}: its synapses have weights of their own "
                     "(a matrix, or a rule)"

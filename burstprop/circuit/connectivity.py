@@ -16,6 +16,8 @@ import scipy.sparse
 from burstprop.errors import BurstpropError
 from burstprop.parameters import documented, quantity, validate
 
+PARTS = ("all", "positive", "negative")
+
 
 @documented
 @dataclass(frozen=True)
@@ -92,6 +94,41 @@ class AllToAll:
     """
 
 
+@dataclass(frozen=True)
+class Tied:
+    """The synapses and weights of another projection between the same populations, as they are at any time.
+
+    The projection's own ``weight`` is a factor. So feedback that is learned once is passed by several
+    projections: bursts and events, to excitation and inhibition.
+
+    Parameters
+    ----------
+    projection : str
+        One that has a weight for each synapse (a matrix, or a rule).
+    part : {"all", "positive", "negative"}
+        Which weights pass: the negative part passes -w where w is negative.
+
+    Raises
+    ------
+    BurstpropError
+        The part has no such name.
+
+    Examples
+    --------
+    >>> from burstprop import Projection, Tied
+    >>> Projection("out", "hid", "dendrite_inh", 1.0, Tied("learned", "negative"), "bursts").transmits
+    'bursts'
+    """
+
+    projection: str
+    part: str = "all"
+
+    def __post_init__(self) -> None:
+        """Check the part."""
+        if self.part not in PARTS:
+            raise BurstpropError(f"Tied.part = {self.part!r}: give one of {', '.join(PARTS)}")
+
+
 @dataclass(frozen=True, eq=False)
 class Matrix:
     """The user's own weights: a scipy sparse matrix (or array) of shape (n_source, n_target).
@@ -143,7 +180,7 @@ class Matrix:
         object.__setattr__(self, "weights", csr)
 
 
-Connectivity = Probability | FixedInDegree | OneToOne | AllToAll | Matrix
+Connectivity = Probability | FixedInDegree | OneToOne | AllToAll | Tied | Matrix
 
 
 def describe_connectivity(connectivity: Connectivity) -> str:
@@ -157,5 +194,7 @@ def describe_connectivity(connectivity: Connectivity) -> str:
             return "one to one"
         case AllToAll():
             return "all to all"
+        case Tied(projection=name, part=part):
+            return f"tied to {name}" + ("" if part == "all" else f", {part} part")
         case Matrix(weights=w):
             return f"matrix, {w.nnz} synapses"

@@ -24,12 +24,13 @@ XOR is not learned) or ``"events"`` (Ebar).
 
 A form with a fixed Pbar exists as well: ``fixed_burst_prob=0.15`` replaces the moving ratio.
 
-Two options go beyond the paper. A burst follows its event by 5 to 15 ms, in which e_pre of the synapse that
+Three options go beyond the paper. A burst follows its event by 5 to 15 ms, in which e_pre of the synapse that
 caused the event decays, so that with a short tau_pre such a synapse is depressed more than it is
 potentiated; ``burst_credit="event"`` takes e_pre of the event for the burst, too. ``tau_homeostasis_ms``
 gives the homeostatic terms (E_max, and R) an average of their own: Pbar may then follow fast, or be learned
 only while nothing teaches (`burstprop.circuit.protocol.AveragingChange`), while rates are watched slowly and
-always.
+always. ``decay`` lets a weight lose a share at each postsynaptic event, before the rest; with the same decay
+in a `FeedbackRule`, feedback comes to follow the forward weights.
 
 Source: Payeur et al. (2021), Nature Neuroscience 24, equations 1-2 and Methods, "Plasticity rule".
 """
@@ -94,6 +95,7 @@ class BurstDependentRule:
     burst_credit: str = field(
         default="burst", metadata={"doc": "e_pre that a burst takes: of the burst, or of its event"}
     )
+    decay: float = quantity(0.0, "1", "share of a weight lost at a postsynaptic event", low=0, high=1)
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -108,6 +110,54 @@ class BurstDependentRule:
                 f"BurstDependentRule.burst_credit = {self.burst_credit!r}: give 'burst' (e_pre at the burst, "
                 "as published) or 'event' (e_pre at the event that the burst belongs to)"
             )
+
+
+@documented
+@dataclass(frozen=True)
+class FeedbackRule:
+    """Plasticity of a feedback projection, which transmits bursts or events of the neurons that are taught.
+
+    The mirror image of the burst-dependent rule: what a synapse changes by is the same, with the sides
+    changed, so that feedback comes to follow the forward weights, both decaying (Kolen & Pollack 1994; Akrout
+    et al. 2019, arXiv:1904.05391). With e_post the trace of the postsynaptic neuron's events::
+
+        at a presynaptic event:  w <- (1 - decay) w - eta Pbar e_post ,  Pbar of the presynaptic neuron
+        at a presynaptic burst:  w <- w + eta e_post
+
+    Pbar is as in `BurstDependentRule`. Weights stay within 0 and w_max; where they are ``signed``, within
+    -w_max and w_max: the projection then passes the positive part, and `burstprop.circuit.connectivity.Tied`
+    projections pass the others.
+
+    Raises
+    ------
+    BurstpropError
+        A value is out of bounds.
+
+    Examples
+    --------
+    >>> from burstprop import AllToAll, FeedbackRule, Projection
+    >>> rule = FeedbackRule(eta=0.004, decay=1e-4, signed=True)
+    >>> learned = Projection("out", "hid", "dendrite_exc", 0.0, AllToAll(), "bursts", rule=rule)
+    >>> learned.rule.decay
+    0.0001
+    """
+
+    eta: float = ETA
+    tau_post_ms: float = quantity(100.0, "ms", "decay of the postsynaptic trace", low=0, open_low=True)
+    tau_avg_ms: float = quantity(2000.0, "ms", "moving average of events and bursts", low=0, open_low=True)
+    w_max: float = quantity(1.0, "1", "largest weight", low=0, open_low=True)
+    fixed_burst_prob: float | None = quantity(
+        None, "1", "Pbar held at this value", low=0, high=1, optional=True
+    )
+    decay: float = quantity(0.0, "1", "share of a weight lost at a presynaptic event", low=0, high=1)
+    signed: bool = quantity(False, "", "weights may be negative")
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        validate(self)
+
+
+Rule = BurstDependentRule | FeedbackRule
 
 
 def check_eta(where: str, eta: float) -> None:

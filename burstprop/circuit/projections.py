@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from burstprop.circuit.connectivity import Connectivity, Matrix, Probability
-from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit.connectivity import Connectivity, Matrix, Probability, Tied
+from burstprop.circuit.plasticity import FeedbackRule, Rule
 from burstprop.circuit.stimuli import check_delay, check_weight
 from burstprop.circuit.synapses import AXONAL_DELAY_MS, ShortTermPlasticity
 from burstprop.errors import BurstpropError
@@ -51,12 +51,12 @@ class Projection:
         Receptor of the target's model, for example ``"soma_exc"``.
     weight : float
         Peak conductance of a spike, in units of the target compartment's leak, before the STP efficacy.
-    connectivity : Probability, FixedInDegree, OneToOne, AllToAll or Matrix
+    connectivity : Probability, FixedInDegree, OneToOne, AllToAll, Tied or Matrix
     transmits : {"spikes", "events", "bursts"}
         Which of the source's spikes pass: all, the first of each event, or the second (once per burst).
     stp : ShortTermPlasticity, optional
-    rule : BurstDependentRule, optional
-        Makes the projection plastic; it then transmits events.
+    rule : BurstDependentRule or FeedbackRule, optional
+        Makes the projection plastic; with the first it transmits events, with the second events or bursts.
     opposed : Opposed, optional
         What the same spikes add to a second receptor of the same targets, the same for all synapses.
     delay_ms : float, optional
@@ -88,7 +88,7 @@ class Projection:
     connectivity: Connectivity = field(default_factory=Probability)
     transmits: str = "spikes"
     stp: ShortTermPlasticity | None = None
-    rule: BurstDependentRule | None = None
+    rule: Rule | None = None
     opposed: Opposed | None = None
     delay_ms: float | None = None
     trace_lag_ms: float = AXONAL_DELAY_MS
@@ -101,7 +101,13 @@ class Projection:
         if self.transmits not in TRANSMITS:
             raise BurstpropError(f"{where}transmits = {self.transmits!r}: give one of {', '.join(TRANSMITS)}")
         if self.rule is not None:
-            if self.transmits != "events":
+            if isinstance(self.rule, FeedbackRule):
+                if self.transmits == "spikes":
+                    raise BurstpropError(
+                        f"{where}a FeedbackRule learns from events and bursts; write transmits='bursts' or "
+                        "'events'"
+                    )
+            elif self.transmits != "events":
                 raise BurstpropError(
                     f"{where}a plastic projection transmits events; write transmits='events'"
                 )
@@ -123,7 +129,11 @@ class Projection:
         if not isinstance(self.connectivity, Connectivity):
             raise BurstpropError(
                 f"{where}connectivity = {self.connectivity!r}: give Probability(p), FixedInDegree(k), "
-                "OneToOne(), AllToAll() or Matrix(sparse_matrix)"
+                "OneToOne(), AllToAll(), Tied(projection) or Matrix(sparse_matrix)"
+            )
+        if isinstance(self.connectivity, Tied) and self.rule is not None:
+            raise BurstpropError(
+                f"{where}its weights are those of another projection; give the rule to that one"
             )
         delay_ms = self.delay_ms
         if delay_ms is None:

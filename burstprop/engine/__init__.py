@@ -30,8 +30,8 @@ Synapses of a projection: rows by presynaptic neuron, in a row a stretch for eac
 
 What becomes of the arrays in a run (`network.Role`)::
 
-    CALL    bin_counts control record_spikes recorded_emitter recorded_neuron recorded_step sizes trace_place
-            trace_values
+    CALL    bin_counts control record_spikes recorded_emitter recorded_neuron recorded_step share sizes
+            trace_place trace_values
     RING    counts efficacy flags presynaptic_flags spikes
     SAVED   average_burst average_clock average_event average_spike e_pre eligibility given_next last
             neuron_counts open plastic_on poisson_log_miss presynaptic_open presynaptic_trace rule state

@@ -9,8 +9,8 @@ import scipy.sparse
 
 from burstprop.circuit import PoissonPopulation
 from burstprop.circuit.checks import check_plastic
-from burstprop.circuit.connectivity import Matrix
-from burstprop.circuit.plasticity import check_eta
+from burstprop.circuit.connectivity import Matrix, Tied
+from burstprop.circuit.plasticity import FeedbackRule, check_eta
 from burstprop.circuit.stimuli import check_source_rate, check_weight
 from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
@@ -28,12 +28,12 @@ def set_plasticity(compiled: Compiled, on: bool) -> None:
 def set_averaging(compiled: Compiled, on: bool, projection: str | None, step: int) -> None:
     """Let the averages that rules take Pbar from go on at ``step``, or hold them; None: of all rules."""
     clocks = compiled.arrays["average_clock"]
-    rule = None if projection is None else check_plastic(compiled.circuit, projection)
+    only = None
+    if projection is not None:
+        check_plastic(compiled.circuit, projection)
+        only = average_key(compiled.circuit.projection(projection))
     for key, a in compiled.averages.items():
-        if rule is None:
-            chosen = not key.of_homeostasis
-        else:
-            chosen = key == average_key(compiled.circuit.projection(str(projection)).target, rule)
+        chosen = not key.of_homeostasis if only is None else key == only
         held, stop = clocks[a]
         if chosen and not on and stop == nw.FAR:
             clocks[a, nw.CLOCK_STOP] = step - held
@@ -55,7 +55,7 @@ def set_weight(compiled: Compiled, projection: str, weight: float) -> None:
     """Set the uniform weight of a projection."""
     check_weight(f"projection {projection}: ", weight)
     description = compiled.circuit.projection(projection)
-    if isinstance(description.connectivity, Matrix) or description.rule is not None:
+    if isinstance(description.connectivity, Matrix | Tied) or description.rule is not None:
         raise BurstpropError(
             f"projection {projection}: its synapses have weights of their own (a matrix, or a rule); set "
             "them with set_weights"
@@ -70,6 +70,10 @@ def set_weights(compiled: Compiled, projection: str, weights: Any) -> None:
     """
     where = f"projection {projection}: "
     description = compiled.circuit.projection(projection)
+    if isinstance(description.connectivity, Tied):
+        raise BurstpropError(
+            f"{where}its weights are those of {description.connectivity.projection!r}; set them there"
+        )
     own = own_weights(compiled, projection)
     if compiled.arrays["projection"][compiled.projection[projection], nw.PR_UNIFORM]:
         raise BurstpropError(f"{where}all its synapses have one weight; set it with set_weight")
@@ -86,11 +90,12 @@ def set_weights(compiled: Compiled, projection: str, weights: Any) -> None:
             f"{own.shape}, in the order of Simulation.synapses, or {shape}"
         )
     highest = np.inf if description.rule is None else description.rule.w_max
-    bad = np.flatnonzero(~((values >= 0) & (values <= highest) & np.isfinite(values)))
+    lowest = -highest if isinstance(description.rule, FeedbackRule) and description.rule.signed else 0.0
+    bad = np.flatnonzero(~((values >= lowest) & (values <= highest) & np.isfinite(values)))
     if len(bad):
         raise BurstpropError(
-            f"{where}{len(bad)} weights are not between 0 and {highest:g} (conductances, in units of the "
-            f"leak; the first, of synapse {bad[0]}: {values[bad[0]]:g})"
+            f"{where}{len(bad)} weights are not between {lowest:g} and {highest:g} (conductances, in units "
+            f"of the leak; the first, of synapse {bad[0]}: {values[bad[0]]:g})"
         )
     own[...] = values
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from burstprop.circuit.checks import check_plastic
+from burstprop.circuit.connectivity import Tied
 from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.compile.learning import average_key
@@ -55,7 +56,10 @@ def weights(compiled: Compiled, projection: str) -> np.ndarray:
     p = compiled.projection[projection]
     if arrays["projection"][p, nw.PR_UNIFORM]:
         return np.full(synapse_count(compiled, projection), arrays["uniform_weight"][p])
-    return own_weights(compiled, projection).copy()
+    own, part = own_weights(compiled, projection), arrays["projection"][p, nw.PR_PART]
+    if not isinstance(compiled.circuit.projection(projection).connectivity, Tied):
+        return own.copy()
+    return arrays["uniform_weight"][p] * (np.maximum(part * own, 0.0) if part else own)
 
 
 def own_weights(compiled: Compiled, projection: str) -> np.ndarray:
@@ -66,13 +70,7 @@ def own_weights(compiled: Compiled, projection: str) -> np.ndarray:
 
 def synapse_count(compiled: Compiled, projection: str) -> int:
     """Return the number of synapses of a projection."""
-    arrays = compiled.arrays
-    p = compiled.projection[projection]
-    if arrays["projection"][p, nw.PR_DENSE]:
-        source = compiled.circuit.projection(projection).source
-        return int(compiled.circuit.population(source).n * arrays["projection"][p, nw.PR_DENSE])
-    firsts = [*arrays["projection"][:, nw.PR_SYNAPSE], len(arrays["targets"])]
-    return int(firsts[p + 1] - firsts[p])
+    return int(compiled.arrays["projection"][compiled.projection[projection], nw.PR_SYNAPSES])
 
 
 def counts(compiled: Compiled, population: str, of: str) -> np.ndarray:
@@ -85,21 +83,23 @@ def counts(compiled: Compiled, population: str, of: str) -> np.ndarray:
 
 
 def average(compiled: Compiled, projection: str, of: str, step: int) -> np.ndarray:
-    """Return one moving average of the target of a plastic projection (Hz), as step ``step`` finds it.
+    """Return one moving average that a plastic projection learns from (Hz), as step ``step`` finds it.
 
-    ``of`` is "events" (Ebar), "bursts" (Bbar) or "spikes" (R); shape (n,).
+    It is of the target's neurons, of the source's with a `FeedbackRule`. ``of`` is "events" (Ebar), "bursts"
+    (Bbar) or "spikes" (R); shape (n,).
     """
     if of not in COUNTED:
         raise BurstpropError(f"average of {of!r}: {near(of, COUNTED)}")
-    target, arrays = compiled.circuit.projection(projection).target, compiled.arrays
-    a = compiled.averages[average_key(target, check_plastic(compiled.circuit, projection))]
+    check_plastic(compiled.circuit, projection)
+    arrays, key = compiled.arrays, average_key(compiled.circuit.projection(projection))
+    a = compiled.averages[key]
     held, stop = arrays["average_clock"][a]
     clock = min(step - held, stop)
     since = (clock - 1) % arrays["average"][a, nw.AV_REBASE] + 1 if clock > 0 else 0
     decay = arrays["average_constants"][a, nw.SPIKE_DECAY if of == "spikes" else nw.AVERAGE_DECAY]
     first = arrays["average"][a, nw.AV_FIRST]
     values = arrays[f"average_{of.removesuffix('s')}"]
-    return values[first : first + compiled.circuit.population(target).n] * np.exp(-since * decay)
+    return values[first : first + compiled.circuit.population(key.population).n] * np.exp(-since * decay)
 
 
 def averages(compiled: Compiled, projection: str, step: int) -> pd.DataFrame:
@@ -137,7 +137,11 @@ def sizes(compiled: Compiled) -> dict[str, float]:
             of_neurons += array.nbytes
     return {
         "neurons": sum(population.n for population, _ in compiled.pairs()),
-        "synapses": sum(synapse_count(compiled, p.name) for p in compiled.circuit.projections),
+        "synapses": sum(
+            synapse_count(compiled, p.name)
+            for p in compiled.circuit.projections
+            if not isinstance(p.connectivity, Tied)
+        ),
         "neuron_bytes": of_neurons,
         "synapse_bytes": of_synapses,
     }

@@ -119,6 +119,7 @@ ARRAYS: dict[str, Array] = {
     "column_position": Array("uint32", 1, of_synapses=True),
     "column_source": Array(INDEX, 1, of_synapses=True),
     "plastic_target": Array(INDEX, 1, of_synapses=True),
+    "share": Array("float64", 1, _CALL),
     "eligibility": Array(REAL, 1, _SAVED, of_synapses=True),
     "average": Array("int64", 2),
     "average_clock": Array("int64", 2, _SAVED),
@@ -176,8 +177,12 @@ PAIR_16_BITS, COUNTED_32_BITS = range(2)
     PR_EFFICACY,
     PR_DENSE,
     PR_OPPOSED_ROW,
+    PR_SYNAPSES,
+    PR_PART,
     PR_COLUMNS,
-) = range(14)
+) = range(16)
+# which weights a projection passes
+ALL_WEIGHTS, POSITIVE_PART, NEGATIVE_PART = 0, 1, -1
 # what a projection transmits
 SPIKES, EVENTS, BURSTS = range(3)
 # columns of "stp" and "stp_constants"
@@ -193,8 +198,10 @@ STP_LOG_KEEP_X, STP_LOG_KEEP_U, STP_U, STP_JUMP, STP_CONSTANTS = range(5)
     PL_HOMEOSTASIS,
     PL_ELIGIBILITY,
     PL_REBASE,
+    PL_FEEDBACK,
+    PL_SHARE,
     PL_COLUMNS,
-) = range(9)
+) = range(11)
 (
     RULE_ETA,
     RULE_ETA_FALL,
@@ -205,8 +212,10 @@ STP_LOG_KEEP_X, STP_LOG_KEEP_U, STP_U, STP_JUMP, STP_CONSTANTS = range(5)
     RULE_W_MAX,
     RULE_FIXED,
     RULE_LOWER_SPIKES,
+    RULE_W_MIN,
+    RULE_KEEP,
     RULE_COLUMNS,
-) = range(10)
+) = range(12)
 # columns of "average", "average_clock" and "average_constants" (decay per step; rise at a spike in Hz)
 AV_EMITTER, AV_FIRST, AV_REBASE, AV_COLUMNS = range(4)
 CLOCK_HELD, CLOCK_STOP, CLOCK_COLUMNS = range(3)

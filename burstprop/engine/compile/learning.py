@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit import Projection
+from burstprop.circuit.plasticity import BurstDependentRule, FeedbackRule, Rule
 from burstprop.engine import network as nw
 from burstprop.engine.compile.connect import Rows
 from burstprop.engine.compile.plan import Plan, power_of_two
@@ -18,7 +19,7 @@ LONGEST_REBASE = 4096
 class AverageKey(NamedTuple):
     """What averages are of: projections that agree in it share them."""
 
-    target: str
+    population: str
     tau_avg_ms: float
     lower_tau_ms: float
     lower_start_hz: float
@@ -42,7 +43,7 @@ def build_learning(plan: Plan, rows_of: list[Rows | None], index: np.dtype[Any])
     averages, average_arrays = _averages(plan)
     plastic: dict[str, int] = {}
     table, rules, indptrs, positions, sources, targets = [], [], [], [], [], []
-    at_pre = at_indptr = at_column = at_eligibility = 0
+    at_pre = at_indptr = at_column = at_eligibility = at_share = 0
     for k, projection in enumerate(plan.projections):
         rule = projection.rule
         if rule is None:
@@ -50,18 +51,23 @@ def build_learning(plan: Plan, rows_of: list[Rows | None], index: np.dtype[Any])
         rows = rows_of[k]
         n_source = plan.circuit.population(projection.source).n
         n_target = plan.circuit.neurons(projection.target).n
-        remembers = rule.burst_credit == "event"
+        feedback = isinstance(rule, FeedbackRule)
+        remembers = isinstance(rule, BurstDependentRule) and rule.burst_credit == "event"
         row = np.zeros(nw.PL_COLUMNS, np.int64)
         row[nw.PL_PROJECTION], row[nw.PL_E_PRE] = k, at_pre
         row[nw.PL_COLUMN_INDPTR], row[nw.PL_COLUMN] = at_indptr, at_column
-        row[nw.PL_AVERAGE] = averages[average_key(projection.target, rule)]
-        row[nw.PL_HOMEOSTASIS] = averages[homeostasis_key(projection.target, rule)]
+        row[nw.PL_AVERAGE] = averages[average_key(projection)]
+        row[nw.PL_HOMEOSTASIS] = averages[homeostasis_key(projection)]
         row[nw.PL_ELIGIBILITY] = at_eligibility if remembers else -1
-        row[nw.PL_REBASE] = _rebase(rule.tau_pre_ms, dt)
+        row[nw.PL_REBASE] = _rebase(
+            rule.tau_post_ms if isinstance(rule, FeedbackRule) else rule.tau_pre_ms, dt
+        )
+        row[nw.PL_FEEDBACK], row[nw.PL_SHARE] = feedback, at_share
         table.append(row)
         rules.append(_constants(rule, dt))
         plastic[projection.name] = len(plastic)
-        at_pre += n_source
+        at_pre += n_target if feedback else n_source
+        at_share += n_source if feedback else 0
         if remembers:
             at_eligibility += n_source * n_target if rows is None else len(rows.targets)
         if rows is None:
@@ -77,6 +83,7 @@ def build_learning(plan: Plan, rows_of: list[Rows | None], index: np.dtype[Any])
         plastic=np.array(table, np.int64).reshape(-1, nw.PL_COLUMNS),
         rule=np.array(rules, np.float64).reshape(-1, nw.RULE_COLUMNS),
         e_pre=np.zeros(at_pre),
+        share=np.zeros(at_share),
         eligibility=np.zeros(at_eligibility, plan.dtype),
         column_indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
         column_position=np.concatenate([*positions, np.zeros(0, np.uint32)]),
@@ -95,17 +102,16 @@ def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]
     spike_start: list[np.ndarray] = []
     at = 0
     for projection in plan.projections:
-        rule, target = projection.rule, projection.target
-        if rule is None:
+        if projection.rule is None:
             continue
-        for key in (average_key(target, rule), homeostasis_key(target, rule)):
+        for key in (average_key(projection), homeostasis_key(projection)):
             if key in averages:
                 continue
             averages[key] = len(rows)
             tau, lower_tau = key.tau_avg_ms, key.lower_tau_ms
-            rows.append([plan.emitter[target], at, _rebase(min(tau, lower_tau), dt)])
+            rows.append([plan.emitter[key.population], at, _rebase(min(tau, lower_tau), dt)])
             constants.append([dt / tau, dt / lower_tau, 1000.0 / tau, 1000.0 / lower_tau])
-            n = plan.circuit.neurons(target).n
+            n = plan.circuit.population(key.population).n
             spike_start.append(np.full(n, key.lower_start_hz))
             at += n
     return averages, dict(
@@ -118,31 +124,36 @@ def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]
     )
 
 
-def average_key(target: str, rule: BurstDependentRule) -> AverageKey:
-    """Return the key of the averages that a rule takes Pbar from."""
-    return AverageKey(target, rule.tau_avg_ms, rule.lower_tau_ms, rule.lower_start_hz, False)
+def average_key(projection: Projection) -> AverageKey:
+    """Return the key of the averages that the rule of a plastic projection takes Pbar from."""
+    rule = projection.rule
+    if isinstance(rule, FeedbackRule):
+        # the average of all spikes is not looked at
+        return AverageKey(projection.source, rule.tau_avg_ms, rule.tau_avg_ms, 0.0, False)
+    assert rule is not None, "the projection is plastic"
+    return AverageKey(projection.target, rule.tau_avg_ms, rule.lower_tau_ms, rule.lower_start_hz, False)
 
 
-def homeostasis_key(target: str, rule: BurstDependentRule) -> AverageKey:
+def homeostasis_key(projection: Projection) -> AverageKey:
     """Return the key of the averages that a rule keeps rates in bounds by."""
-    key = average_key(target, rule)
-    if rule.tau_homeostasis_ms is None:
+    key, rule = average_key(projection), projection.rule
+    if not isinstance(rule, BurstDependentRule) or rule.tau_homeostasis_ms is None:
         return key
     return key._replace(tau_avg_ms=rule.tau_homeostasis_ms, of_homeostasis=True)
 
 
-def _constants(rule: BurstDependentRule, dt_ms: float) -> list[float]:
-    return [
-        rule.eta,
-        0.0,
-        0.0,
-        dt_ms / rule.tau_pre_ms,
-        rule.e_min_hz,
-        rule.e_max_hz,
-        rule.w_max,
-        -1.0 if rule.fixed_burst_prob is None else rule.fixed_burst_prob,
-        float(rule.lower_rate == "spikes"),
-    ]
+def _constants(rule: Rule, dt_ms: float) -> np.ndarray:
+    out = np.zeros(nw.RULE_COLUMNS)
+    out[nw.RULE_ETA], out[nw.RULE_KEEP], out[nw.RULE_W_MAX] = rule.eta, 1.0 - rule.decay, rule.w_max
+    out[nw.RULE_FIXED] = -1.0 if rule.fixed_burst_prob is None else rule.fixed_burst_prob
+    if isinstance(rule, FeedbackRule):
+        out[nw.RULE_DECAY_PRE] = dt_ms / rule.tau_post_ms
+        out[nw.RULE_W_MIN] = -rule.w_max if rule.signed else 0.0
+        return out
+    out[nw.RULE_DECAY_PRE] = dt_ms / rule.tau_pre_ms
+    out[nw.RULE_E_MIN], out[nw.RULE_E_MAX] = rule.e_min_hz, rule.e_max_hz
+    out[nw.RULE_LOWER_SPIKES] = rule.lower_rate == "spikes"
+    return out
 
 
 def _by_target(rows: Rows, n_source: int, n_target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

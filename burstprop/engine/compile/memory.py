@@ -6,7 +6,7 @@ drawing the synapses of the largest projection takes for a moment. What is recor
 
 from __future__ import annotations
 
-from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability
+from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability, Tied
 from burstprop.circuit.populations import Population
 from burstprop.circuit.projections import Projection
 from burstprop.engine.compile.plan import Plan
@@ -62,6 +62,8 @@ def synapses(projection: Projection, n_source: int, n_target: int) -> float:
             return float(k) * n_target
         case OneToOne():
             return float(n_target)
+        case Tied():
+            return 0.0
         case AllToAll():
             return float(n_source) * n_target
         case Matrix(weights=w):

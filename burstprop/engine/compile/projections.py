@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from burstprop.circuit import Projection
-from burstprop.circuit.connectivity import AllToAll
+from burstprop.circuit.connectivity import AllToAll, Tied
+from burstprop.circuit.plasticity import FeedbackRule
 from burstprop.circuit.projections import TRANSMITS
 from burstprop.engine import network as nw
 from burstprop.engine.compile.connect import Rows, draw_rows, split_rows
@@ -15,6 +16,8 @@ from burstprop.engine.compile.neurons import receptor_row
 from burstprop.engine.compile.plan import Plan
 from burstprop.engine.layout import offset_of
 from burstprop.engine.random import generator
+
+PART = {"all": nw.ALL_WEIGHTS, "positive": nw.POSITIVE_PART, "negative": nw.NEGATIVE_PART}
 
 
 def build_projections(
@@ -30,25 +33,32 @@ def build_projections(
     indptrs, targets, weights = [], [], []
     at_indptr = at_synapse = at_weight = 0
     for k, projection in enumerate(plan.projections):
-        rows = None if isinstance(projection.connectivity, AllToAll) else _draw(plan, projection)
-        target, compiled = plan.circuit.neurons(projection.target), neurons[projection.target]
-        n_source = plan.circuit.population(projection.source).n
-        synapses = n_source * target.n if rows is None else len(rows.targets)
-        own = _own_weights(projection, rows, synapses, plan.dtype)
         row = table[k]
+        target, compiled = plan.circuit.neurons(projection.target), neurons[projection.target]
         row[nw.PR_SOURCE] = plan.emitter[projection.source]
         row[nw.PR_TARGET] = plan.emitter[projection.target]
         row[nw.PR_TRANSMITS] = TRANSMITS.index(projection.transmits)
         row[nw.PR_ROW] = receptor_row(target, compiled, projection.receptor)
         row[nw.PR_VARIABLES] = compiled.variables
         row[nw.PR_DELAY] = plan.delays[k]
+        other = projection.opposed
+        row[nw.PR_OPPOSED_ROW] = -1 if other is None else receptor_row(target, compiled, other.receptor)
+        if isinstance(projection.connectivity, Tied):
+            row[nw.PR_PART] = PART[projection.connectivity.part]
+            drawn.append(None)
+            continue
+        rows = None if isinstance(projection.connectivity, AllToAll) else _draw(plan, projection)
+        n_source = plan.circuit.population(projection.source).n
+        synapses = n_source * target.n if rows is None else len(rows.targets)
+        own = _own_weights(projection, rows, synapses, plan.dtype)
         row[nw.PR_UNIFORM] = own is None
         row[nw.PR_INDPTR] = at_indptr
         row[nw.PR_SYNAPSE] = at_synapse
+        row[nw.PR_SYNAPSES] = synapses
         row[nw.PR_WEIGHT] = -1 if own is None else at_weight
         row[nw.PR_DENSE] = target.n if rows is None else 0
-        other = projection.opposed
-        row[nw.PR_OPPOSED_ROW] = -1 if other is None else receptor_row(target, compiled, other.receptor)
+        if isinstance(projection.rule, FeedbackRule) and projection.rule.signed:
+            row[nw.PR_PART] = nw.POSITIVE_PART
         if own is not None:
             weights.append(own)
             at_weight += len(own)
@@ -60,9 +70,11 @@ def build_projections(
         at_synapse += len(rows.targets)
         targets.append(offset_of(rows.targets.astype(np.int64), compiled.variables).astype(index))
         indptrs.append(split)
-    # a weight of its own is stored as it is; the uniform factor of such a projection is 1
+    _tie(plan, table)
+    # a weight of its own is stored as it is, and the factor of such a projection is 1
     uniform = [
-        p.weight if row[nw.PR_UNIFORM] else 1.0 for p, row in zip(plan.projections, table, strict=True)
+        p.weight if row[nw.PR_UNIFORM] or isinstance(p.connectivity, Tied) else 1.0
+        for p, row in zip(plan.projections, table, strict=True)
     ]
     opposed = [0.0 if p.opposed is None else p.opposed.weight for p in plan.projections]
     arrays = dict(
@@ -76,6 +88,15 @@ def build_projections(
     return arrays, drawn
 
 
+def _tie(plan: Plan, table: np.ndarray) -> None:
+    """Point tied projections to the synapses and weights of those that they are tied to."""
+    number = {p.name: k for k, p in enumerate(plan.projections)}
+    shared = [nw.PR_UNIFORM, nw.PR_INDPTR, nw.PR_SYNAPSE, nw.PR_SYNAPSES, nw.PR_WEIGHT, nw.PR_DENSE]
+    for row, projection in zip(table, plan.projections, strict=True):
+        if isinstance(projection.connectivity, Tied):
+            row[shared] = table[number[projection.connectivity.projection]][shared]
+
+
 def _index_type(plan: Plan, neurons: dict[str, nw.Neurons]) -> Any:
     """Return the type of targets, which are distances in the state: 16 bits where they fit."""
     distances = [offset_of(p.n - 1, neurons[p.name].variables) for p in plan.neuron_populations]
@@ -84,7 +105,7 @@ def _index_type(plan: Plan, neurons: dict[str, nw.Neurons]) -> Any:
 
 
 def _draw(plan: Plan, projection: Projection) -> Rows:
-    assert not isinstance(projection.connectivity, AllToAll), "all to all, there is nothing to draw"
+    assert not isinstance(projection.connectivity, AllToAll | Tied), "there is nothing to draw"
     n_source = plan.circuit.population(projection.source).n
     n_target = plan.circuit.neurons(projection.target).n
     return draw_rows(

@@ -41,7 +41,19 @@ def since_rebase(net, a, now):
     at, stop = now - clock[a, CLOCK_HELD], clock[a, CLOCK_STOP]
     if at < stop:
         return at & (rebase - 1)
-    return ((stop - 1) & (rebase - 1)) + 1 if stop > 0 else 0
+    return _since(stop, rebase)
+
+
+@kernel
+def since_last(net, a, now):
+    """Return the same before the averages that are due on step ``now`` have been divided back."""
+    clock = get(net, "average_clock")
+    return _since(min(now - clock[a, CLOCK_HELD], clock[a, CLOCK_STOP]), get(net, "average")[a, AV_REBASE])
+
+
+@kernel
+def _since(at, rebase):
+    return ((at - 1) & (rebase - 1)) + 1 if at > 0 else 0
 
 
 @kernel

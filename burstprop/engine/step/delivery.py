@@ -19,6 +19,7 @@ from burstprop.engine.network import (
     PR_EFFICACY,
     PR_INDPTR,
     PR_OPPOSED_ROW,
+    PR_PART,
     PR_ROW,
     PR_SOURCE,
     PR_SYNAPSE,
@@ -110,7 +111,7 @@ def _deliver_spikes(net, p, source, begin, count, t):
     threads = sizes[THREADS]
     transmits = projection[p, PR_TRANSMITS]
     to_efficacy = projection[p, PR_EFFICACY]
-    uniform = projection[p, PR_UNIFORM]
+    uniform, part = projection[p, PR_UNIFORM], projection[p, PR_PART]
     rows = projection[p, PR_INDPTR] + t
     first_target = np.uintp(projection[p, PR_SYNAPSE])
     first_spike = emitter_spikes[source]
@@ -130,10 +131,16 @@ def _deliver_spikes(net, p, source, begin, count, t):
         if uniform:
             for s in range(first, last):
                 state[base + np.uintp(targets[first_target + s])] += amount
-        else:
+        elif part == 0:
             first_weight = np.uintp(projection[p, PR_WEIGHT])
             for s in range(first, last):
                 state[base + np.uintp(targets[first_target + s])] += amount * weights[first_weight + s]
+        else:
+            first_weight = np.uintp(projection[p, PR_WEIGHT])
+            sign, zero = type(net.real)(part), type(net.real)(0)
+            for s in range(first, last):
+                passing = amount * max(sign * weights[first_weight + s], zero)
+                state[base + np.uintp(targets[first_target + s])] += passing
         if opposed >= 0:
             share = opposed_weight[p] * (efficacy[to_efficacy + k] if to_efficacy >= 0 else type(net.real)(1))
             for s in range(first, last):

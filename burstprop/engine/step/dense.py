@@ -17,6 +17,7 @@ from burstprop.engine.network import (
     PR_DENSE,
     PR_EFFICACY,
     PR_OPPOSED_ROW,
+    PR_PART,
     PR_ROW,
     PR_SOURCE,
     PR_TARGET,
@@ -76,12 +77,17 @@ def _add_row(net, p, row, amount, t):
     weights = get(net, "weights")
     target, stride = projection[p, PR_TARGET], projection[p, PR_VARIABLES] * ROW
     first, last = bounds[target, t], min(bounds[target, t + 1], projection[p, PR_DENSE])
+    part, zero = type(net.real)(projection[p, PR_PART]), type(net.real)(0)
     for block in range(first // LANES, (last + LANES - 1) // LANES):
         low, high = max(first - block * LANES, 0), min(last - block * LANES, LANES)
         base = np.uintp(projection[p, PR_ROW] + block * stride)
         weight = np.uintp(row + block * LANES)
-        for lane in range(np.uintp(low), np.uintp(high)):
-            state[base + lane] += amount * weights[weight + lane]
+        if part == zero:
+            for lane in range(np.uintp(low), np.uintp(high)):
+                state[base + lane] += amount * weights[weight + lane]
+        else:
+            for lane in range(np.uintp(low), np.uintp(high)):
+                state[base + lane] += amount * max(part * weights[weight + lane], zero)
 
 
 @kernel

@@ -24,6 +24,7 @@ from burstprop.engine.network import (
     PL_COLUMN_INDPTR,
     PL_E_PRE,
     PL_ELIGIBILITY,
+    PL_FEEDBACK,
     PL_HOMEOSTASIS,
     PL_PROJECTION,
     PL_REBASE,
@@ -39,6 +40,7 @@ from burstprop.engine.network import (
     RULE_ETA_FALL,
     RULE_ETA_UNTIL,
     RULE_FIXED,
+    RULE_KEEP,
     RULE_LOWER_SPIKES,
     RULE_W_MAX,
     SPIKE_DECAY,
@@ -47,6 +49,7 @@ from burstprop.engine.network import (
 )
 from burstprop.engine.ring import place_of, slot_of
 from burstprop.engine.step.averages import raise_averages, rebase_averages, since_rebase
+from burstprop.engine.step.feedback_learning import follow_forward, share_bursts
 from burstprop.jit.kernel import kernel
 
 
@@ -61,6 +64,10 @@ def learn(net, now, t):
     slot = slot_of(net, now)
     rebase_averages(net, now, t)
     for k in range(plastic.shape[0]):
+        if plastic[k, PL_FEEDBACK]:
+            if on:
+                follow_forward(net, k, _learning_rate(net, k, now), now, slot, t)
+            continue
         if on:
             _potentiate_silent(net, k, now, slot, t)
         if on or plastic[k, PL_ELIGIBILITY] >= 0:
@@ -70,7 +77,10 @@ def learn(net, now, t):
 
 @kernel
 def raise_presynaptic_traces(net, now, t):
-    """Raise e_pre of the presynaptic neurons of thread ``t`` that have an event in step ``now``."""
+    """Raise the traces of the neurons of thread ``t`` that have an event in step ``now``.
+
+    Of presynaptic neurons, and for feedback of postsynaptic ones.
+    """
     plastic = get(net, "plastic")
     projection = get(net, "projection")
     rule = get(net, "rule")
@@ -78,12 +88,15 @@ def raise_presynaptic_traces(net, now, t):
     emitter_n = get(net, "emitter_n")
     e_pre = get(net, "e_pre")
     counts = get(net, "counts")
+    flags = get(net, "flags")
     presynaptic_flags = get(net, "presynaptic_flags")
     spikes = get(net, "spikes")
     slot = slot_of(net, now)
     for k in range(plastic.shape[0]):
-        p = plastic[k, PL_PROJECTION]
-        source = projection[p, PR_SOURCE]
+        p, feedback = plastic[k, PL_PROJECTION], plastic[k, PL_FEEDBACK]
+        if feedback:
+            share_bursts(net, k, now, t)
+        source = projection[p, PR_TARGET] if feedback else projection[p, PR_SOURCE]
         trace = plastic[k, PL_E_PRE]
         since = now & (plastic[k, PL_REBASE] - 1)
         if since == 0 and now > 0:
@@ -95,7 +108,7 @@ def raise_presynaptic_traces(net, now, t):
             rise = math.exp(rule[k, RULE_DECAY_PRE] * since)
             begin = place_of(net, source, slot, t)
             for j in range(begin, begin + count):
-                if presynaptic_flags[j] & EVENT:
+                if (flags[j] if feedback else presynaptic_flags[j]) & EVENT:
                     e_pre[trace + spikes[j]] += rise
 
 
@@ -181,7 +194,7 @@ def _follow_bursts(net, k, on, now, slot, t):
     to_slow_hz = math.exp(-since_rebase(net, h, now) * average_constants[h, AVERAGE_DECAY])
     kept = math.exp(-(now & (plastic[k, PL_REBASE] - 1)) * rule[k, RULE_DECAY_PRE])
     eta, e_max, fixed = _learning_rate(net, k, now), rule[k, RULE_E_MAX], rule[k, RULE_FIXED]
-    remembers = plastic[k, PL_ELIGIBILITY] >= 0
+    remembers, forgets = plastic[k, PL_ELIGIBILITY] >= 0, rule[k, RULE_KEEP] < 1.0
     begin = place_of(net, target, slot, t)
     for j in range(begin, begin + count):
         flag = flags[j]
@@ -192,6 +205,8 @@ def _follow_bursts(net, k, on, now, slot, t):
             _remember(net, k, i, kept)
         if not on:
             continue
+        if flag == EVENT and forgets:
+            _forget(net, k, i)
         events = average_event[average[a, AV_FIRST] + i] * to_hz
         bursts = average_burst[average[a, AV_FIRST] + i] * to_hz
         if flag == BURST:
@@ -235,6 +250,22 @@ def _change(net, k, i, change):
         s = weight + np.uintp(column_position[c])
         w = weights[s] + change * e_pre[trace + np.uintp(column_source[c])]
         weights[s] = min(max(w, 0.0), w_max)
+
+
+@kernel
+def _forget(net, k, i):
+    """Let all weights onto neuron ``i`` lose their share."""
+    plastic = get(net, "plastic")
+    projection = get(net, "projection")
+    column_position = get(net, "column_position")
+    weights = get(net, "weights")
+    p = plastic[k, PL_PROJECTION]
+    keep, dense = get(net, "rule")[k, RULE_KEEP], np.uintp(projection[p, PR_DENSE])
+    weight = np.uintp(projection[p, PR_WEIGHT])
+    first, last = _column(net, k, i)
+    for c in range(np.uintp(last - first)):
+        at = c * dense + np.uintp(i) if dense else np.uintp(column_position[np.uintp(first) + c])
+        weights[weight + at] *= keep
 
 
 @kernel
