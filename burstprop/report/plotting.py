@@ -319,7 +319,7 @@ def recording_figure(
     BurstpropError
         There is nothing to draw.
     """
-    panels: list[tuple[str, Callable[[Axes], Any]]] = []
+    panels: list[tuple[str, Callable[..., Any]]] = []
     spikes, rates, weights = recording.spikes, recording.rates, recording.weights
     if len(spikes):
         panels.append(("spikes", lambda axes: raster(spikes, axes, populations=populations, neurons=neurons)))
