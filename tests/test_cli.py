@@ -374,9 +374,9 @@ def test_what_the_verbs_ask_of_a_users_file_is_in_their_help(capsys):
 
 
 def test_a_page_of_your_own_is_reproduced_simulated_and_swept(capsys, tmp_path, monkeypatch):
-    """The example of the README, as a file."""
+    """The example of docs/how-to/from_the_shell.md, as a file."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    text = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    text = (HERE.parent / "docs" / "how-to" / "from_the_shell.md").read_text(encoding="utf-8")
     (page,) = [
         block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "EXPERIMENT" in block
     ]
