@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Any
 
@@ -18,6 +19,8 @@ from burstprop.report.plotting import LABELS, colour
 
 WINDOW_MS = 3000.0
 """Span of time in the plots."""
+LONGEST_WAIT_S = 2.0
+"""Wait for a browser's answer."""
 ROWS = 40
 """Neurons of each population in the raster."""
 
@@ -29,6 +32,7 @@ class Plots:
         """Make them, empty."""
         self._names = [population.name for population in circuit.populations]
         self._span = Range1d(-WINDOW_MS, 0.0)
+        self._streamed_at = -LONGEST_WAIT_S
         # the browser answers with the end of what it has taken in
         self._taken = Div(text="0.0", visible=False)
         answer = CustomJS(args={"taken": self._taken}, code="taken.text = String(cb_obj.end)")
@@ -49,8 +53,12 @@ class Plots:
 
     @property
     def taken_in(self) -> bool:
-        """Whether the browser has taken in all that was streamed: more would only queue up."""
-        return float(self._taken.text) == self._span.end
+        """Whether the browser has taken in all that was streamed: more would only queue up.
+
+        What was streamed before the browser was there is never answered, so the wait has an end.
+        """
+        waited_s = time.monotonic() - self._streamed_at
+        return float(self._taken.text) == self._span.end or waited_s > LONGEST_WAIT_S
 
     def stream(self, piece: Recording, time_ms: float) -> None:
         """Add a piece of a run that ends at ``time_ms``, and move on to it."""
@@ -74,6 +82,7 @@ class Plots:
         for name, source in self._weights.items():
             own = piece.weights[piece.weights["projection"] == name]
             source.stream(_columns(own, t="time_ms", w="mean"), rollover=bins)
+        self._streamed_at = time.monotonic()
         self._span.update(start=time_ms - WINDOW_MS, end=time_ms)
 
     def _raster(self) -> tuple[ColumnDataSource, Any]:
