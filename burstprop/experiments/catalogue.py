@@ -22,7 +22,7 @@ from burstprop.experiments.experiment import Experiment
 from burstprop.system.extras import missing
 
 #: Folders that the command line calls otherwise.
-RENAMED = {"rules": "reduced"}
+RENAMED = {"rules": "reduced", "digits": "digits-spiking"}
 #: Where a source keeps its experiment, and where the parameters of its variants.
 OBJECT, VARIANTS = "EXPERIMENT", "VARIANTS"
 

@@ -1,0 +1,297 @@
+"""One realization: see an image, be taught, see the next; then be tested. Kept so that it can go on.
+
+An example lasts 300 ms and nothing is reset between examples. For 100 ms the circuit sees the image. Then a
+current into the dendrites of each class's neurons tells how far their event rate is from the wanted one,
+and the synapses learn for 100 ms; the current is set anew, and they learn for another 100 ms. In the test
+there is no teacher and no plasticity; the feedback stays. The class whose neurons had the highest rate, on
+average over the readings, is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from burstprop.errors import BurstpropError
+from burstprop.recording import Record
+from burstprop.runs.checkpoints import Checkpoints
+from burstprop.simulation import Simulation
+
+from .circuit import CLASSES, LOWER, UPPER, Params, build, feedback_weights, start_weights
+from .images import Images, learned_and_tested
+
+POINTS = 12
+"""Points of the learning curve."""
+FINAL_ETA = 0.1
+"""Of the learning rates at the start."""
+SETTLE_MS = 1000.0
+SHOWN = 16
+"""Hidden neurons whose input weights are kept."""
+FRAMES: dict[str, tuple[str, ...]] = {
+    "learning": (
+        "examples",
+        "error_percent",
+        "class_hz",
+        "other_hz",
+        "hidden_hz",
+        "hidden_burst_prob",
+        "burst_prob_change",
+        "signal_correlation",
+    ),
+    "answers": ("image", "label", "reading_ms", "answer"),
+}
+
+
+def one(
+    params: Params, seed: int, realization: int, progress: Callable[[float], None], folder: Path | None
+) -> dict[str, pd.DataFrame]:
+    """Run one realization, going on from the checkpoint in ``folder`` where there is one.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``learning``: for each stretch of examples the error of the untaught first part (percent), event rates
+        (Hz) of the image's class, of the others and of the hidden layer, burst probability of the hidden
+        layer, and what the teacher does there: ``burst_prob_change``, its change for one SD of what the
+        feedback should say, and ``signal_correlation``, the correlation of one neuron's surplus of bursts in
+        one example with it. ``answers``: the answer to every test image after every reading. ``weights``:
+        input weights of some hidden neurons before and after. ``response``: event rate of the hidden neurons
+        for each class in the test.
+    """
+    run = Realization(params, seed, realization)
+    checkpoints = None if folder is None else Checkpoints(folder)
+    if checkpoints is not None:
+        run.resume(checkpoints)
+    run.simulation.compile(getattr(progress, "say", lambda doing: None))
+    progress(run.done / run.total)
+    while run.done < run.total:
+        run.next()
+        progress(run.done / run.total)
+        if checkpoints is not None and checkpoints.due():
+            run.keep(checkpoints)
+    return run.frames()
+
+
+class Realization:
+    """A simulation, how far its protocol is, and what was measured.
+
+    A unit is one image: settling and `learn` of each training image in a drawn order, then `test`.
+    """
+
+    def __init__(self, params: Params, seed: int, realization: int) -> None:
+        """Build the circuit and read the images; nothing runs yet."""
+        self.params = params
+        learned, tested = learned_and_tested(params.dataset, params.part, params.side)
+        self.learned, self.tested = learned.first(params.learned), tested.first(params.tested)
+        self.simulation = Simulation(
+            build(params, seed=seed, realization=realization),
+            seed=seed,
+            realization=realization,
+            record=Record(spikes=False, rates_bin_ms=None),
+        )
+        self.examples = round(params.epochs * len(self.learned))
+        self.total = self.examples + len(self.tested)
+        draw = np.random.default_rng([seed, realization, 3])
+        passes = -(-self.examples // max(1, len(self.learned)))
+        orders = [draw.permutation(len(self.learned)) for _ in range(passes)]
+        self.order = np.concatenate([*orders, np.zeros(0, np.int64)])[: self.examples]
+        wanted = feedback_weights(params, seed, realization)
+        self.wanted = wanted.reshape(CLASSES, params.per_class, params.hidden).mean(axis=1)
+        self.start = start_weights(params, seed, realization)
+        self.done = 0
+        self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}
+        self.stretch: list[list[float]] = []
+        self.response = np.zeros((CLASSES, params.hidden))
+        self.shown = np.zeros(CLASSES)
+
+    def next(self) -> None:
+        """Learn or test the next image."""
+        if self.done == 0:
+            self._settle()
+        if self.done < self.examples:
+            self._learn(int(self.order[self.done]))
+        else:
+            self._test(self.done - self.examples)
+        self.done += 1
+        if self.stretch and (
+            self.done == self.examples or self._point(self.done) > self._point(self.done - 1)
+        ):
+            self._summarise()
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return what was measured; see `one`."""
+        found = {name: pd.DataFrame(self.rows[name], columns=list(FRAMES[name])) for name in FRAMES}
+        now = self._lower()
+        kept = range(min(SHOWN, self.params.hidden))
+        found["weights"] = pd.DataFrame(
+            [
+                [when, neuron, pixel, weight - self.params.inhibition]
+                for when, matrix in (("before", self.start[LOWER]), ("after", now))
+                for neuron in kept
+                for pixel, weight in enumerate(self._by_pixel(matrix)[:, neuron])
+            ],
+            columns=["when", "neuron", "pixel", "signed_weight"],
+        )
+        rates = self.response / np.maximum(self.shown, 1)[:, None] / (self.params.reading_ms / 1000.0)
+        label, neuron = np.indices(rates.shape)
+        found["response"] = pd.DataFrame(
+            {"label": label.ravel(), "neuron": neuron.ravel(), "event_rate_hz": rates.ravel()}
+        )
+        return found
+
+    def keep(self, checkpoints: Checkpoints) -> None:
+        """Make a checkpoint."""
+        name = f"simulation-{self.done:06d}.npz"
+        self.simulation.save(checkpoints.folder / name)
+        content = {
+            "done": self.done,
+            "simulation": name,
+            "rows": self.rows,
+            "stretch": self.stretch,
+            "response": self.response.tolist(),
+            "shown": self.shown.tolist(),
+        }
+        checkpoints.keep(content, [name])
+
+    def resume(self, checkpoints: Checkpoints) -> None:
+        """Go on from the last checkpoint; without one, from the start.
+
+        Raises
+        ------
+        BurstpropError
+            The checkpoint cannot be read, or a file of it is lost.
+        """
+        content = checkpoints.content
+        if content is None:
+            return
+        for name, wrong in checkpoints.lost().items():
+            raise BurstpropError(
+                f"the realization in {str(checkpoints.folder)!r} cannot go on: {name} {wrong}; put a copy of "
+                "it back, or delete the folder, and it starts again"
+            )
+        checkpoints.tidy("simulation-*.npz")
+        self.simulation.restore(checkpoints.folder / content["simulation"])
+        self.done, self.rows, self.stretch = content["done"], content["rows"], content["stretch"]
+        self.response, self.shown = np.array(content["response"]), np.array(content["shown"])
+
+    def _settle(self) -> None:
+        simulation, params = self.simulation, self.params
+        for name, weights in self.start.items():
+            simulation.set_weights(name, weights)
+        simulation.advance(SETTLE_MS)
+        duration = max(1, self.examples) * 3.0 * params.part_ms
+        for name, eta in ((LOWER, params.eta_hidden), (UPPER, params.eta_output / params.hidden)):
+            simulation.set_eta(name, FINAL_ETA * eta, over_ms=duration)
+
+    def _learn(self, image: int) -> None:
+        simulation, params = self.simulation, self.params
+        label = int(self.learned.labels[image])
+        target = np.full(CLASSES, params.other_hz)
+        target[label] = params.target_hz
+        self._show(self.learned, image)
+        simulation.advance(params.part_ms)
+        first = self._output()
+        events, bursts = simulation.counts("hidden", "events"), simulation.counts("hidden", "bursts")
+        expected = self._burst_prob()
+        simulation.set_plasticity(True)
+        for output in (first, None):
+            self._teach(target - (self._output() if output is None else output))
+            simulation.advance(params.part_ms)
+        simulation.set_plasticity(False)
+        simulation.set_current("output", "dendrite", np.zeros(CLASSES * params.per_class))
+        events = simulation.counts("hidden", "events") - events
+        bursts = simulation.counts("hidden", "bursts") - bursts
+        self._note(label, first, target - first, events, bursts, expected)
+
+    def _test(self, image: int) -> None:
+        simulation, params = self.simulation, self.params
+        label = int(self.tested.labels[image])
+        self._show(self.tested, image)
+        before = simulation.counts("hidden", "events")
+        total = np.zeros(CLASSES)
+        for reading in range(1, round(params.reading_ms / params.part_ms) + 1):
+            simulation.advance(params.part_ms)
+            if reading > 1:  # the averages of the first still hold the image before
+                total += self._output()
+                self.rows["answers"].append([image, label, reading * params.part_ms, int(total.argmax())])
+        self.response[label] += simulation.counts("hidden", "events") - before
+        self.shown[label] += 1
+
+    def _show(self, images: Images, image: int) -> None:
+        low, high = self.params.image_low_pa, self.params.image_high_pa
+        current = low + (high - low) * images.grey[image].astype(np.float64)
+        self.simulation.set_current("input", "soma", np.repeat(current, self.params.per_pixel))
+
+    def _teach(self, missing_hz: NDArray[np.float64]) -> None:
+        largest = self.params.teaching_pa
+        current = np.clip(self.params.teaching_gain * missing_hz, -largest, largest)
+        self.simulation.set_current("output", "dendrite", np.repeat(current, self.params.per_class))
+
+    def _output(self) -> NDArray[np.float64]:
+        """Return the averaged event rate (Hz) of every class, shape (classes,)."""
+        return self.simulation.average(UPPER, "events").astype(np.float64).reshape(CLASSES, -1).mean(axis=1)
+
+    def _burst_prob(self) -> NDArray[np.float64]:
+        """Return the burst probability that each hidden neuron expects of itself, shape (hidden,)."""
+        events = self.simulation.average(LOWER, "events").astype(np.float64)
+        bursts = self.simulation.average(LOWER, "bursts").astype(np.float64)
+        return np.minimum(1.0, bursts / np.maximum(events, 1e-9))
+
+    def _note(
+        self,
+        label: int,
+        output: NDArray[np.float64],
+        missing_hz: NDArray[np.float64],
+        events: NDArray[np.int64],
+        bursts: NDArray[np.int64],
+        expected: NDArray[np.float64],
+    ) -> None:
+        """Keep the sums of one example that `_summarise` makes means and a correlation of."""
+        wanted = missing_hz @ self.wanted
+        surplus = bursts - expected * events
+        others = np.delete(output, label)
+        self.stretch.append(
+            [
+                float(int(output.argmax()) != label),
+                float(output[label]),
+                float(others.mean()),
+                float(events.mean()),
+                float(bursts.mean()),
+                *(float(x.mean()) for x in (surplus, wanted, surplus * wanted, surplus**2, wanted**2)),
+            ]
+        )
+
+    def _summarise(self) -> None:
+        """Turn the examples since the last point into one row of ``learning``."""
+        wrong, own, other, events, bursts, s, f, sf, ss, ff = np.mean(self.stretch, axis=0)
+        seconds = 2.0 * self.params.part_ms / 1000.0
+        spread = np.sqrt(max(ff - f * f, 0.0))
+        covariance = sf - s * f
+        self.rows["learning"].append(
+            [
+                self.done,
+                100.0 * wrong,
+                own,
+                other,
+                events / seconds,
+                bursts / events if events else np.nan,
+                covariance / spread / events if spread and events else np.nan,
+                covariance / spread / np.sqrt(ss - s * s) if spread and ss > s * s else np.nan,
+            ]
+        )
+        self.stretch = []
+
+    def _point(self, done: int) -> int:
+        return POINTS * done // max(1, self.examples)
+
+    def _lower(self) -> NDArray[np.float64]:
+        shape = self.start[LOWER].shape
+        return self.simulation.weights(LOWER).astype(np.float64).reshape(shape)
+
+    def _by_pixel(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        return matrix.reshape(self.params.pixels, self.params.per_pixel, -1).mean(axis=1)

@@ -1,0 +1,187 @@
+"""A spiking circuit that learns digits: circuit, protocol, resume, claims that controls cannot pass."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from burstprop.circuits.digits import experiment as digits
+from burstprop.circuits.digits.check import check, errors, solved
+from burstprop.circuits.digits.circuit import (
+    CLASSES,
+    INHIBITION_OVER_EXCITATION,
+    LOWER,
+    UPPER,
+    Params,
+    build,
+    feedback_weights,
+)
+from burstprop.circuits.digits.images import Images, learned_and_tested
+from burstprop.circuits.digits.protocol import Realization, one
+from burstprop.errors import BurstpropError
+from burstprop.runs.checkpoints import Checkpoints
+
+pytest.importorskip("torch", reason="the images are read by the reduced model's data sets")
+
+SMALL = Params(hidden=20, per_class=4, learned=10, tested=4, epochs=1.0, reading_ms=300.0)
+
+
+def test_validation_holds_back_training_images_and_test_keeps_them_all():
+    some, held = learned_and_tested("digits", "validation", 0)
+    every, test = learned_and_tested("digits", "test", 0)
+    assert (len(some), len(held), len(every), len(test)) == (1259, 179, 1438, 359)
+    assert every.grey.shape == (1438, 64)
+    assert 0.0 <= every.grey.min() < every.grey.max() <= 1.0
+    rows = {row.tobytes() for row in some.grey}
+    assert len(rows & {row.tobytes() for row in held.grey}) == 0
+    assert np.bincount(held.labels, minlength=10).min() > 10
+    small, _ = learned_and_tested("digits", "test", 4)
+    np.testing.assert_allclose(small.grey.mean(axis=1), every.grey.mean(axis=1), rtol=1e-5)
+    with pytest.raises(BurstpropError, match=r"Params.side = 3 pixels does not divide the 8 pixels"):
+        learned_and_tested("digits", "test", 3)
+
+
+def test_mnist_without_its_folder_says_where_it_is_looked_for(monkeypatch):
+    monkeypatch.delenv("BURSTPROP_DATA", raising=False)
+    with pytest.raises(BurstpropError, match="set the environment variable BURSTPROP_DATA"):
+        learned_and_tested("mnist", "test", 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"dataset": "cats"}, "Params.dataset = 'cats'"),
+        ({"part": "train"}, "Params.part = 'train'"),
+        ({"reading_ms": 250.0}, "give a multiple of it"),
+        ({"hidden": 0}, "Params.hidden = 0"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(wrong, words):
+    with pytest.raises(BurstpropError, match=words):
+        Params(**wrong)
+
+
+def test_events_cancel_bursts_at_the_untaught_burst_probability():
+    """Mean currents at -57 mV: bursts at p0 of the events leave nothing, in every synapse."""
+    circuit = build(SMALL)
+    current = np.zeros((CLASSES * SMALL.per_class, SMALL.hidden))
+    for projection in circuit.projections:
+        if projection.source == "output":
+            rate = SMALL.p0 if projection.transmits == "bursts" else 1.0
+            sign = 1.0 if projection.receptor == "dendrite_exc" else -1.0 / INHIBITION_OVER_EXCITATION
+            current += sign * rate * projection.connectivity.weights.toarray()
+    np.testing.assert_allclose(current, 0.0, atol=1e-12)
+    kinds = [p.transmits for p in build(replace(SMALL, cancelling=False)).projections if p.source == "output"]
+    assert kinds == ["bursts", "bursts"]
+    assert not [p for p in build(replace(SMALL, feedback=0.0)).projections if p.source == "output"]
+
+
+def test_a_class_shares_its_feedback_unless_it_is_scrambled():
+    of_class = feedback_weights(SMALL, 1, 1).reshape(CLASSES, SMALL.per_class, -1)
+    assert np.ptp(of_class, axis=1).max() == 0.0
+    scrambled = feedback_weights(replace(SMALL, scrambled=True), 1, 1).reshape(CLASSES, SMALL.per_class, -1)
+    assert np.ptp(scrambled, axis=1).min() > 0.0
+    assert (feedback_weights(SMALL, 1, 2) != feedback_weights(SMALL, 1, 1)).any()
+
+
+def test_the_teacher_pushes_a_class_towards_its_target():
+    run = Realization(SMALL, 1, 1)
+    set_currents = []
+    run.simulation.set_current = lambda *words: set_currents.append(words)
+    run._teach(np.array([9.0, -1.0, 20.0] + [0.0] * 7))
+    (population, compartment, current) = set_currents[0]
+    assert (population, compartment) == ("output", "dendrite")
+    assert current.reshape(CLASSES, -1)[:4, 0].tolist() == [540.0, -60.0, 600.0, 0.0]
+
+
+def test_weights_move_while_it_is_taught_and_not_in_the_test():
+    run = Realization(SMALL, 1, 1)
+    run.next()
+    learned = [run.simulation.weights(name).copy() for name in (LOWER, UPPER)]
+    assert all(
+        (now.reshape(run.start[name].shape) != run.start[name]).any()
+        for now, name in zip(learned, (LOWER, UPPER), strict=True)
+    )
+    run.done = run.examples
+    run.next()
+    for before, name in zip(learned, (LOWER, UPPER), strict=True):
+        np.testing.assert_array_equal(run.simulation.weights(name), before)
+    frozen = Realization(replace(SMALL, eta_hidden=0.0), 1, 1)
+    frozen.next()
+    np.testing.assert_array_equal(
+        frozen.simulation.weights(LOWER).reshape(frozen.start[LOWER].shape),
+        frozen.start[LOWER].astype(np.float32),
+    )
+
+
+def test_learning_rates_fall_to_a_tenth():
+    run = Realization(SMALL, 1, 1)
+    while run.done < run.examples:
+        run.next()
+    assert run.simulation.learning_rate(LOWER) == pytest.approx(0.1 * SMALL.eta_hidden, rel=1e-3)
+    assert run.simulation.learning_rate(UPPER) == pytest.approx(
+        0.1 * SMALL.eta_output / SMALL.hidden, rel=1e-3
+    )
+
+
+def test_a_run_that_is_resumed_ends_with_the_same_bits(tmp_path):
+    whole = one(SMALL, 1, 1, lambda share: None, None)
+    first = Realization(SMALL, 1, 1)
+    for _ in range(7):
+        first.next()
+    first.keep(Checkpoints(tmp_path))
+    shares = []
+    again = one(SMALL, 1, 1, shares.append, tmp_path)
+    assert shares[0] == 7 / 14
+    for name, frame in whole.items():
+        pd.testing.assert_frame_equal(again[name], frame, check_exact=True)
+    assert len(whole["answers"]) == 4 * 2
+    assert whole["learning"]["examples"].iloc[-1] == 10
+
+
+def made_up(error, signal=0.3):
+    """Frames of a circuit that answers so many of 100 test images wrongly."""
+    images = np.repeat(np.arange(100), 2)
+    answers = pd.DataFrame(
+        {
+            "realization": 1,
+            "image": images,
+            "label": 0,
+            "reading_ms": np.tile([200.0, 1200.0], 100),
+            "answer": (images < error).astype(int),
+        }
+    )
+    learning = pd.DataFrame(
+        {
+            "realization": 1,
+            "examples": [100, 200],
+            "error_percent": [70.0, 30.0],
+            "signal_correlation": signal,
+        }
+    )
+    return {"answers": answers, "learning": learning}
+
+
+def test_claims_see_a_circuit_that_errs_and_one_without_a_signal():
+    assert all(claim.passed for claim in check(made_up(8)))
+    assert [claim.passed for claim in check(made_up(16))] == [False, True, True, True]
+    assert [claim.passed for claim in check(made_up(8, signal=0.0))] == [True, True, True, False]
+    assert errors(made_up(8)["answers"])["error_percent"].tolist() == [8.0, 8.0]
+    assert solved(made_up(16))["solved"].tolist() == [False]
+
+
+def test_every_variant_changes_the_circuit_and_is_quick(monkeypatch):
+    for name, params in digits.VARIANTS.items():
+        assert (params == Params()) == (name == "learned"), name
+        quick = digits.quick_version(params)
+        assert quick.learned == 200
+        assert (quick == digits.quick_version(Params())) == (
+            name in ("learned", "hidden_50", "hidden_200")
+        ), name
+
+
+def test_images_that_are_too_few_are_all():
+    images = Images(np.zeros((3, 4), np.float32), np.zeros(3, np.int64))
+    assert len(images.first(0)) == 3
+    assert len(images.first(2)) == 2
