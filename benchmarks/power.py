@@ -24,7 +24,8 @@ from burstprop.circuits.plasticity_rule import check as plasticity
 from burstprop.circuits.xor.check import before_learning
 from burstprop.experiments import catalogue
 from burstprop.parameters import parse
-from burstprop.report.report import Claim, provenance
+from burstprop.report.claim import Claim
+from burstprop.report.report import provenance
 from burstprop.runs.sweep import work_counted
 from burstprop.system.files import write_json, write_text, writing
 

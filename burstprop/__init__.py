@@ -3,22 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # what `__getattr__` imports, for editors and type checkers
-    from burstprop.circuit import Circuit, PoissonPopulation, Population, Projection, SpikeSource
-    from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability, Tied
-    from burstprop.circuit.microcircuit import Microcircuit
-    from burstprop.circuit.plasticity import BurstDependentRule, FeedbackRule
-    from burstprop.circuit.stimuli import Background, Constant, Controlled, Current, Sine, Steps
-    from burstprop.circuit.synapses import ShortTermPlasticity
-    from burstprop.errors import BurstpropError
-    from burstprop.experiments import Experiment
-    from burstprop.neurons import AdEx, BurstPoissonNeuron, NeuronModel, PyramidalNeuron
-    from burstprop.recording import Record, Recording, StateRecord
-    from burstprop.report.report import Claim
-    from burstprop.simulation import Simulation, simulate
-    from burstprop.spikes.bursts import find_bursts
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -30,7 +15,7 @@ _WHERE = {
     "BurstPoissonNeuron": "neurons",
     "BurstpropError": "errors",
     "Circuit": "circuit",
-    "Claim": "report.report",
+    "Claim": "report.claim",
     "Constant": "circuit.stimuli",
     "Controlled": "circuit.stimuli",
     "Current": "circuit.stimuli",

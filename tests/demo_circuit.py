@@ -18,7 +18,7 @@ import pandas as pd
 from burstprop.errors import Diverged
 from burstprop.experiments import Experiment
 from burstprop.parameters import quantity, text_table, validate
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 
 @dataclass(frozen=True)

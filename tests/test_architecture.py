@@ -225,15 +225,12 @@ def test_every_public_name_is_there_for_python_and_for_editors():
     import burstprop
 
     assert set(burstprop.__all__) == {"__version__", *burstprop._WHERE}
-    tree = ast.parse((ROOT / "burstprop" / "__init__.py").read_text(encoding="utf-8"))
-    seen = {
-        alias.name: node.module
-        for checking in tree.body
-        if isinstance(checking, ast.If)
-        for node in checking.body
-        for alias in node.names
-    }
+    stub = ast.parse((ROOT / "burstprop" / "__init__.pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    seen = {alias.name: node.module for node in imports for alias in node.names}
     assert seen == {name: f"burstprop.{module}" for name, module in burstprop._WHERE.items()}
+    (names,) = [node.value for node in stub.body if isinstance(node, ast.Assign)]
+    assert ast.literal_eval(names) == burstprop.__all__
     for name in burstprop.__all__:
         assert getattr(burstprop, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Circus'"):

@@ -17,7 +17,7 @@ from burstprop.circuits.propagation.fit import SIGNALS, Protocol, figures, side_
 from burstprop.circuits.propagation.reference import DRIVES, published_figures, published_series
 from burstprop.errors import BurstpropError
 from burstprop.parameters import parse, replace
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 PROTOCOL = fit_propagation.PUBLISHED
 ALL_TOGETHER = "all published figures: squared distance from them, for each figure"

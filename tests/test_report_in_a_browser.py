@@ -8,7 +8,8 @@ import pytest
 from chromium import chromium
 
 from burstprop.parameters import text_table
-from burstprop.report.report import Claim, provenance, write_report
+from burstprop.report.claim import Claim
+from burstprop.report.report import provenance, write_report
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

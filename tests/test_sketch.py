@@ -11,10 +11,10 @@ from burstprop import (
     Projection,
     PyramidalNeuron,
 )
+from burstprop.circuit.sketch import APART, BAR, DASHES, THICK, THIN, TRUNK, arrange, draw, pair_effect, svg
 from burstprop.circuit.synapses import ShortTermPlasticity, depressing, facilitating
 from burstprop.neurons import pv_interneuron
 from burstprop.report.plotting import colour
-from burstprop.report.sketch import APART, BAR, DASHES, THICK, THIN, TRUNK, arrange, draw, pair_effect, svg
 
 
 def layers():

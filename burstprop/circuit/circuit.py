@@ -90,7 +90,7 @@ class Circuit(Parts):
             matplotlib is not installed.
         """
         optional("matplotlib", "Circuit.draw")
-        from burstprop.report.sketch import draw
+        from burstprop.circuit.sketch import draw
 
         return draw(self)
 
@@ -98,7 +98,12 @@ class Circuit(Parts):
         """Return drawing and tables for a notebook."""
         from burstprop.report.notebook import circuit_html
 
-        return circuit_html(self)
+        def drawing() -> str:
+            from burstprop.circuit.sketch import svg
+
+            return svg(self)
+
+        return circuit_html(self.describe(), drawing)
 
     def fingerprint(self) -> str:
         """Return a hash of the whole description; a saved run resumes only with the same hash."""

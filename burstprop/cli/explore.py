@@ -68,9 +68,9 @@ def _page(args: argparse.Namespace) -> Callable[[Any], None]:
             SynapsePage(document)
 
         return synapse
+    from burstprop.circuit.sketch import svg
     from burstprop.explore.live import Live
     from burstprop.explore.page import CircuitPage
-    from burstprop.report.sketch import svg
     from burstprop.system.files import writable_folder
 
     if args.name is None:

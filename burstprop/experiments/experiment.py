@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from burstprop.circuit import Circuit
-    from burstprop.report.report import Claim
+    from burstprop.report.claim import Claim
     from burstprop.system.progress import Shown
 
     Frames = dict[str, pd.DataFrame]

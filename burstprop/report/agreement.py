@@ -30,7 +30,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 Array = NDArray[np.float64]
 

@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from burstprop.parameters import allowed, parameter_rows
 from burstprop.report import page
 from burstprop.report.page import Table
-
-if TYPE_CHECKING:
-    from burstprop.circuit import Circuit
-    from burstprop.recording import Recording
+from burstprop.report.recorded import Recorded
 
 FIRST_ROWS = 5
 """Rows of each frame of a recording."""
 
 
-def circuit_html(circuit: Circuit) -> str | None:
-    """Return a drawing of a circuit and its tables; None where Jinja2 or matplotlib is not installed."""
+def circuit_html(tables: str, drawing: Callable[[], str]) -> str | None:
+    """Return a drawing of a circuit (SVG) over its tables; None without Jinja2 or matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         return None
-    from burstprop.report.sketch import svg
-
-    return _parts("Circuit", page.text_tables(circuit.describe()), drawing=svg(circuit))
+    return _parts("Circuit", page.text_tables(tables), drawing=drawing())
 
 
 def description_html(description: Any, title: str) -> str | None:
@@ -40,7 +36,7 @@ def description_html(description: Any, title: str) -> str | None:
     return _parts(title, [Table("", ("name", "value", "unit", "allowed", "meaning"), rows)])
 
 
-def recording_html(recording: Recording) -> str | None:
+def recording_html(recording: Recorded) -> str | None:
     """Return how a recording was made, and the first rows of its frames."""
     said = [(name, value) for name, value in page.pairs(recording.info)]
     parts: list[Table | str] = [Table("", ("run", ""), said)] if said else []

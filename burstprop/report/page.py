@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from burstprop.errors import BurstpropError
+from burstprop.report.claim import Claim, number
 from burstprop.system.extras import optional
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from burstprop.report.report import Claim
+    from burstprop.report.claim import Claim
 
 
 class Figure(NamedTuple):
@@ -50,11 +51,6 @@ def render(template: str, **content: Any) -> str:
         Jinja2 is not installed.
     """
     return _environment().get_template(template).render(**content)
-
-
-def number(value: float) -> str:
-    """Return a number with four significant digits, as short as they allow."""
-    return f"{value:.4g}".replace("-", "−")
 
 
 def figure(caption: str, path: Path) -> Figure:

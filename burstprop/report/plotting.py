@@ -22,12 +22,11 @@ import numpy as np
 import pandas as pd
 
 from burstprop.errors import BurstpropError, near
+from burstprop.report.recorded import Recorded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from burstprop.recording import Recording
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, YELLOW, BLACK, GREY = "#cc79a7", "#56b4e9", "#f0e442", "#222222", "#8a8f98"
@@ -308,7 +307,7 @@ def panel_letters(axes: Iterable[Axes], letters: Iterable[str] = "ABCDEFGHIJKL")
 
 
 def recording_figure(
-    recording: Recording, *, populations: Sequence[str] | None = None, neurons: int = 60
+    recording: Recorded, *, populations: Sequence[str] | None = None, neurons: int = 60
 ) -> Figure:
     """Return the figure of a recording: raster, E, P, weights and voltages, of what there is of them.
 

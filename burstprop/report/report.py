@@ -8,13 +8,11 @@ on one HTML page that needs no other file and nothing from the network.
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import platform
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,72 +20,9 @@ import pandas as pd
 
 from burstprop.parameters import text_table
 from burstprop.report import page, prose
+from burstprop.report.claim import Claim, number
 from burstprop.system.files import write_text
 from burstprop.system.machine import cpu_model, versions
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One measured number and the bounds that it has to keep.
-
-    Parameters
-    ----------
-    claim : str
-        What is claimed, in words a reader of the paper understands.
-    measured, low, high : float
-        The number and its inclusive bounds, in ``unit``; an infinite bound is no bound.
-    unit : str
-        Unit of the three numbers.
-    reference : str
-        What the bounds come from: the reference value, the closed form, the paper.
-    not_judged : str
-        Why the number is not judged, for example ``"needs 5 realizations"``: the claim then neither holds nor
-        fails. Empty where it is.
-
-    Examples
-    --------
-    >>> from burstprop import Claim
-    >>> Claim("event rate of pyr1", measured=5.5, low=5.0, high=6.0, unit="Hz").passed
-    True
-    """
-
-    claim: str
-    measured: float
-    low: float
-    high: float
-    unit: str = ""
-    reference: str = ""
-    not_judged: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the number is judged and within its bounds; NaN never is."""
-        return not self.not_judged and bool(self.low <= self.measured <= self.high)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the number is judged and not within its bounds."""
-        return not self.not_judged and not self.passed
-
-    @property
-    def verdict(self) -> str:
-        """``pass``, ``FAIL`` or ``not judged``."""
-        return "not judged" if self.not_judged else "pass" if self.passed else "FAIL"
-
-    @property
-    def allowed(self) -> str:
-        """The bounds in words, without the unit; why it is not judged where it is not."""
-        if self.not_judged:
-            return self.not_judged
-        if math.isinf(self.low) and math.isinf(self.high):
-            return "any number"
-        if math.isinf(self.high):
-            return f"≥ {page.number(self.low)}"
-        if math.isinf(self.low):
-            return f"≤ {page.number(self.high)}"
-        if self.low == self.high:
-            return page.number(self.low)
-        return f"{page.number(self.low)} … {page.number(self.high)}"
 
 
 def claims_frame(claims: Iterable[Claim]) -> pd.DataFrame:
@@ -110,7 +45,7 @@ def claims_text(claims: Sequence[Claim]) -> str:
     """Return the claims as a table for the terminal, failures marked, the verdict in the last line."""
     header = ("claim", "measured", "allowed", "unit", "reference", "result")
     rows: list[tuple[str, ...]] = [
-        (c.claim, page.number(c.measured), c.allowed, c.unit, c.reference, c.verdict) for c in claims
+        (c.claim, number(c.measured), c.allowed, c.unit, c.reference, c.verdict) for c in claims
     ]
     return f"{text_table(rows, header)}\n{verdict(claims)}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 from .xor import SPIKING, SPIKING_CURVE, half_chance, near
 

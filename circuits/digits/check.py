@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 LARGEST_ERROR = 15.0
 """Percent, of the mean over realizations after the last reading; stated before test images were used."""

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 ERRORS = 4.0
 # for the correlations that the closed form neglects

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from burstprop.report.agreement import agreement, agreement_claims
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 from .reference import PUBLISHED
 

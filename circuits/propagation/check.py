@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from burstprop.report.agreement import Agreement, agreement, agreement_claims
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 from .fit import Protocol, figures, side_by_side, wrapped
 from .reference import DRIVES, published_figures

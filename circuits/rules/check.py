@@ -10,7 +10,7 @@ import math
 import pandas as pd
 from scipy.special import stdtrit
 
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 CONFIDENCE = 0.95
 TEST_IMAGES = {"digits": 359, "mnist": 10_000, "cifar10": 10_000, "tiny-imagenet": 2_500}

@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit
 
 from burstprop.report.agreement import agreement, agreement_claims
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 # curve -> (current along it, current of its levels, value)
 CURVES = {

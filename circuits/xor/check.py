@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from burstprop.report.agreement import agreement, agreement_claims
-from burstprop.report.report import Claim
+from burstprop.report.claim import Claim
 
 from .circuit import PATTERNS, TARGETS
 

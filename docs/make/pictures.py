@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from burstprop.circuit.sketch import draw
 from burstprop.circuits.propagation.experiment import EXPERIMENT
 from burstprop.report.plotting import BLACK, GREY, band, colour, figure
-from burstprop.report.sketch import draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,14 +13,15 @@ import io
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from burstprop.circuit.parts import Parts
+from burstprop.circuit.projections import Projection
+from burstprop.circuit.synapses import ShortTermPlasticity
 from burstprop.report.plotting import BLACK, GREY, colour, figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from burstprop.circuit import Circuit, Projection
-    from burstprop.circuit.synapses import ShortTermPlasticity
 
 APART = 2.2
 """Between two levels, in units of the drawing; a soma has the radius `SOMA`."""
@@ -41,7 +42,7 @@ class Place(NamedTuple):
     dendrite: bool
 
 
-def draw(circuit: Circuit) -> Figure:
+def draw(circuit: Parts) -> Figure:
     """Return a sketch of a circuit as a matplotlib figure."""
     places = arrange(circuit)
     xs, ys = ([getattr(place, axis) for place in places.values()] for axis in "xy")
@@ -61,7 +62,7 @@ def draw(circuit: Circuit) -> Figure:
     return fig
 
 
-def svg(circuit: Circuit) -> str:
+def svg(circuit: Parts) -> str:
     """Return the sketch of a circuit as an ``<svg>`` element, its words as text."""
     import matplotlib
 
@@ -71,7 +72,7 @@ def svg(circuit: Circuit) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def arrange(circuit: Circuit) -> dict[str, Place]:
+def arrange(circuit: Parts) -> dict[str, Place]:
     """Return where each population stands."""
     names = [population.name for population in circuit.populations]
     dendritic = {name: _has_dendrite(circuit.population(name)) for name in names}
@@ -107,7 +108,7 @@ def pair_effect(stp: ShortTermPlasticity) -> str:
     return "facilitating" if x * second > u else "depressing"
 
 
-def _levels(circuit: Circuit, principal: list[str]) -> dict[str, int]:
+def _levels(circuit: Parts, principal: list[str]) -> dict[str, int]:
     """Return the level of each principal population: one over the highest that drives its somata."""
     level: dict[str, int] = {}
     for name in sorted(principal, key=lambda name: _is_neurons(circuit.population(name))):
@@ -120,7 +121,7 @@ def _levels(circuit: Circuit, principal: list[str]) -> dict[str, int]:
     return level
 
 
-def _neighbours(circuit: Circuit, name: str) -> list[str]:
+def _neighbours(circuit: Parts, name: str) -> list[str]:
     ends = [(p.source, p.target) for p in circuit.projections if name in (p.source, p.target)]
     return [other for pair in ends for other in pair if other != name]
 
@@ -189,7 +190,7 @@ def _draw_projection(
         axes.text(*middle, pair_effect(projection.stp), **words)
 
 
-def _draw_key(fig: Figure, circuit: Circuit) -> None:
+def _draw_key(fig: Figure, circuit: Parts) -> None:
     """Say under the drawing what the kinds of lines in it mean."""
     from matplotlib.lines import Line2D
 
