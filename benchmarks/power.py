@@ -144,10 +144,13 @@ def docs() -> str:
             continue
         text += ["", f"## {name}", "", "| change | realizations | D² | claims that fail | noticed |"]
         text += ["| --- | --- | --- | --- | --- |"]
-        for line in pd.read_csv(path, dtype={"why": str}).itertuples():
-            distance = f"{line.distance:.2f} ({line.bound:.2f})" if pd.notna(line.distance) else ""
-            word = "yes" if line.noticed else f"no: {line.why}" if pd.notna(line.why) else "no"
-            text.append(f"| {line.change} | {line.realizations} | {distance} | {line.failed} | {word} |")
+        rows: list[dict[Any, Any]] = pd.read_csv(path, dtype={"why": str}).to_dict("records")
+        for row in rows:
+            distance = f"{row['distance']:.2f} ({row['bound']:.2f})" if pd.notna(row["distance"]) else ""
+            word = "yes" if row["noticed"] else f"no: {row['why']}" if pd.notna(row["why"]) else "no"
+            text.append(
+                f"| {row['change']} | {row['realizations']} | {distance} | {row['failed']} | {word} |"
+            )
     return "\n".join([*text, *_one_published_realization()]) + "\n"
 
 
@@ -166,7 +169,7 @@ def _one_published_realization() -> list[str]:
         "| --- | --- |",
     ]
     for words in plasticity.QUANTITIES.values():
-        names = [name for name in stored if name.endswith(f": {words}")]
+        names = [name for name in map(str, stored) if name.endswith(f": {words}")]
         for factor in FACTORS:
             larger = stored.copy()
             larger[names] *= factor

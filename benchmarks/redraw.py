@@ -37,6 +37,9 @@ def write(
 
 def main() -> None:
     """Draw all."""
+    assert XOR.figure is not None
+    assert XOR.controls is not None
+    assert XOR.extended is not None
     xor, reduced = RESULTS / "xor", RESULTS / "reduced"
     names = ("xor", "outputs", "protocol", "rates", "tests", "weights", "examples")
     write(xor / "xor.png", XOR.figure, frames(xor, **{name: name for name in names}), 160)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 import pandas as pd
 import torch
@@ -28,7 +29,7 @@ from burstprop.reduced.train.diagnostics import diagnose
 from burstprop.report.report import provenance
 from burstprop.system.files import writable_folder, write_json, writing
 
-WAYS = {
+WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "as published": ("burstprop_symmetric", dict(amplified=False)),
     "amplified": ("burstprop_symmetric", {}),
     "amplified, 90 % inhibited": ("burstprop_symmetric", dict(inhibition=0.9)),

@@ -124,8 +124,9 @@ def images_of(study: Study, data: str) -> ImageDataset:
     if study.images is None:
         return whole
     parts = {"train": study.images, "validation": study.tests, "test": study.tests}
+    first = {part: _first_of_each(whole.part(part), number or 0) for part, number in parts.items()}
     return dataclasses.replace(
-        whole, **{part: _first_of_each(whole.part(part), number or 0) for part, number in parts.items()}
+        whole, train=first["train"], validation=first["validation"], test=first["test"]
     )
 
 
@@ -151,7 +152,12 @@ def tables(done: dict[Job, Path]) -> dict[str, pd.DataFrame]:
     """Return rows of runs, of their epochs, and of their layers after the last epoch."""
     frames: dict[str, list[pd.DataFrame]] = {"": [], "_curves": [], "_layers": []}
     for job, folder in done.items():
-        head = {"network": job.network, "rule": job.rule, "lr": job.plan().setting.lr, "seed": job.seed}
+        head: dict[str, Any] = {
+            "network": job.network,
+            "rule": job.rule,
+            "lr": job.plan().setting.lr,
+            "seed": job.seed,
+        }
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         kept = ("epochs", "test_error_percent", "validation_error_percent", "seconds", "trouble")
         frames[""].append(pd.DataFrame([head | {name: result.get(name) for name in kept}]))

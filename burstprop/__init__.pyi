@@ -15,6 +15,7 @@ from burstprop.simulation import Simulation, simulate
 from burstprop.spikes.bursts import find_bursts
 
 __version__: str
+_WHERE: dict[str, str]
 
 __all__ = [
     "AdEx",

@@ -43,7 +43,7 @@ def recurrent(**how):
             lambda: simulate(one(), 100.0, record="all"),
             r"record = 'all': give a Record, for example Record\(",
         ),
-        (lambda: PyramidalNeuron(tau=3.0), r"PyramidalNeuron has no field 'tau': did you mean 'tau"),
+        (lambda: PyramidalNeuron(**{"tau": 3.0}), r"PyramidalNeuron has no field 'tau': did you mean 'tau"),
         (lambda: recurrent(weight=float("inf")), r"weight = inf: must be finite and at least 0"),
         (lambda: simulate(one(), 10.0, seed=-1), r"seed = -1: must be at least 0 \(a part of all random"),
         (

@@ -148,7 +148,7 @@ def _compare(theirs: Array, ours: Array, more: Array) -> tuple[Array, Array, Arr
     samples = (theirs, ours, more)
     within = np.concatenate([_centred(sample) for sample in samples], axis=-2)
     sd = np.sqrt((within**2).sum(axis=-2) / _degrees([sample.shape[-2] for sample in samples]))
-    inverse = np.linalg.inv(_shrunk(within / sd[..., None, :]))
+    inverse = np.asarray(np.linalg.inv(_shrunk(within / sd[..., None, :])), np.float64)
     return ours.mean(axis=-2) - theirs.mean(axis=-2), sd, inverse
 
 

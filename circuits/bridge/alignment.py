@@ -21,6 +21,7 @@ import scipy.sparse
 
 from burstprop.circuit import Circuit, Projection
 from burstprop.circuit.connectivity import Matrix
+from burstprop.circuit.plasticity import BurstDependentRule
 from burstprop.ensemble.gradient import gradient
 from burstprop.ensemble.units import Rates, Units
 from burstprop.recording import Record
@@ -64,7 +65,7 @@ def with_weights(units: Units, circuit: Circuit, spike_rate_hz: Mapping[str, flo
             (np.maximum(s.weight, 1e-9), s.source, s.start), shape=(n_target, n_source)
         )
         rule = p.rule
-        if rule is not None:
+        if isinstance(rule, BurstDependentRule):
             rule = replace(rule, lower_start_hz=float(spike_rate_hz[p.target]))
         matrix = Matrix(by_target.T.tocsr())
         projections.append(replace(p, weight=1.0, connectivity=matrix, rule=rule, name=p.name))

@@ -17,7 +17,7 @@ SOLVED = LARGEST_ERROR
 def errors(answers: pd.DataFrame) -> pd.DataFrame:
     """Return the test error by reading time: ``realization, reading_ms, error_percent``."""
     wrong = answers.assign(error_percent=100.0 * (answers["label"] != answers["answer"]))
-    return wrong.groupby(["realization", "reading_ms"], as_index=False)["error_percent"].mean()
+    return wrong.groupby(["realization", "reading_ms"])["error_percent"].mean().reset_index()
 
 
 def last_errors(answers: pd.DataFrame) -> pd.Series:

@@ -11,6 +11,7 @@ the output has without a teacher, the two cancel: what is left is what the teach
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,11 +109,12 @@ class Params:
 def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
     """Return the circuit. Seed and realization draw the feedback weights; `start_weights` the others."""
     inputs, outputs = params.pixels * params.per_pixel, CLASSES * params.per_class
-    timing = {
+    timing: dict[str, Any] = {
         "refractory_ms": params.refractory_ms,
         "burst_first_ms": params.burst_first_ms,
         "burst_span_ms": params.burst_span_ms,
     }
+    mean = MEAN_OUTPUT_WEIGHT / params.hidden
     hidden = BurstPoissonNeuron(b_ws=0.0, c_d=1214.0, tau_d=50.0, d_d=3.0, **timing)
     output = BurstPoissonNeuron(b_ws=0.0, d_d=3.0, **timing)
     lower = BurstDependentRule(
@@ -140,7 +142,7 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
         ),
         projections=(
             _forward("input", "hidden", params.w_hidden, params.inhibition, lower),
-            _forward("hidden", "output", *[MEAN_OUTPUT_WEIGHT / params.hidden] * 2, upper),
+            _forward("hidden", "output", mean, mean, upper),
             *_feedback(params, feedback_weights(params, seed, realization)),
         ),
         backgrounds=(

@@ -81,7 +81,7 @@ def drive_of(row: pd.Series) -> str:
 def compared(theirs: pd.DataFrame) -> list[str]:
     """Return what is compared with the published figures: all means and amplitudes, and the clear phases."""
     chosen = []
-    for name in theirs:
+    for name in map(str, theirs):
         if name.endswith((": mean", "amplitude")):
             chosen.append(name)
         elif name.endswith("phase"):
@@ -111,7 +111,7 @@ def _published(theirs: pd.DataFrame, ours: pd.DataFrame) -> list[Claim]:
         sample=f"the {len(found.single)} figures below, {len(theirs)} published realizations",
         unit=lambda name: "deg" if name.endswith("phase") else "" if name.startswith("P") else "Hz",
         reference=lambda name: (
-            f"{found.single.loc[name, 'expected']:.4g}, SD {theirs[name].std():.2g} (published)"
+            f"{float(found.single['expected'].to_dict()[name]):.4g}, SD {theirs[name].std():.2g} (published)"
         ),
     )
 

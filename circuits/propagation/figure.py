@@ -6,7 +6,7 @@ probabilities.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -97,7 +97,7 @@ def _stimulus(stimuli: pd.DataFrame, axes: Axes, column: str, population: str) -
 def _overlay(stimuli: pd.DataFrame, axes: Axes, column: str) -> None:
     """Draw an input behind a signal, in grey, over the whole height of the panel."""
     height = 0.5 + 0.45 * stimuli[column] / stimuli[column].abs().max()
-    style = {"color": "#c9ced6", "linewidth": 1.0, "zorder": 0}
+    style: dict[str, Any] = {"color": "#c9ced6", "linewidth": 1.0, "zorder": 0}
     axes.plot(stimuli["time_ms"], height, transform=axes.get_xaxis_transform(), **style)
 
 

@@ -37,6 +37,7 @@ import pandas as pd
 from burstprop.errors import BurstpropError, BurstpropWarning, Diverged
 from burstprop.experiments import Execution, Experiment
 from burstprop.parameters import quantity, validate
+from burstprop.system.progress import Shown
 
 from .check import check
 
@@ -140,8 +141,9 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
         missing or broken.
     """
     progress = execution.progress
-    work = plan_jobs(params, execution.seed, execution.realizations, execution.out, execution.quick)
-    check_data(work, progress)
+    out = None if execution.out is None else Path(execution.out)
+    work = plan_jobs(params, execution.seed, execution.realizations, out, execution.quick)
+    check_data(work, None if callable(progress) else progress)
     results, curves = [], []
     for job, (result, history) in zip(work, _carry_out(work, execution.jobs, progress), strict=True):
         results.append(result)
@@ -259,7 +261,7 @@ def found_below(folder: str) -> list[str]:
 
 
 def _carry_out(
-    work: list[Job], jobs: int | None, progress: bool | None
+    work: list[Job], jobs: int | None, progress: Shown
 ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Run all, side by side or one after the other, in the order of ``work``."""
     from burstprop.runs.sweep import run_many

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
 def _range_of_circuits(axes: Axes) -> None:
     """Shade the currents that the circuits use, for which the claim of independence is made."""
     axes.axvspan(-USED_PA, USED_PA, color="#e8eef4", zorder=0, linewidth=0)
-    place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top"}
+    place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top"}
     axes.annotate(f"claim: within {USED_PA:g} pA", (0.0, 0.99), fontsize=7, color=plotting.GREY, **place)
 
 

@@ -110,6 +110,6 @@ def follow_forward(net, k, eta, now, slot, t):
                 continue
             at = projection[p, PR_INDPTR] + spikes[j] * threads + t
             for s in range(np.uintp(indptr[at]), np.uintp(indptr[at + 1])):
-                i = np.uintp(plastic_target[first_synapse + s])
-                w = keep * weights[weight + s] + change * e_post[trace + i]
+                post = np.uintp(plastic_target[first_synapse + s])
+                w = keep * weights[weight + s] + change * e_post[trace + post]
                 weights[weight + s] = min(max(w, low), high)
