@@ -2,8 +2,9 @@
 
 Makes the realizations of a seed that nothing else uses, takes from each the figures that the circuit's check
 compares, and writes them into the circuit's folder, with how they were made: ``own_figures.csv`` and
-``own_figures.json``. The check takes standard deviations and correlations from there. Number and seed were
-fixed before the first of them was run. Finished realizations are kept in RUNS, so the command may be stopped
+``own_figures.json``. The check takes standard deviations and correlations from there. The seed was
+fixed before the first of them was run; their number was cut, for want of time, before a result was looked at.
+Finished realizations are kept in RUNS, so the command may be stopped
 and called again.
 
     python benchmarks/own_spread.py plasticity_rule

@@ -18,8 +18,8 @@ population, which a population average has no place for.
 Alignment: spiking circuits with the weights of rate units after some epochs; each teaching phase changes
 them, and they are put back. The change is held against minus the gradient of the cost, against what the rate
 units predict, and against the reduced rule. In the published design (hidden2 fed with the opposite sign)
-hidden1 and the output climb and hidden2 moves against the gradient; with both hidden populations fed alike
-all follow it.
+hidden1 and the output climb and hidden2 moves against the gradient; whether all follow it when both hidden
+populations are fed alike is a claim of the check.
 
 Constants: what the reduced rule needs (burst probability without teacher, its slope by bursts from above,
 ratio of the layers), read off the curves.
