@@ -41,7 +41,7 @@ def test_experiment_is_reproduced_by_its_path(tmp_path, capsys):
 
 def test_circuit_is_simulated_by_its_path(tmp_path):
     out = tmp_path / "out"
-    words = ["simulate", str(EXAMPLES / "my_circuit.py"), "--duration-ms", "20", "--set", "n_pyr=20"]
+    words = ["simulate", str(EXAMPLES / "my_circuit.py"), "--duration-ms", "50", "--set", "n_pyr=20"]
     assert main([*words, "--out", str(out)]) == 0
     assert (out / "rates.csv").is_file()
 

@@ -144,7 +144,11 @@ def test_what_cannot_be_resumed_says_so(tmp_path, capsys):
 def test_the_folder_that_nobody_named_is_beside_that_of_reproduce(tmp_path, monkeypatch, capsys):
     (tmp_path / "here").mkdir()
     text = Path(CIRCUIT).read_text(encoding="utf-8")
-    (tmp_path / "named_folder.py").write_text(text + "\n\nVARIANTS = {'weak': Params(weight=0.01)}\n")
+    (tmp_path / "named_folder.py").write_text(
+        text
+        + "\n\nimport dataclasses\n\nVARIANTS = {'weak': Params(weight=0.01)}\n"
+        + "EXPERIMENT = dataclasses.replace(EXPERIMENT, variants=VARIANTS)\n"
+    )
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(sys, "path", list(sys.path))
     words = ["simulate", "../named_folder.py", "--duration-ms", "50", "--quiet"]
@@ -174,7 +178,7 @@ def test_bad_use(tmp_path, capsys):
     assert "--duration-ms 10 is less than one bin of the rates, 50 ms" in short
     assert "--bin-ms 10 or less" in short
     pairing = says("pairing")
-    assert "'pairing' has no build: 'burstprop simulate' needs Params(), build(params)" in pairing
+    assert "'pairing' has no build, which 'burstprop simulate' needs" in pairing
     assert "'burstprop reproduce pairing' runs it" in pairing
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")

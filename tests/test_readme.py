@@ -68,7 +68,7 @@ def test_commands_exist():
 
 def test_lists_every_circuit():
     table = OWN.partition("## The circuits")[2].partition("##")[0]
-    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(catalogue.entries())
+    assert set(re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE)) == set(catalogue.entries())
 
 
 def test_error_shown_is_the_error_raised():

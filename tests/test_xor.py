@@ -196,7 +196,7 @@ def test_realization_goes_on_from_its_checkpoint_bit_for_bit(tmp_path, monkeypat
     with pytest.raises(StopError):
         protocol.one(TINY, 1, 1, stop, tmp_path)
     kept = json.loads((tmp_path / "checkpoint.json").read_text())["content"]
-    assert kept["done"] == 6
+    assert kept["done"] == 8  # of 14 units; the next is stopped
     assert (tmp_path / kept["simulation"]).exists()
     resumed = protocol.one(TINY, 1, 1, silent, tmp_path)
     for name, frame in whole.items():

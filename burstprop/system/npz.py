@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zlib
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,12 @@ import numpy as np
 from burstprop.errors import BurstpropError
 from burstprop.system.files import writing
 from burstprop.system.machine import free_memory
+
+UNREADABLE = (
+    *(OSError, ValueError, EOFError, KeyError, NotImplementedError, BadZipFile, zlib.error),
+    *(SyntaxError, tokenize.TokenError),
+)
+"""What numpy raises for a file that is no archive of arrays; the last two for an altered header."""
 
 
 def write_arrays(path: str | Path, arrays: dict[str, np.ndarray], *, compress: bool) -> Path:
@@ -47,7 +54,7 @@ def read_arrays(path: str | Path, what: str) -> dict[str, np.ndarray]:
             _check_size(path, stream)
             with np.load(stream, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         # numpy advises to allow pickles, which run code
         reason = "it holds Python objects" if "allow_pickle" in str(error) else str(error)
         raise BurstpropError(

@@ -1,12 +1,13 @@
 """Isolated populations: what goes in is what was asked for, answers are kept, bad input is refused."""
 
+import functools
 import math
 
 import numpy as np
 import pytest
 
 from burstprop import BurstPoissonNeuron, BurstpropError, PyramidalNeuron, ShortTermPlasticity
-from burstprop.ensemble import Drive, Effort, Kind, grid, measure
+from burstprop.ensemble import Drive, Effort, Kind, grid, isolated, measure
 from burstprop.ensemble.dynamics import Filter, adaptation, compartment, decay_ms, filters
 from burstprop.ensemble.relay import fit_relay, passed
 from burstprop.neurons import pv_interneuron, som_interneuron
@@ -73,10 +74,15 @@ def test_answers_are_kept_on_disk_and_belong_to_what_was_asked(tmp_path, monkeyp
     drives = grid(("soma",), [200.0, 300.0])
     first = measure(Kind(LIF()), drives, SMALL)
     assert len(list(tmp_path.rglob("ensemble/*.json"))) == 1
-    monkeypatch.setattr("burstprop.ensemble.isolated._simulate", None)
+
+    @functools.wraps(isolated._simulate)  # whose text is part of what an answer belongs to
+    def simulated(*words, **more):
+        raise TypeError("simulated again")
+
+    monkeypatch.setattr(isolated, "_simulate", simulated)
     again = measure(Kind(LIF()), drives, SMALL)
     np.testing.assert_array_equal(first.to_numpy(), again.to_numpy())
-    with pytest.raises(TypeError):  # another neuron is simulated, not looked up
+    with pytest.raises(TypeError, match="simulated again"):  # another neuron is simulated, not looked up
         measure(Kind(LIF(tau_ms=10.0)), drives, SMALL)
 
 

@@ -348,12 +348,12 @@ def test_reproduce_names_the_data_that_were_there(tmp_path, monkeypatch, capsys)
     """So that the command makes the same table where other data are, or says which are missing."""
     asked = []
 
-    def run(params, **how):
+    def run(params, execution):
         asked.append(params.datasets)
         return {"results": imagined(backprop=1.5)["results"]}
 
-    monkeypatch.setattr(comparison, "run", run)
-    monkeypatch.setattr(comparison, "check", lambda frames: [])
+    changed = dataclasses.replace(comparison.EXPERIMENT, run=run, check=lambda frames: [])
+    monkeypatch.setattr(comparison, "EXPERIMENT", changed)
     monkeypatch.setattr("burstprop.cli.reproduce.draw", lambda *args: {})
     (tmp_path / "data" / "mnist").mkdir(parents=True)
     monkeypatch.setenv("BURSTPROP_DATA", str(tmp_path / "data"))
@@ -391,4 +391,4 @@ def test_ctrl_c_ends_with_130_and_says_where(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("burstprop.reduced.train.training.train", stop)
     assert main(["reproduce", "reduced", "--quick", "--out", str(tmp_path), "--jobs", "1", "--quiet"]) == 130
-    assert "stopped in epoch 2, after 7 of 40 steps" in capsys.readouterr().err
+    assert "stopped by Ctrl-C: 0 of 5 runs are finished" in capsys.readouterr().err
