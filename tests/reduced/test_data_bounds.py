@@ -114,6 +114,8 @@ def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
         archive.writestr("checkpoint/data.pkl", bytes(200 * MIB))
     assert bomb.stat().st_size < MIB
     assert peak_of(lambda: load_checkpoint(bomb)) < 5 * MIB
+    with pytest.raises(BurstpropError, match="a part of it is compressed"):
+        load_checkpoint(bomb)
 
 
 def test_a_checkpoint_whose_parts_lie_over_one_another_is_refused(tmp_path):
