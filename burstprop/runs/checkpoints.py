@@ -71,6 +71,31 @@ class Checkpoints:
         """Return the files of the last checkpoint that are not as they were written, and what is wrong."""
         return lost(self.folder, self._files)
 
+    def whole(self, what: str, pattern: str) -> dict[str, Any] | None:
+        """Return what the last checkpoint holds, its files whole and no others of this pattern beside it.
+
+        Parameters
+        ----------
+        what : str
+            What goes on from it, for the message.
+        pattern : str
+            Files of the run that belong to checkpoints only.
+
+        Raises
+        ------
+        BurstpropError
+            A file of the checkpoint is lost or altered; says which and the way out.
+        """
+        if self.content is None:
+            return None
+        for name, wrong in self.lost().items():
+            raise BurstpropError(
+                f"{what} in {str(self.folder)!r} cannot go on: {name} {wrong}; put a copy of it back, or "
+                "delete the folder, and it starts again"
+            )
+        self.tidy(pattern)
+        return self.content
+
     def keep(self, content: Mapping[str, Any], files: list[str]) -> None:
         """Make a checkpoint of ``content`` (JSON) and of these files, written under new names before.
 

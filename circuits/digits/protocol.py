@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from burstprop.errors import BurstpropError
 from burstprop.recording import Record
 from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation import Simulation
@@ -166,15 +165,9 @@ class Realization:
         BurstpropError
             The checkpoint cannot be read, or a file of it is lost.
         """
-        content = checkpoints.content
+        content = checkpoints.whole("the realization", "simulation-*.npz")
         if content is None:
             return
-        for name, wrong in checkpoints.lost().items():
-            raise BurstpropError(
-                f"the realization in {str(checkpoints.folder)!r} cannot go on: {name} {wrong}; put a copy of "
-                "it back, or delete the folder, and it starts again"
-            )
-        checkpoints.tidy("simulation-*.npz")
         self.simulation.restore(checkpoints.folder / content["simulation"])
         self.done, self.rows, self.stretch = content["done"], content["rows"], content["stretch"]
         self.response, self.shown = np.array(content["response"]), np.array(content["shown"])

@@ -180,15 +180,9 @@ class Realization:
         BurstpropError
             The checkpoint cannot be read, or a file of it is lost.
         """
-        content = checkpoints.content
+        content = checkpoints.whole("the realization", "simulation-*.npz")
         if content is None:
             return
-        for name, wrong in checkpoints.lost().items():
-            raise BurstpropError(
-                f"the realization in {str(checkpoints.folder)!r} cannot go on: {name} {wrong}; put a copy of "
-                "it back, or delete the folder, and it starts again"
-            )
-        checkpoints.tidy("simulation-*.npz")
         self.simulation.restore(checkpoints.folder / content["simulation"])
         self.done, self.rows = content["done"], content["rows"]
 
