@@ -113,6 +113,15 @@ def test_a_run_that_stops_says_how(tmp_path, raised, status):
     assert sorted(path.name for path in run.folder.iterdir()) == ["checkpoint", "run.json"]
 
 
+def test_a_run_of_no_time_still_says_which_code_made_it(tmp_path):
+    run = Run(tmp_path / "run", identity({"seed": 1}))
+    run.open({"burstprop": "9.9.9", "code": "0ddc0de5"})
+    (run.folder / "result.csv").write_text("a\n1\n")
+    run.finish(["result.csv"], seconds=0.0)
+    (part,) = Run(tmp_path / "run").parts()
+    assert (part["burstprop"], part["code"]) == ("9.9.9", "0ddc0de5")
+
+
 def test_a_folder_with_files_of_others_is_never_removed(tmp_path):
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").touch()

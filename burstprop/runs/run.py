@@ -36,6 +36,8 @@ from burstprop.system.files import plain, remove_partial, writable_folder, write
 NAME = "run.json"
 #: Of a run that does not say by which code it was made.
 UNKNOWN = {"burstprop": "", "code": ""}
+#: What a process has worked at least: a part of 0 s says that nothing of the run is by that code.
+SHORTEST_S = 0.01
 
 
 def identity(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def note_seconds(folder: Path, seconds: float) -> None:
     with contextlib.suppress(OSError, BurstpropError):
         content = read_run(folder)
         *before, own = content["parts"]
-        content["parts"] = [*before, own | {"seconds": max(0.01, round(seconds, 2))}]
+        content["parts"] = [*before, own | {"seconds": max(SHORTEST_S, round(seconds, 2))}]
         write_json(path, content)
 
 
@@ -239,7 +241,7 @@ class Run:
         The checkpoint goes only then, so that a process killed here loses nothing.
         """
         *before, own = self.content["parts"]
-        parts = [*before, part_made(own, {**notes, "seconds": seconds})]
+        parts = [*before, part_made(own, {**notes, "seconds": max(SHORTEST_S, seconds)})]
         total = round(sum(part["seconds"] for part in parts), 2)
         held = pieces(self.folder, files)
         self.write("complete", **{**notes, "seconds": total, "parts": parts, "files": held})
