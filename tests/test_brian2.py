@@ -40,7 +40,7 @@ def drive_of(simulation, name, watched):
         if current.population == name:
             values = current.waveform.current(np.arange(STEPS) * circuit.dt_ms)
             currents[twins.COMPARTMENTS[current.compartment]] += values[:, None]
-    key = simulation._compiled.arrays["emitter_key"][list(SIZES).index(name)]
+    key = simulation._compiled.arrays["population_key"][list(SIZES).index(name)]
     return Drive(
         steps=STEPS,
         n=n,

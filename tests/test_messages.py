@@ -110,8 +110,9 @@ def test_a_file_that_unpacks_to_more_than_the_memory_is_not_unpacked(tmp_path, m
 
 def test_the_estimate_of_memory_is_that_of_the_circuit():
     circuit = one(20_000, projections=(recurrent(connectivity=Probability(0.01)),))
-    from burstprop.engine.compile.memory import memory_needed
     from burstprop.engine.compile.plan import make_plan
+
+    from burstprop.engine.compile.memory import memory_needed
 
     needed = memory_needed(make_plan(circuit, 1, 1, np.float32))
     drawing = needed.pop("drawing the synapses")

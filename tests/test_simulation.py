@@ -57,7 +57,7 @@ def big(extra=(), **changes):
 
 
 def one_without_afferents(projections, *extra):
-    """Return the circuit without what ends on the largest population, which then runs ahead of the others."""
+    """Return the circuit without what ends on the largest population, which then leads the others."""
     others = tuple(p for p in projections if p.target != "pyr")
     return big(projections=(*others, *extra), protocol=())
 
@@ -206,7 +206,7 @@ def test_a_spike_record_that_fills_up_loses_nothing(reference, monkeypatch, thre
 @pytest.mark.parametrize("size", [1, handover.SPIKE_BUFFER])
 @pytest.mark.parametrize("name", ALONE)
 def test_a_population_without_afferents_is_one_that_hears_nothing(monkeypatch, name, size, every_ms, threads):
-    """It runs ahead of the others; with synapses of weight 0 onto it, it has to keep step with them."""
+    """It leads the others; with synapses of weight 0 onto it, it has to keep step with them."""
     monkeypatch.setattr(handover, "SPIKE_BUFFER", size)
     states = dict(states=RECORD.states, states_every_ms=every_ms) if every_ms else {}
     nothing = Projection("pv", "pyr", "soma_inh", 0.0, Probability(0.05), name="nothing")
@@ -216,9 +216,9 @@ def test_a_population_without_afferents_is_one_that_hears_nothing(monkeypatch, n
         simulation = Simulation(circuit, record=Record(**states), seed=5, threads=threads)
         simulation.advance(MS / 4)
         sizes = simulation._compiled.arrays["sizes"]
-        found.append(((sizes[nw.AHEAD], sizes[nw.BLOCK]), outcome(simulation)))
-    ((ahead, block), alone), ((in_step, _), heard) = found
-    assert ahead > (9 if block > 1 else 1)
+        found.append(((sizes[nw.LEAD], sizes[nw.SLICE]), outcome(simulation)))
+    ((lead, time_slice), alone), ((in_step, _), heard) = found
+    assert lead > (9 if time_slice > 1 else 1)
     assert in_step == 0
     assert_same(alone, heard)
 

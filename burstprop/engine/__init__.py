@@ -18,7 +18,7 @@ Spikes: a ring of slots, step n in slot n modulo the ring; in a slot a stretch f
 
     slot                0          1          2     ...
     population a     0  128   128  256   256  384   ...    from here on thread 0, and thread 1 (none)
-    population b     0  128   448  576   896 1024   ...    the same, counted from emitter_spikes[b]
+    population b     0  128   448  576   896 1024   ...    the same, counted from population_spikes[b]
 
 Synapses of a projection: rows by presynaptic neuron, in a row a stretch for each thread
 (`compile.projections`); here neuron 0 has two targets of thread 0 and one of thread 1::
@@ -30,8 +30,8 @@ Synapses of a projection: rows by presynaptic neuron, in a row a stretch for eac
 
 What becomes of the arrays in a run (`network.Role`)::
 
-    CALL    bin_counts control record_spikes recorded_emitter recorded_neuron recorded_step share sizes
-            trace_place trace_values
+    CALL    bin_counts control keeps_spikes recorded_neuron recorded_population recorded_step sampled_place
+            sampled_values share sizes
     RING    counts efficacy flags presynaptic_flags spikes
     SAVED   average_burst average_clock average_event average_spike e_pre eligibility given_next last
             neuron_counts open plastic_on poisson_log_miss presynaptic_open presynaptic_trace rule state

@@ -106,5 +106,5 @@ def set_rate(compiled: Compiled, population: str, rate_hz: float) -> None:
         raise BurstpropError(f"population {population!r}: only a PoissonPopulation has a rate to set")
     dt = compiled.circuit.dt_ms
     check_source_rate(f"population {population!r}: ", rate_hz, dt)
-    which = list(compiled.arrays["poisson_emitter"]).index(compiled.emitter[population])
+    which = list(compiled.arrays["poisson_population"]).index(compiled.number[population])
     compiled.arrays["poisson_log_miss"][which] = log_miss(rate_hz, dt)

@@ -14,7 +14,7 @@ from burstprop.recording.recorder import Recorder
 from burstprop.recording.recording import recorded_populations
 
 SPIKE_BUFFER = 1 << 16
-"""Spikes that fit into the record of one call at first; it grows when they do not."""
+"""Spikes that the buffer of one call holds at first; it grows when they do not fit."""
 
 
 class Handover:
@@ -32,12 +32,12 @@ class Handover:
         self.open_bin = np.zeros((len(circuit.populations), 3), np.int64)
         """Spikes, events and bursts of every population so far in the bin that is not yet full."""
         arrays = runner.compiled.arrays
-        arrays["sizes"][nw.BIN_STEPS], arrays["sizes"][nw.TRACE_EVERY] = self.bin_steps, self._state_steps
+        arrays["sizes"][nw.BIN_STEPS], arrays["sizes"][nw.SAMPLE_EVERY] = self.bin_steps, self._state_steps
         sampled = [runner.compiled.neurons_of(chosen.population) for chosen in record.states]
         if not all(neurons.has_afferents for neurons in sampled):
-            arrays["sizes"][nw.AHEAD_STOP] = self._state_steps
+            arrays["sizes"][nw.LEAD_STOP] = self._state_steps
         recorded = recorded_populations(record, circuit)
-        runner.replace(trace_place=self._places(), record_spikes=recorded)
+        runner.replace(sampled_place=self._places(), keeps_spikes=recorded)
         self._make_room(SPIKE_BUFFER if recorded.any() else 0)
 
     def next_stop(self, step: int) -> int:
@@ -45,28 +45,28 @@ class Handover:
         return (step // self._weight_steps + 1) * self._weight_steps
 
     def begin(self, first: int, stop: int) -> None:
-        """Make the record of steps ``first`` to ``stop`` ready."""
+        """Make room for what steps ``first`` to ``stop`` record."""
         arrays = self._runner.compiled.arrays
         bins = (stop - 1) // self.bin_steps - first // self.bin_steps + 1
         self._clear("bin_counts", (self._runner.threads, bins, len(self.open_bin), 3))
         arrays["bin_counts"][0, 0] = self.open_bin
         sample_first = self._first_sample(first)
         samples = max(stop // self._state_steps - sample_first + 1, 0)
-        self._clear("trace_values", (samples, len(arrays["trace_place"])))
+        self._clear("sampled_values", (samples, len(arrays["sampled_place"])))
         arrays["sizes"][nw.BIN_FIRST] = first // self.bin_steps
-        arrays["sizes"][nw.TRACE_FIRST] = sample_first
+        arrays["sizes"][nw.SAMPLE_FIRST] = sample_first
         arrays["control"][nw.RECORDED_UNTIL], arrays["control"][nw.RECORDED] = first, 0
-        arrays["control"][nw.STOP_BLOCK] = FAR
+        arrays["control"][nw.STOP_SLICE] = FAR
 
     def end(self, first: int, reached: int) -> None:
         """Hand over what was recorded in steps ``first`` to ``reached``."""
         compiled = self._runner.compiled
         self._hand_over_spikes(reached)
         self._hand_over_bins(first, reached)
-        if len(compiled.arrays["trace_place"]):
+        if len(compiled.arrays["sampled_place"]):
             sample_first = self._first_sample(first)
             samples = reached // self._state_steps - sample_first + 1
-            self._recorder.add_states(sample_first, compiled.arrays["trace_values"][:samples].copy())
+            self._recorder.add_states(sample_first, compiled.arrays["sampled_values"][:samples].copy())
         if reached % self._weight_steps == 0:
             for name in compiled.plastic:
                 self._recorder.add_weights(reached * compiled.circuit.dt_ms, name, weights(compiled, name))
@@ -91,12 +91,12 @@ class Handover:
             self._recorder.add_bins(bin_first, counts[:whole])
 
     def _hand_over_spikes(self, reached: int) -> None:
-        """Take the recorded spikes; those of the last blocks that did not fit are still in the ring."""
+        """Take the recorded spikes; those of the last time slices that did not fit are still in the ring."""
         arrays = self._runner.compiled.arrays
         if n := int(arrays["control"][nw.RECORDED]):
             self._recorder.add_spikes(
                 arrays["recorded_step"][:n].copy(),
-                arrays["recorded_emitter"][:n].copy(),
+                arrays["recorded_population"][:n].copy(),
                 arrays["recorded_neuron"][:n].copy(),
             )
         until = int(arrays["control"][nw.RECORDED_UNTIL])
@@ -104,9 +104,9 @@ class Handover:
             return
         for step in range(until, reached):
             slot = step % arrays["sizes"][nw.RING]
-            for e in np.flatnonzero(arrays["record_spikes"]):
+            for e in np.flatnonzero(arrays["keeps_spikes"]):
                 for t in range(self._runner.threads):
-                    at = arrays["emitter_spikes"][e] + lane_in(arrays, e, slot, t)
+                    at = arrays["population_spikes"][e] + lane_in(arrays, e, slot, t)
                     spikes = arrays["spikes"][at : at + arrays["counts"][t, slot, e]].copy()
                     if len(spikes):
                         self._recorder.add_spikes(
@@ -117,17 +117,17 @@ class Handover:
     def _make_room(self, spikes: int) -> None:
         self._runner.replace(
             recorded_step=np.empty(spikes, np.int64),
-            recorded_emitter=np.empty(spikes, np.int16),
+            recorded_population=np.empty(spikes, np.int16),
             recorded_neuron=np.empty(spikes, np.int32),
         )
 
     def _places(self) -> np.ndarray:
-        """Return emitter, neuron and place in the state of every sampled variable, shape (variables, 3)."""
+        """Return population, neuron and place of every sampled variable, shape (variables, 3)."""
         compiled = self._runner.compiled
         places = []
         for population, neuron, variable in self._recorder.places():
             neurons = compiled.neurons_of(population)
             row = compiled.circuit.neurons(population).neuron.State._fields.index(variable)
             at = neurons.offset + row * ROW + offset_of(neuron, neurons.variables)
-            places.append((neurons.emitter, neuron, at))
+            places.append((neurons.population, neuron, at))
         return np.array(places, np.int64).reshape(-1, 3)

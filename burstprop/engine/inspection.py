@@ -78,7 +78,7 @@ def counts(compiled: Compiled, population: str, of: str) -> np.ndarray:
     if of not in COUNTED:
         raise BurstpropError(f"counts of {of!r}: {near(of, COUNTED)}")
     n = compiled.circuit.population(population).n
-    first = compiled.arrays["emitter_first"][compiled.emitter[population]]
+    first = compiled.arrays["population_first"][compiled.number[population]]
     return compiled.arrays["neuron_counts"][first : first + n, COUNTED.index(of)].astype(np.int64)
 
 

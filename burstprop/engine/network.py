@@ -1,10 +1,10 @@
 """The arrays that a circuit compiles to, and how a kernel gets at them.
 
-*Emitters* are all populations, neurons and Poisson sources alike, numbered in the order of the circuit.
-Spikes go into a ring of steps: those of step n of emitter e lie in ``spikes`` from
-``emitter_spikes[e] + (n % ring) * emitter_width[e]`` on, each thread's from the first lane that it owns.
-Arrays with one number per neuron of every emitter (``last``, ``trace`` ...) begin for emitter e at
-``emitter_first[e]``.
+All populations, neurons and sources of spikes alike, are numbered in the order of the circuit. Spikes go
+into a ring of steps: those of step n of population e lie in ``spikes`` from
+``population_spikes[e] + (n % ring) * population_width[e]`` on, each thread's from its first lane. Arrays
+with one number per neuron of every population (``last``, ``trace`` ...) begin for population e at
+``population_first[e]``.
 
 Python holds the arrays by name (`ARRAYS` tells type, number of axes, and what becomes of them in a run). A
 kernel takes a `Handle`, a list of addresses and shapes, and asks for an array by ``get(net, "state")``: so
@@ -60,17 +60,17 @@ ARRAYS: dict[str, Array] = {
     "sizes": Array("int64", 1, _CALL),
     "control": Array("int64", 1, _CALL),
     "state": Array(REAL, 1, _SAVED),
-    # emitters
-    "emitter_n": Array("int64", 1),
-    "emitter_first": Array("int64", 1),
-    "emitter_width": Array("int64", 1),
-    "emitter_spikes": Array("int64", 1),
-    "emitter_key": Array("uint64", 1),
-    "emitter_definition": Array("int64", 1),
-    "emitter_decay": Array("float64", 1),
-    "emitter_window": Array("float64", 1),
-    "emitter_lag": Array("int64", 1),
-    "emitter_presynaptic": Array("bool", 1),
+    # populations
+    "population_n": Array("int64", 1),
+    "population_first": Array("int64", 1),
+    "population_width": Array("int64", 1),
+    "population_spikes": Array("int64", 1),
+    "population_key": Array("uint64", 1),
+    "population_definition": Array("int64", 1),
+    "population_decay": Array("float64", 1),
+    "population_window": Array("float64", 1),
+    "population_lag": Array("int64", 1),
+    "population_presynaptic": Array("bool", 1),
     "bounds": Array("int64", 2),
     "spikes": Array("int32", 1, _RING),
     # a thread's own counts lie together: two threads never write to one cache line in turns
@@ -84,9 +84,9 @@ ARRAYS: dict[str, Array] = {
     "presynaptic_open": Array("bool", 1, _SAVED),
     "neuron_counts": Array("uint32", 2, _SAVED),
     # Poisson populations
-    "poisson_emitter": Array("int64", 1),
+    "poisson_population": Array("int64", 1),
     "poisson_log_miss": Array("float64", 1, _SAVED),
-    # given spikes: emitter and last spike of each source; step and neuron of each spike; which comes next
+    # given spikes: population and last spike of each source; step and neuron of each spike; which comes next
     "given": Array("int64", 2),
     "given_step": Array("int64", 1),
     "given_neuron": Array("int32", 1),
@@ -129,12 +129,12 @@ ARRAYS: dict[str, Array] = {
     "average_spike": Array("float64", 1, _SAVED),
     # recording
     "bin_counts": Array("int64", 4, _CALL),
-    "record_spikes": Array("bool", 1, _CALL),
+    "keeps_spikes": Array("bool", 1, _CALL),
     "recorded_step": Array("int64", 1, _CALL),
-    "recorded_emitter": Array("int16", 1, _CALL),
+    "recorded_population": Array("int16", 1, _CALL),
     "recorded_neuron": Array("int32", 1, _CALL),
-    "trace_place": Array("int64", 2, _CALL),
-    "trace_values": Array(REAL, 2, _CALL),
+    "sampled_place": Array("int64", 2, _CALL),
+    "sampled_values": Array(REAL, 2, _CALL),
 }
 _ENTRY = 5  # address and up to four lengths
 _PLACE = {name: k for k, name in enumerate(ARRAYS)}
@@ -143,23 +143,23 @@ _PLACE = {name: k for k, name in enumerate(ARRAYS)}
 (
     THREADS,
     RING,
-    BLOCK,
-    AHEAD,
-    AHEAD_STOP,
+    SLICE,
+    LEAD,
+    LEAD_STOP,
     DELAYED,
     DRIVE_FIRST,
     BIN_STEPS,
     BIN_FIRST,
-    TRACE_EVERY,
-    TRACE_FIRST,
+    SAMPLE_EVERY,
+    SAMPLE_FIRST,
     N_SIZES,
 ) = range(12)
 # places in "control", a cache line apart
-STOP_BLOCK, RECORDED_UNTIL, RECORDED, BARRIER, CONTROL_SIZE = range(0, 40, 8)
+STOP_SLICE, RECORDED_UNTIL, RECORDED, BARRIER, CONTROL_SIZE = range(0, 40, 8)
 # columns of "given"
-GI_EMITTER, GI_LAST, GI_COLUMNS = range(3)
+GI_POPULATION, GI_LAST, GI_COLUMNS = range(3)
 # columns of "background": first row of either receptor, -1 where there is no second
-BG_EMITTER, BG_ROW_A, BG_ROW_B, BG_VARIABLES, BG_DELAY, BG_FORM, BG_COLUMNS = range(7)
+BG_POPULATION, BG_ROW_A, BG_ROW_B, BG_VARIABLES, BG_DELAY, BG_FORM, BG_COLUMNS = range(7)
 # forms of a background
 PAIR_16_BITS, COUNTED_32_BITS = range(2)
 # columns of "projection"
@@ -217,11 +217,11 @@ STP_LOG_KEEP_X, STP_LOG_KEEP_U, STP_U, STP_JUMP, STP_CONSTANTS = range(5)
     RULE_COLUMNS,
 ) = range(12)
 # columns of "average", "average_clock" and "average_constants" (decay per step; rise at a spike in Hz)
-AV_EMITTER, AV_FIRST, AV_REBASE, AV_COLUMNS = range(4)
+AV_POPULATION, AV_FIRST, AV_REBASE, AV_COLUMNS = range(4)
 CLOCK_HELD, CLOCK_STOP, CLOCK_COLUMNS = range(3)
 AVERAGE_DECAY, SPIKE_DECAY, AVERAGE_RISE, SPIKE_RISE, AVERAGE_CONSTANTS = range(5)
 FAR = 1 << 60
-"""A step, bin or block that never comes."""
+"""A step, bin or time slice that never comes."""
 # definitions of a burst
 TRACE, INTERVAL = range(2)
 # bits of a spike's flag
@@ -237,7 +237,7 @@ class Neurons(NamedTuple):
     drive_proto: Any
     drive: np.ndarray
     drive_per_neuron: tuple
-    emitter: int
+    population: int
     offset: int
     variables: int
     has_afferents: bool

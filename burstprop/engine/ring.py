@@ -29,15 +29,15 @@ def slot_of(net, step):
 @kernel
 def lane_of(net, e, slot, t):
     """Return where thread ``t`` writes population ``e`` in a slot, from the population's first spike on."""
-    return _lane_compiled(get(net, "emitter_width"), get(net, "bounds"), e, slot, t)
+    return _lane_compiled(get(net, "population_width"), get(net, "bounds"), e, slot, t)
 
 
 @kernel
 def place_of(net, e, slot, t):
     """Return where thread ``t`` writes population ``e`` in a slot of the array ``spikes``."""
-    return get(net, "emitter_spikes")[e] + lane_of(net, e, slot, t)
+    return get(net, "population_spikes")[e] + lane_of(net, e, slot, t)
 
 
 def lane_in(arrays, e, slot, t):
     """Return `lane_of` for arrays in Python; ``e``, ``slot`` and ``t`` may be arrays of one shape."""
-    return _lane(arrays["emitter_width"], arrays["bounds"], e, slot, t)
+    return _lane(arrays["population_width"], arrays["bounds"], e, slot, t)

@@ -70,7 +70,7 @@ class Runner:
     def run(self, first: int, stop: int) -> int:
         """Run steps ``first`` to ``stop``; return the step up to which it came.
 
-        That is less than ``stop`` when the spike record is full. `compile` comes before: no thread may still
+        That is less than ``stop`` when the spike buffer is full. `compile` comes before: no thread may still
         be compiling while another waits for it at a barrier.
         """
         if self.threads == 1:

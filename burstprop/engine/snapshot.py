@@ -16,24 +16,24 @@ def take(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     The ring becomes one list, step by step, neurons ascending.
     """
     out = {name: arrays[name].copy() for name in SAVED}
-    slots, emitters, lanes = [], [], []
+    slots, populations, lanes = [], [], []
     for slot in range(arrays["sizes"][nw.RING]):
-        for e in range(len(arrays["emitter_n"])):
+        for e in range(len(arrays["population_n"])):
             for t in range(arrays["sizes"][nw.THREADS]):
                 lane = lane_in(arrays, e, slot, t) + np.arange(arrays["counts"][t, slot, e])
                 slots.append(np.full(len(lane), slot, np.int32))
-                emitters.append(np.full(len(lane), e, np.int32))
+                populations.append(np.full(len(lane), e, np.int32))
                 lanes.append(lane)
-    lane, emitter = np.concatenate(lanes), np.concatenate(emitters)
-    place = arrays["emitter_spikes"][emitter] + lane
-    heard = arrays["emitter_presynaptic"][emitter]
-    out["ring_slot"], out["ring_emitter"] = np.concatenate(slots), emitter
+    lane, population = np.concatenate(lanes), np.concatenate(populations)
+    place = arrays["population_spikes"][population] + lane
+    heard = arrays["population_presynaptic"][population]
+    out["ring_slot"], out["ring_population"] = np.concatenate(slots), population
     out["ring_neuron"], out["ring_flag"] = arrays["spikes"][place], arrays["flags"][place]
     out["ring_presynaptic_flag"] = np.where(
         heard, arrays["presynaptic_flags"][np.where(heard, place, 0)], 0
     ).astype(np.uint8)
     for k, (source, _, first) in enumerate(arrays["stp"]):
-        out[f"ring_efficacy_{k}"] = arrays["efficacy"][first + lane[emitter == source]]
+        out[f"ring_efficacy_{k}"] = arrays["efficacy"][first + lane[population == source]]
     return out
 
 
@@ -52,22 +52,22 @@ def put(arrays: dict[str, np.ndarray], saved: dict[str, np.ndarray]) -> None:
                 f"{name} is {found.dtype} of shape {found.shape} instead of {target.dtype} of shape "
                 f"{target.shape}"
             )
-    emitter, neuron, slot = saved["ring_emitter"], saved["ring_neuron"], saved["ring_slot"]
+    population, neuron, slot = saved["ring_population"], saved["ring_neuron"], saved["ring_slot"]
     flag, presynaptic_flag = saved["ring_flag"], saved["ring_presynaptic_flag"]
-    if not len(emitter) == len(neuron) == len(slot) == len(flag) == len(presynaptic_flag):
+    if not len(population) == len(neuron) == len(slot) == len(flag) == len(presynaptic_flag):
         raise ValueError("the spikes on their way have columns of different lengths")
     efficacies = [saved[f"ring_efficacy_{k}"] for k in range(len(arrays["stp"]))]
     for name in SAVED:
         arrays[name][...] = saved[name]
     arrays["counts"][...] = 0
     lane = np.empty(len(neuron), np.int64)
-    for k, (e, i, s) in enumerate(zip(emitter, neuron, slot, strict=True)):
+    for k, (e, i, s) in enumerate(zip(population, neuron, slot, strict=True)):
         t = max(int(np.searchsorted(arrays["bounds"][e, 1:], i, side="right")), 0)
         lane[k] = lane_in(arrays, e, s, t) + arrays["counts"][t, s, e]
         arrays["counts"][t, s, e] += 1
-    place = arrays["emitter_spikes"][emitter] + lane
+    place = arrays["population_spikes"][population] + lane
     arrays["spikes"][place], arrays["flags"][place] = neuron, flag
-    heard = arrays["emitter_presynaptic"][emitter]
+    heard = arrays["population_presynaptic"][population]
     arrays["presynaptic_flags"][place[heard]] = presynaptic_flag[heard]
     for (source, _, first), efficacy in zip(arrays["stp"], efficacies, strict=True):
-        arrays["efficacy"][first + lane[emitter == source]] = efficacy
+        arrays["efficacy"][first + lane[population == source]] = efficacy

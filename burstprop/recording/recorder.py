@@ -29,9 +29,9 @@ class Recorder:
         self._states: list[tuple[int, np.ndarray]] = []
         self._weights: list[tuple[float, str, float, float, float, float]] = []
 
-    def add_spikes(self, step: np.ndarray, emitter: np.ndarray, neuron: np.ndarray) -> None:
+    def add_spikes(self, step: np.ndarray, population: np.ndarray, neuron: np.ndarray) -> None:
         """Take spikes: step, number of the population, neuron."""
-        self._spikes.append((step, emitter, neuron))
+        self._spikes.append((step, population, neuron))
 
     def add_bins(self, first: int, counts: np.ndarray) -> None:
         """Take counts of whole bins from bin number ``first`` on, shape (bins, populations, 3)."""
@@ -62,11 +62,11 @@ class Recorder:
 
     def _spike_frame(self) -> pd.DataFrame:
         empty = (np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.int32))
-        step, emitter, neuron = (np.concatenate(parts) for parts in zip(empty, *self._spikes, strict=True))
+        step, population, neuron = (np.concatenate(parts) for parts in zip(empty, *self._spikes, strict=True))
         return pd.DataFrame(
             {
                 "time_ms": step * self.circuit.dt_ms,
-                "population": categories(emitter, self._names()),
+                "population": categories(population, self._names()),
                 "neuron_id": neuron,
                 "realization": np.full(len(step), self.realization, np.int32),
             }

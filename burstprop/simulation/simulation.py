@@ -418,7 +418,7 @@ class Simulation:
         )
 
     def _run_until(self, stop: int) -> None:
-        """Run compiled code up to ``stop``, or until the spike record is full, and hand over what it gave."""
+        """Run compiled code up to ``stop``, or until the spike buffer is full, and hand over what it gave."""
         first = self.step
         self._currents.tabulate(first)
         self._handover.begin(first, stop)

@@ -251,7 +251,7 @@ def test_shared_sources_jump_by_the_geometric_gaps_of_the_hash():
     simulation = Simulation(
         probes.circuit(1, 1, sources=(PoissonPopulation("src", n, rate_hz),)), dtype="float64"
     )
-    key = simulation._compiled.arrays["emitter_key"][2]
+    key = simulation._compiled.arrays["population_key"][2]
     simulation.advance(steps * DT)
     found = twins.trains(simulation.recording(), "src", n, steps, DT)
     expected = np.zeros((steps, n), bool)

@@ -115,7 +115,7 @@ def _backgrounds(simulation):
     for row, key, thresholds, weights in zip(
         *(arrays[f"background{name}"] for name in ("", "_key", "_threshold", "_weight")), strict=True
     ):
-        population = circuit.populations[row[nw.BG_EMITTER]]
+        population = circuit.populations[row[nw.BG_POPULATION]]
         neurons = simulation._compiled.populations[simulation._compiled.neurons[population.name]]
         lanes = np.arange(population.n)
         for k, first in enumerate((row[nw.BG_ROW_A], row[nw.BG_ROW_B])):
@@ -176,7 +176,7 @@ def twin(simulation, sources=None, watch=()):
     (population, variable in burstprop's name) to record.
     """
     assert simulation.step == 0
-    circuit, keys = simulation.circuit, simulation._compiled.arrays["emitter_key"]
+    circuit, keys = simulation.circuit, simulation._compiled.arrays["population_key"]
     populations = {}
     for e, p in enumerate(circuit.populations):
         if isinstance(p, SpikeSource):

@@ -9,8 +9,8 @@ from scipy.special import pdtrc
 
 from burstprop.circuit.stimuli import Background
 from burstprop.engine import network as nw
+from burstprop.engine.compile.blueprint import Blueprint
 from burstprop.engine.compile.neurons import receptor_row
-from burstprop.engine.compile.plan import Plan
 from burstprop.engine.random import stream_key
 
 LARGEST_RATE_ERROR = 1e-4
@@ -25,41 +25,42 @@ class Draw(NamedTuple):
     thresholds: list[int]
 
 
-def build_backgrounds(plan: Plan, neurons: dict[str, nw.Neurons]) -> dict[str, np.ndarray]:
+def build_backgrounds(blueprint: Blueprint, neurons: dict[str, nw.Neurons]) -> dict[str, np.ndarray]:
     """Return the arrays of all backgrounds."""
-    draws = _draws(plan)
+    draws = _draws(blueprint)
     longest = max([2, *(len(draw.thresholds) + 1 for draw in draws)])
     rows, weights, thresholds, keys = [], [], [], []
     names: list[str] = []
     for draw in draws:
         first = draw.sources[0]
-        population, target = plan.circuit.neurons(first.population), neurons[first.population]
+        population, target = blueprint.circuit.neurons(first.population), neurons[first.population]
         receptors = [receptor_row(population, target, source.receptor) for source in draw.sources]
-        delay = plan.circuit.steps(f"Background to {population.name}: delay_ms", first.delay_ms) + 1
+        delay = blueprint.circuit.steps(f"Background to {population.name}: delay_ms", first.delay_ms) + 1
         row_b = receptors[1] if len(receptors) > 1 else -1
-        emitter = plan.emitter[population.name]
-        rows.append([emitter, receptors[0], row_b, target.variables, delay, draw.form])
+        rows.append(
+            [blueprint.number[population.name], receptors[0], row_b, target.variables, delay, draw.form]
+        )
         weights.append([source.weight for source in draw.sources] + [0.0] * (2 - len(draw.sources)))
         thresholds.append(draw.thresholds + [0] * (longest - len(draw.thresholds)))
         name = f"background {population.name}.{'+'.join(source.receptor for source in draw.sources)}"
         # a second source at the same receptor draws numbers of its own
         earlier = names.count(name)
         names.append(name)
-        keys.append(stream_key(plan.seed, f"{name} {earlier}" if earlier else name))
+        keys.append(stream_key(blueprint.seed, f"{name} {earlier}" if earlier else name))
     return dict(
         background=np.array(rows, np.int64).reshape(-1, nw.BG_COLUMNS),
-        background_weight=np.array(weights, plan.dtype).reshape(-1, 2),
+        background_weight=np.array(weights, blueprint.dtype).reshape(-1, 2),
         background_threshold=np.array(thresholds, np.int64).reshape(-1, longest),
         background_key=np.array(keys, np.uint64),
     )
 
 
-def _draws(plan: Plan) -> list[Draw]:
+def _draws(blueprint: Blueprint) -> list[Draw]:
     """Give each source a draw, or half of one: two of the same population and delay make a pair."""
     draws = []
     pairs: dict[tuple[str, float], list[tuple[Background, int]]] = {}
-    for source in plan.circuit.backgrounds:
-        p = source.rate_hz * plan.circuit.dt_ms / 1000.0
+    for source in blueprint.circuit.backgrounds:
+        p = source.rate_hz * blueprint.circuit.dt_ms / 1000.0
         coarse = round(p * 2**16)
         if source.counts == "poisson":
             draws.append(Draw([source], nw.COUNTED_32_BITS, _poisson_levels(p)))

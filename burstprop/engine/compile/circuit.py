@@ -10,13 +10,13 @@ import numpy as np
 from burstprop.circuit import Circuit, Population
 from burstprop.engine import network as nw
 from burstprop.engine.compile.backgrounds import build_backgrounds
+from burstprop.engine.compile.blueprint import Blueprint, make_blueprint
 from burstprop.engine.compile.learning import AverageKey, build_learning
 from burstprop.engine.compile.memory import check_memory
 from burstprop.engine.compile.neurons import build_neurons
-from burstprop.engine.compile.plan import Plan, make_plan
 from burstprop.engine.compile.projections import build_projections
 from burstprop.engine.compile.short_term_plasticity import build_short_term_plasticity
-from burstprop.engine.compile.spikes import build_emitters, build_given_spikes, build_poisson_sources
+from burstprop.engine.compile.spikes import build_given_spikes, build_poisson_sources, build_populations
 from burstprop.engine.layout import ROW, blocks
 
 
@@ -28,7 +28,7 @@ class Compiled:
     arrays: dict[str, np.ndarray]
     populations: tuple[nw.Neurons, ...]
     """The populations of neurons."""
-    emitter: dict[str, int]
+    number: dict[str, int]
     """The number of every population."""
     neurons: dict[str, int]
     """The place in ``populations`` of every population of neurons."""
@@ -63,61 +63,65 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
     BurstpropError
         It does not fit into the memory that is free; nothing has been drawn then.
     """
-    plan = make_plan(circuit, seed, threads, dtype)
-    check_memory(plan)
-    neurons, state = build_neurons(plan)
-    synapses, rows = build_projections(plan, neurons)
-    plasticity, efficacy_places = build_short_term_plasticity(plan)
+    blueprint = make_blueprint(circuit, seed, threads, dtype)
+    check_memory(blueprint)
+    neurons, state = build_neurons(blueprint)
+    synapses, rows = build_projections(blueprint, neurons)
+    plasticity, efficacy_places = build_short_term_plasticity(blueprint)
     synapses["projection"][:, nw.PR_EFFICACY] = efficacy_places
-    learning = build_learning(plan, rows, synapses["targets"].dtype)
+    learning = build_learning(blueprint, rows, synapses["targets"].dtype)
     return Compiled(
         circuit=circuit,
         arrays=dict(
-            sizes=_sizes(plan),
+            sizes=_sizes(blueprint),
             control=_control(),
             state=state,
-            bounds=plan.bounds,
-            **build_emitters(plan),
-            **build_poisson_sources(plan),
-            **build_given_spikes(plan),
-            **build_backgrounds(plan, neurons),
+            bounds=blueprint.bounds,
+            **build_populations(blueprint),
+            **build_poisson_sources(blueprint),
+            **build_given_spikes(blueprint),
+            **build_backgrounds(blueprint, neurons),
             **synapses,
             **plasticity,
             plastic_on=np.array([circuit.plastic], np.int64),
             **learning.arrays,
-            **_nothing_recorded(plan),
+            **_nothing_recorded(blueprint),
         ),
         populations=tuple(neurons.values()),
-        emitter=plan.emitter,
+        number=blueprint.number,
         neurons={name: k for k, name in enumerate(neurons)},
-        projection={p.name: k for k, p in enumerate(plan.projections)},
+        projection={p.name: k for k, p in enumerate(blueprint.projections)},
         plastic=learning.plastic,
         averages=learning.averages,
     )
 
 
-def _sizes(plan: Plan) -> np.ndarray:
+def _sizes(blueprint: Blueprint) -> np.ndarray:
     sizes = np.zeros(nw.N_SIZES, np.int64)
-    sizes[nw.THREADS], sizes[nw.RING], sizes[nw.BLOCK] = plan.threads, plan.ring, plan.block
-    sizes[nw.AHEAD] = plan.ahead
-    sizes[nw.DELAYED] = sum(delay > 1 for delay in plan.delays)
-    sizes[nw.BIN_STEPS] = sizes[nw.TRACE_EVERY] = sizes[nw.AHEAD_STOP] = nw.FAR
+    sizes[nw.THREADS], sizes[nw.RING], sizes[nw.SLICE] = (
+        blueprint.threads,
+        blueprint.ring,
+        blueprint.time_slice,
+    )
+    sizes[nw.LEAD] = blueprint.lead
+    sizes[nw.DELAYED] = sum(delay > 1 for delay in blueprint.delays)
+    sizes[nw.BIN_STEPS] = sizes[nw.SAMPLE_EVERY] = sizes[nw.LEAD_STOP] = nw.FAR
     return sizes
 
 
 def _control() -> np.ndarray:
     control = np.zeros(nw.CONTROL_SIZE, np.int64)
-    control[nw.STOP_BLOCK] = nw.FAR
+    control[nw.STOP_SLICE] = nw.FAR
     return control
 
 
-def _nothing_recorded(plan: Plan) -> dict[str, np.ndarray]:
+def _nothing_recorded(blueprint: Blueprint) -> dict[str, np.ndarray]:
     return dict(
-        bin_counts=np.zeros((plan.threads, 1, len(plan.emitter), 3), np.int64),
-        record_spikes=np.zeros(len(plan.emitter), np.bool_),
+        bin_counts=np.zeros((blueprint.threads, 1, len(blueprint.number), 3), np.int64),
+        keeps_spikes=np.zeros(len(blueprint.number), np.bool_),
         recorded_step=np.zeros(0, np.int64),
-        recorded_emitter=np.zeros(0, np.int16),
+        recorded_population=np.zeros(0, np.int16),
         recorded_neuron=np.zeros(0, np.int32),
-        trace_place=np.zeros((0, 3), np.int64),
-        trace_values=np.zeros((0, 0), plan.dtype),
+        sampled_place=np.zeros((0, 3), np.int64),
+        sampled_values=np.zeros((0, 0), blueprint.dtype),
     )

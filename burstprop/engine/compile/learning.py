@@ -9,8 +9,8 @@ import numpy as np
 from burstprop.circuit import Projection
 from burstprop.circuit.plasticity import BurstDependentRule, FeedbackRule, Rule
 from burstprop.engine import network as nw
+from burstprop.engine.compile.blueprint import Blueprint, power_of_two
 from burstprop.engine.compile.connect import Rows
-from burstprop.engine.compile.plan import Plan, power_of_two
 
 LONGEST_REBASE = 4096
 """Scaled traces are divided back at least this often; a power of two."""
@@ -34,23 +34,23 @@ class Learning(NamedTuple):
     averages: dict[AverageKey, int]
 
 
-def build_learning(plan: Plan, rows_of: list[Rows | None], index: np.dtype[Any]) -> Learning:
+def build_learning(blueprint: Blueprint, rows_of: list[Rows | None], index: np.dtype[Any]) -> Learning:
     """Return the arrays of all plastic projections; ``rows_of`` are the synapses of all projections.
 
     None are those of an all-to-all projection. ``index`` is the type of neurons' numbers.
     """
-    dt = plan.circuit.dt_ms
-    averages, average_arrays = _averages(plan)
+    dt = blueprint.circuit.dt_ms
+    averages, average_arrays = _averages(blueprint)
     plastic: dict[str, int] = {}
     table, rules, indptrs, positions, sources, targets = [], [], [], [], [], []
     at_pre = at_indptr = at_column = at_eligibility = at_share = 0
-    for k, projection in enumerate(plan.projections):
+    for k, projection in enumerate(blueprint.projections):
         rule = projection.rule
         if rule is None:
             continue
         rows = rows_of[k]
-        n_source = plan.circuit.population(projection.source).n
-        n_target = plan.circuit.neurons(projection.target).n
+        n_source = blueprint.circuit.population(projection.source).n
+        n_target = blueprint.circuit.neurons(projection.target).n
         feedback = isinstance(rule, FeedbackRule)
         remembers = isinstance(rule, BurstDependentRule) and rule.burst_credit == "event"
         row = np.zeros(nw.PL_COLUMNS, np.int64)
@@ -84,7 +84,7 @@ def build_learning(plan: Plan, rows_of: list[Rows | None], index: np.dtype[Any])
         rule=np.array(rules, np.float64).reshape(-1, nw.RULE_COLUMNS),
         e_pre=np.zeros(at_pre),
         share=np.zeros(at_share),
-        eligibility=np.zeros(at_eligibility, plan.dtype),
+        eligibility=np.zeros(at_eligibility, blueprint.dtype),
         column_indptr=np.concatenate([*indptrs, np.zeros(0, np.int64)]),
         column_position=np.concatenate([*positions, np.zeros(0, np.uint32)]),
         column_source=np.concatenate([*sources, np.zeros(0, index)]),
@@ -93,15 +93,15 @@ def build_learning(plan: Plan, rows_of: list[Rows | None], index: np.dtype[Any])
     return Learning(arrays | average_arrays, plastic, averages)
 
 
-def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]:
+def _averages(blueprint: Blueprint) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]:
     """Lay out the moving averages that the rules learn from, one of a kind for each postsynaptic neuron."""
-    dt = plan.circuit.dt_ms
+    dt = blueprint.circuit.dt_ms
     averages: dict[AverageKey, int] = {}
     rows: list[list[int]] = []
     constants: list[list[float]] = []
     spike_start: list[np.ndarray] = []
     at = 0
-    for projection in plan.projections:
+    for projection in blueprint.projections:
         if projection.rule is None:
             continue
         for key in (average_key(projection), homeostasis_key(projection)):
@@ -109,9 +109,9 @@ def _averages(plan: Plan) -> tuple[dict[AverageKey, int], dict[str, np.ndarray]]
                 continue
             averages[key] = len(rows)
             tau, lower_tau = key.tau_avg_ms, key.lower_tau_ms
-            rows.append([plan.emitter[key.population], at, _rebase(min(tau, lower_tau), dt)])
+            rows.append([blueprint.number[key.population], at, _rebase(min(tau, lower_tau), dt)])
             constants.append([dt / tau, dt / lower_tau, 1000.0 / tau, 1000.0 / lower_tau])
-            n = plan.circuit.population(key.population).n
+            n = blueprint.circuit.population(key.population).n
             spike_start.append(np.full(n, key.lower_start_hz))
             at += n
     return averages, dict(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from burstprop.circuit.connectivity import AllToAll, FixedInDegree, Matrix, OneToOne, Probability, Tied
 from burstprop.circuit.populations import Population
 from burstprop.circuit.projections import Projection
-from burstprop.engine.compile.plan import Plan
+from burstprop.engine.compile.blueprint import Blueprint
 from burstprop.engine.layout import ROW, blocks
 from burstprop.errors import BurstpropError
 from burstprop.system.machine import free_memory
@@ -28,20 +28,22 @@ DRAWING_BYTES = 24
 NAMED = 3
 
 
-def memory_needed(plan: Plan) -> dict[str, float]:
+def memory_needed(blueprint: Blueprint) -> dict[str, float]:
     """Return the bytes of every part of a circuit, by its name in words."""
-    populations = {p.name: p for p in plan.circuit.populations}
+    populations = {p.name: p for p in blueprint.circuit.populations}
     needed: dict[str, float] = {}
     for name, population in populations.items():
         state = 0
         if isinstance(population, Population):
-            state = blocks(population.n) * len(population.neuron.State._fields) * ROW * plan.dtype.itemsize
+            state = (
+                blocks(population.n) * len(population.neuron.State._fields) * ROW * blueprint.dtype.itemsize
+            )
         needed[f"population {name!r} ({population.n:,} neurons)"] = state + NEURON_BYTES * population.n
-        needed[f"spikes of {name!r} on their way ({plan.ring:,} steps)"] = (
-            float(plan.ring) * plan.lanes(name) * RING_BYTES
+        needed[f"spikes of {name!r} on their way ({blueprint.ring:,} steps)"] = (
+            float(blueprint.ring) * blueprint.lanes(name) * RING_BYTES
         )
     drawing = 0.0
-    for projection in plan.projections:
+    for projection in blueprint.projections:
         n = synapses(projection, populations[projection.source].n, populations[projection.target].n)
         dense, learns = isinstance(projection.connectivity, AllToAll), projection.rule is not None
         own = 0 if dense else SYNAPSE_BYTES
@@ -70,7 +72,7 @@ def synapses(projection: Projection, n_source: int, n_target: int) -> float:
             return float(w.nnz)
 
 
-def check_memory(plan: Plan) -> None:
+def check_memory(blueprint: Blueprint) -> None:
     """Refuse a circuit that does not fit into the memory that is free.
 
     Raises
@@ -78,7 +80,7 @@ def check_memory(plan: Plan) -> None:
     BurstpropError
         Says how much it needs, what for, and how much is free.
     """
-    needed = memory_needed(plan)
+    needed = memory_needed(blueprint)
     total, free = sum(needed.values()), free_memory()
     if total <= free:
         return

@@ -9,48 +9,48 @@ import numpy as np
 from burstprop.circuit import Circuit, Population
 from burstprop.circuit.stimuli import is_per_neuron
 from burstprop.engine import network as nw
-from burstprop.engine.compile.plan import Plan
+from burstprop.engine.compile.blueprint import Blueprint
 from burstprop.engine.layout import LANES, ROW, WINDOW, aligned, allocate, blocks
 from burstprop.engine.random import generator
 from burstprop.errors import BurstpropError
 
 
-def build_neurons(plan: Plan) -> tuple[dict[str, nw.Neurons], np.ndarray]:
+def build_neurons(blueprint: Blueprint) -> tuple[dict[str, nw.Neurons], np.ndarray]:
     """Return the populations of neurons by name, and the state of them all."""
     neurons: dict[str, nw.Neurons] = {}
     states: list[np.ndarray] = []
     offset = 0
-    for population in plan.neuron_populations:
-        neurons[population.name], state = _population(plan, population, offset)
+    for population in blueprint.neuron_populations:
+        neurons[population.name], state = _population(blueprint, population, offset)
         states.append(state)
         offset += len(state)
-    return neurons, aligned(np.concatenate([*states, np.zeros(0, plan.dtype)]))
+    return neurons, aligned(np.concatenate([*states, np.zeros(0, blueprint.dtype)]))
 
 
-def _population(plan: Plan, population: Population, offset: int) -> tuple[nw.Neurons, np.ndarray]:
-    model, n, dt = population.neuron, population.n, plan.circuit.dt_ms
-    one: Any = plan.dtype.type
-    initial = model.initial(n, generator(plan.seed, f"start {population.name}"), dt)
+def _population(blueprint: Blueprint, population: Population, offset: int) -> tuple[nw.Neurons, np.ndarray]:
+    model, n, dt = population.neuron, population.n, blueprint.circuit.dt_ms
+    one: Any = blueprint.dtype.type
+    initial = model.initial(n, generator(blueprint.seed, f"start {population.name}"), dt)
     constants = model.constants(dt)
     _check_values(population, "initial", initial, model.State)
     _check_values(population, "constants", constants, model.Constants)
-    shared, own = _constants(constants, n, plan.dtype)
+    shared, own = _constants(constants, n, blueprint.dtype)
     currents = model.Drive._fields
-    controlled = _controlled(plan.circuit, population.name)
+    controlled = _controlled(blueprint.circuit, population.name)
     return nw.Neurons(
         state_proto=model.State(*[one(0)] * len(initial)),
         constants=model.Constants(*shared),
         constants_per_neuron=tuple(own),
         drive_proto=model.Drive(*[one(0)] * len(currents)),
-        drive=np.zeros((WINDOW // LANES + 1) * len(currents) * ROW, plan.dtype),
+        drive=np.zeros((WINDOW // LANES + 1) * len(currents) * ROW, blueprint.dtype),
         drive_per_neuron=tuple(
-            np.zeros(blocks(n) * LANES, plan.dtype) if name in controlled else () for name in currents
+            np.zeros(blocks(n) * LANES, blueprint.dtype) if name in controlled else () for name in currents
         ),
-        emitter=plan.emitter[population.name],
+        population=blueprint.number[population.name],
         offset=offset,
         variables=len(initial),
-        has_afferents=population.name in plan.with_afferents,
-    ), allocate(initial, n, plan.dtype)
+        has_afferents=population.name in blueprint.with_afferents,
+    ), allocate(initial, n, blueprint.dtype)
 
 
 def _check_values(population: Population, method: str, values: Any, kind: Any) -> None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 
 from burstprop.engine.network import (
-    AV_EMITTER,
     AV_FIRST,
+    AV_POPULATION,
     AV_REBASE,
     AVERAGE_DECAY,
     AVERAGE_RISE,
@@ -63,7 +63,7 @@ def rebase_averages(net, now, t):
     clock = get(net, "average_clock")
     average_constants = get(net, "average_constants")
     bounds = get(net, "bounds")
-    emitter_n = get(net, "emitter_n")
+    population_n = get(net, "population_n")
     average_event = get(net, "average_event")
     average_burst = get(net, "average_burst")
     average_spike = get(net, "average_spike")
@@ -72,10 +72,10 @@ def rebase_averages(net, now, t):
         at = now - clock[a, CLOCK_HELD]
         if at == 0 or at & (rebase - 1) or at >= clock[a, CLOCK_STOP]:
             continue
-        e, first = average[a, AV_EMITTER], average[a, AV_FIRST]
+        e, first = average[a, AV_POPULATION], average[a, AV_FIRST]
         kept = math.exp(-average_constants[a, AVERAGE_DECAY] * rebase)
         spike_kept = math.exp(-average_constants[a, SPIKE_DECAY] * rebase)
-        for i in range(first + bounds[e, t], first + min(bounds[e, t + 1], emitter_n[e])):
+        for i in range(first + bounds[e, t], first + min(bounds[e, t + 1], population_n[e])):
             average_event[i] *= kept
             average_burst[i] *= kept
             average_spike[i] *= spike_kept
@@ -94,7 +94,7 @@ def raise_averages(net, now, slot, t):
     average_event = get(net, "average_event")
     average_burst = get(net, "average_burst")
     for a in range(average.shape[0]):
-        e, first = average[a, AV_EMITTER], average[a, AV_FIRST]
+        e, first = average[a, AV_POPULATION], average[a, AV_FIRST]
         count = counts[t, slot, e]
         if not count or now - clock[a, CLOCK_HELD] >= clock[a, CLOCK_STOP]:
             continue

@@ -13,8 +13,8 @@ import numpy as np
 from burstprop.engine.layout import LANES, ROW
 from burstprop.engine.network import (
     BG_DELAY,
-    BG_EMITTER,
     BG_FORM,
+    BG_POPULATION,
     BG_ROW_A,
     BG_ROW_B,
     BG_VARIABLES,
@@ -29,7 +29,7 @@ _LOW16, _HALF = _U(0xFFFF), _U(16)
 
 
 @kernel
-def draw_backgrounds(net, emitter, block, lanes, step):
+def draw_backgrounds(net, population, block, lanes, step):
     """Add what this step's background spikes bring to the conductances of lanes of one block of a population.
 
     The block is advanced right after, while its conductances are in the innermost cache.
@@ -38,7 +38,7 @@ def draw_backgrounds(net, emitter, block, lanes, step):
     background_key = get(net, "background_key")
     for g in range(background.shape[0]):
         emitted = step - background[g, BG_DELAY]
-        if background[g, BG_EMITTER] != emitter or emitted < 0:
+        if background[g, BG_POPULATION] != population or emitted < 0:
             continue
         low, high = key_words(step_key(background_key[g], emitted))
         stride = background[g, BG_VARIABLES] * ROW

@@ -35,7 +35,7 @@ from burstprop.jit.kernel import kernel
 
 _TARGETS_PER_LINE, _WEIGHTS_PER_LINE = 32, 16
 """Synapses whose targets (of 16 bits), or weights (of 32 bits), share a cache line."""
-FETCH_AHEAD = 2
+FETCH_DISTANCE = 2
 """Steps between asking for a row and using it."""
 
 
@@ -97,7 +97,7 @@ def deliver(net, first, last, step, t):
 @kernel
 def _deliver_spikes(net, p, source, begin, count, t):
     projection = get(net, "projection")
-    emitter_spikes = get(net, "emitter_spikes")
+    population_spikes = get(net, "population_spikes")
     uniform_weight = get(net, "uniform_weight")
     opposed_weight = get(net, "opposed_weight")
     state = get(net, "state")
@@ -114,7 +114,7 @@ def _deliver_spikes(net, p, source, begin, count, t):
     uniform, part = projection[p, PR_UNIFORM], projection[p, PR_PART]
     rows = projection[p, PR_INDPTR] + t
     first_target = np.uintp(projection[p, PR_SYNAPSE])
-    first_spike = emitter_spikes[source]
+    first_spike = population_spikes[source]
     weight = uniform_weight[p]
     base, opposed = np.uintp(projection[p, PR_ROW]), projection[p, PR_OPPOSED_ROW]
     for k in range(begin, begin + count):

@@ -42,7 +42,7 @@ def deliver_dense(net, p, slot, t):
     efficacy = get(net, "efficacy")
     weight = get(net, "uniform_weight")[p]
     source, transmits = projection[p, PR_SOURCE], projection[p, PR_TRANSMITS]
-    first_spike = get(net, "emitter_spikes")[source]
+    first_spike = get(net, "population_spikes")[source]
     to_efficacy, uniform = projection[p, PR_EFFICACY], projection[p, PR_UNIFORM]
     one = type(net.real)(1)
     released = type(net.real)(0)

@@ -32,12 +32,12 @@ def classify(net, now, t):
 
 @kernel
 def _classify_spikes(net, e, place, count, now, t):
-    emitter_decay = get(net, "emitter_decay")
-    emitter_window = get(net, "emitter_window")
-    emitter_lag = get(net, "emitter_lag")
-    emitter_definition = get(net, "emitter_definition")
-    emitter_presynaptic = get(net, "emitter_presynaptic")
-    emitter_first = get(net, "emitter_first")
+    population_decay = get(net, "population_decay")
+    population_window = get(net, "population_window")
+    population_lag = get(net, "population_lag")
+    population_definition = get(net, "population_definition")
+    population_presynaptic = get(net, "population_presynaptic")
+    population_first = get(net, "population_first")
     spikes = get(net, "spikes")
     last = get(net, "last")
     trace = get(net, "trace")
@@ -49,10 +49,10 @@ def _classify_spikes(net, e, place, count, now, t):
     sizes = get(net, "sizes")
     bin_counts = get(net, "bin_counts")
     neuron_counts = get(net, "neuron_counts")
-    decay, window, lag = emitter_decay[e], emitter_window[e], emitter_lag[e]
-    interval = emitter_definition[e] == INTERVAL
-    both = emitter_presynaptic[e]
-    first = emitter_first[e]
+    decay, window, lag = population_decay[e], population_window[e], population_lag[e]
+    interval = population_definition[e] == INTERVAL
+    both = population_presynaptic[e]
+    first = population_first[e]
     events, bursts = 0, 0
     for k in range(place, place + count):
         i = first + spikes[k]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from burstprop.engine.network import GI_EMITTER, GI_LAST, get
+from burstprop.engine.network import GI_LAST, GI_POPULATION, get
 from burstprop.engine.ring import place_of, slot_of
 from burstprop.jit.kernel import kernel
 
@@ -18,7 +18,7 @@ def emit_given(net, now):
     counts = get(net, "counts")
     slot = slot_of(net, now)
     for k in range(given.shape[0]):
-        e = given[k, GI_EMITTER]
+        e = given[k, GI_POPULATION]
         place, first = place_of(net, e, slot, 0), given_next[k]
         j = first
         while j < given[k, GI_LAST] and given_step[j] == now:

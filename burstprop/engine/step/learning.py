@@ -85,7 +85,7 @@ def raise_presynaptic_traces(net, now, t):
     projection = get(net, "projection")
     rule = get(net, "rule")
     bounds = get(net, "bounds")
-    emitter_n = get(net, "emitter_n")
+    population_n = get(net, "population_n")
     e_pre = get(net, "e_pre")
     counts = get(net, "counts")
     flags = get(net, "flags")
@@ -101,7 +101,7 @@ def raise_presynaptic_traces(net, now, t):
         since = now & (plastic[k, PL_REBASE] - 1)
         if since == 0 and now > 0:
             kept = math.exp(-rule[k, RULE_DECAY_PRE] * plastic[k, PL_REBASE])
-            for i in range(bounds[source, t], min(bounds[source, t + 1], emitter_n[source])):
+            for i in range(bounds[source, t], min(bounds[source, t + 1], population_n[source])):
                 e_pre[trace + i] *= kept
         count = counts[t, slot, source]
         if count:
@@ -313,7 +313,7 @@ def _column(net, k, i):
     projection = get(net, "projection")
     p, column = plastic[k, PL_PROJECTION], plastic[k, PL_COLUMN]
     if projection[p, PR_DENSE]:
-        n_source = get(net, "emitter_n")[projection[p, PR_SOURCE]]
+        n_source = get(net, "population_n")[projection[p, PR_SOURCE]]
         return column + i * n_source, column + (i + 1) * n_source
     column_indptr = get(net, "column_indptr")
     at = plastic[k, PL_COLUMN_INDPTR] + i

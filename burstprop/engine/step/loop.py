@@ -2,10 +2,10 @@
 
 A spike with an axonal delay of d steps is added to a conductance at the end of the d-th step after its own,
 that is, at the start of the next one. Up to then its targets do not depend on it, so threads, which own
-neurons, meet only once every ``block`` steps (the shortest such time; 9 for 0.8 ms). Projections without a
+neurons, meet only once a time slice (the shortest such delay; 9 steps for 0.8 ms). Projections without a
 delay (events, bursts, plastic ones) are felt on the next step; with them threads meet after every step.
 
-A population without afferents depends on no other: it takes ``ahead`` steps at once, and its spikes wait in
+A population without afferents depends on no other: it takes ``lead`` steps at once, and its spikes wait in
 the ring until the others come to the steps that they belong to.
 """
 
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from numba import literal_unroll
 
-from burstprop.engine.network import AHEAD, AHEAD_STOP, BLOCK, DELAYED, STOP_BLOCK, THREADS, get
+from burstprop.engine.network import DELAYED, LEAD, LEAD_STOP, SLICE, STOP_SLICE, THREADS, get
 from burstprop.engine.step.barrier import wait
-from burstprop.engine.step.delivery import FETCH_AHEAD, deliver, fetch_rows
+from burstprop.engine.step.delivery import FETCH_DISTANCE, deliver, fetch_rows
 from burstprop.engine.step.events import classify
 from burstprop.engine.step.given_spikes import emit_given
 from burstprop.engine.step.learning import learn, raise_presynaptic_traces
@@ -30,25 +30,25 @@ def run_thread(net, populations, learning, t, first_step, last_step):
     """Run steps ``first_step`` to ``last_step`` for thread ``t``; return the step up to which it came.
 
     ``learning`` is None where no projection is plastic, and the compiler then leaves the rule out. The run
-    stops early, after the same step in all threads, when the spike record is full.
+    stops early, after the same step in all threads, when the spike buffer is full.
     """
     sizes = get(net, "sizes")
     control = get(net, "control")
     delayed, projections = sizes[DELAYED], get(net, "projection").shape[0]
-    block = 0
+    slice_number = 0
     now = first_step
-    ahead = first_step
+    lead = first_step
     while now < last_step:
-        block_start = now
-        if now == ahead:
-            ahead = _next_ahead(sizes, now, last_step)
-            if sizes[AHEAD]:
-                _advance(net, populations, False, now, ahead, t)
-        until = min(now + sizes[BLOCK], ahead)
-        for step in range(now, now + FETCH_AHEAD):
-            fetch_rows(net, 0, delayed, step, block_start, t)
+        slice_start = now
+        if now == lead:
+            lead = _next_lead(sizes, now, last_step)
+            if sizes[LEAD]:
+                _advance(net, populations, False, now, lead, t)
+        until = min(now + sizes[SLICE], lead)
+        for step in range(now, now + FETCH_DISTANCE):
+            fetch_rows(net, 0, delayed, step, slice_start, t)
         while now < until:
-            fetch_rows(net, 0, delayed, now + FETCH_AHEAD, block_start, t)
+            fetch_rows(net, 0, delayed, now + FETCH_DISTANCE, slice_start, t)
             deliver(net, 0, delayed, now, t)
             _advance(net, populations, True, now, now + 1, t)
             if t == 0:
@@ -64,28 +64,28 @@ def run_thread(net, populations, learning, t, first_step, last_step):
         if delayed < projections:
             fetch_rows(net, delayed, projections, now, now, t)
         if t == 0:
-            record_spikes(net, now, block)
+            record_spikes(net, now, slice_number)
         if delayed < projections:
             deliver(net, delayed, projections, now, t)
             if learning is not None:
                 learn(net, now - 1, t)
             wait(control, sizes[THREADS])
-        if block >= control[STOP_BLOCK] and now == ahead:
+        if slice_number >= control[STOP_SLICE] and now == lead:
             break
-        block += 1
+        slice_number += 1
     return now
 
 
 @kernel
-def _next_ahead(sizes, now, last_step):
+def _next_lead(sizes, now, last_step):
     """Return the step to which populations without afferents run, at most to the next sample of their states.
 
-    Without such populations it is the end of the block.
+    Without such populations it is the end of the time slice.
     """
-    if sizes[AHEAD] == 0:
-        return min(now + sizes[BLOCK], last_step)
-    every = sizes[AHEAD_STOP]
-    return min(now + sizes[AHEAD], (now // every + 1) * every, last_step)
+    if sizes[LEAD] == 0:
+        return min(now + sizes[SLICE], last_step)
+    every = sizes[LEAD_STOP]
+    return min(now + sizes[LEAD], (now // every + 1) * every, last_step)
 
 
 @kernel

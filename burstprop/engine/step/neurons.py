@@ -23,7 +23,7 @@ def advance_neurons(net, neurons, first_step, last_step, t):
     bounds = get(net, "bounds")
     state = get(net, "state")
     counts = get(net, "counts")
-    e = neurons.emitter
+    e = neurons.population
     first, last = bounds[e, t], bounds[e, t + 1]
     for now in range(first_step, last_step):
         counts[t, slot_of(net, now), e] = 0
@@ -79,14 +79,14 @@ def _collect(net, neurons, drive, now, base, lane0, low, high, spiking, place):
 
     ``spiking`` is what `_advance_block` returned, ``drive`` what is injected at the end of the step.
     """
-    emitter_n = get(net, "emitter_n")
+    population_n = get(net, "population_n")
     state = get(net, "state")
-    emitter_key = get(net, "emitter_key")
+    population_key = get(net, "population_key")
     spikes = get(net, "spikes")
     real = type(net.real)
     count = 0
     row0, lane_of_0 = np.uintp(base), np.uintp(lane0)
-    lanes_left = emitter_n[neurons.emitter] - lane0
+    lanes_left = population_n[neurons.population] - lane0
     for strip in range(low, high, STRIP):
         if not spiking & (1 << (strip // STRIP)):
             continue
@@ -95,7 +95,7 @@ def _collect(net, neurons, drive, now, base, lane0, low, high, spiking, place):
             now_state = load(neurons.state_proto, state, row0, lane)
             if sign_bits(margin(now_state, c)) < 0:
                 i = per_neuron(drive, neurons.drive_per_neuron, lane_of_0 + lane)
-                key = step_key(emitter_key[neurons.emitter], now)
+                key = step_key(population_key[neurons.population], now)
                 u1 = real(uniform(key, 2 * (lane_of_0 + lane)))
                 u2 = real(uniform(key, 2 * (lane_of_0 + lane) + 1))
                 store(neurons.state_proto, state, row0, lane, spike(now_state, i, c, u1, u2))

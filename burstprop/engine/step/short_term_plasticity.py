@@ -25,7 +25,7 @@ def release(net, now, t):
     counts = get(net, "counts")
     stp_constants = get(net, "stp_constants")
     spikes = get(net, "spikes")
-    emitter_spikes = get(net, "emitter_spikes")
+    population_spikes = get(net, "population_spikes")
     stp_last = get(net, "stp_last")
     stp_x = get(net, "stp_x")
     stp_u = get(net, "stp_u")
@@ -39,7 +39,7 @@ def release(net, now, t):
         begin = lane_of(net, e, slot, t)
         u_rest, jump = stp_constants[k, STP_U], stp_constants[k, STP_JUMP]
         for j in range(begin, begin + count):
-            i = stp[k, ST_FIRST] + spikes[emitter_spikes[e] + j]
+            i = stp[k, ST_FIRST] + spikes[population_spikes[e] + j]
             gap = now - stp_last[i]
             # n Euler steps of dx/dt = (1 - x)/tau keep (1 - dt/tau)^n of the distance to 1
             x = 1.0 - (1.0 - stp_x[i]) * math.exp(stp_constants[k, STP_LOG_KEEP_X] * gap)

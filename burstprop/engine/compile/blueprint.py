@@ -10,32 +10,33 @@ import numpy as np
 from burstprop.circuit import Circuit, Population, Projection
 from burstprop.engine.layout import STRIP, strips
 
-LONGEST_BLOCK = 64
-AHEAD = 32
+LONGEST_SLICE = 64
+LEAD = 32
 """Steps that a population without afferents takes at once; its state stays in the innermost cache."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class Blueprint:
     """A circuit, a seed, a number of threads and a precision, and what follows from them."""
 
     circuit: Circuit
     seed: int
     threads: int
     dtype: np.dtype[Any]
-    emitter: dict[str, int]
+    number: dict[str, int]
     """The number of every population, by name."""
     projections: tuple[Projection, ...]
     """Those with a delay come first."""
     delays: tuple[int, ...]
     """Steps from a spike to the start of the step that feels it, of every projection."""
-    block: int
+    time_slice: int
     """Steps from one meeting of the threads to the next."""
-    ahead: int
-    """Steps that populations without afferents take at once, a multiple of ``block``; 0 if all have some."""
+    lead: int
+    """Steps that populations without afferents take at once, a multiple of the time slice; 0
+    if all have some."""
     ring: int
-    """Steps whose spikes are kept, a power of two: as many as the longest delay, or two blocks that did not
-    fit into the record, and beside them those of a block and of what runs ahead."""
+    """Steps whose spikes are kept, a power of two: as many as the longest delay, or two time slices
+    that did not fit into the spike buffer, and beside them those of a time slice and of a lead."""
     with_afferents: frozenset[str]
     """The populations that projections end on."""
     bounds: np.ndarray
@@ -56,25 +57,25 @@ def power_of_two(least: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
-def make_plan(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Plan:
+def make_blueprint(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Blueprint:
     """Number, order and divide the parts of a circuit."""
     projections = tuple(sorted(circuit.projections, key=lambda projection: projection.delay_ms == 0.0))
     delays = tuple(_delay_steps(circuit, projection) for projection in projections)
-    block = min([*delays, LONGEST_BLOCK])
+    time_slice = min([*delays, LONGEST_SLICE])
     with_afferents = frozenset(projection.target for projection in projections)
     without = [p for p in circuit.populations if isinstance(p, Population) and p.name not in with_afferents]
-    ahead = block * max(AHEAD // block, 1) if without else 0
-    return Plan(
+    lead = time_slice * max(LEAD // time_slice, 1) if without else 0
+    return Blueprint(
         circuit=circuit,
         seed=seed,
         threads=threads,
         dtype=np.dtype(dtype),
-        emitter={p.name: k for k, p in enumerate(circuit.populations)},
+        number={p.name: k for k, p in enumerate(circuit.populations)},
         projections=projections,
         delays=delays,
-        block=block,
-        ahead=ahead,
-        ring=power_of_two(max([*delays, 2 * block]) + block + ahead + 1),
+        time_slice=time_slice,
+        lead=lead,
+        ring=power_of_two(max([*delays, 2 * time_slice]) + time_slice + lead + 1),
         with_afferents=with_afferents,
         bounds=_thread_bounds(circuit, threads),
     )
