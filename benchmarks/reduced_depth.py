@@ -123,8 +123,8 @@ def images_of(study: Study, data: str) -> ImageDataset:
     whole = open_dataset(study.dataset, data, ReadOptions())
     if study.images is None:
         return whole
-    parts = {"train": study.images, "validation": study.tests, "test": study.tests}
-    first = {part: _first_of_each(whole.part(part), number or 0) for part, number in parts.items()}
+    splits = {"train": study.images, "validation": study.tests, "test": study.tests}
+    first = {split: _first_of_each(whole.split(split), number or 0) for split, number in splits.items()}
     return dataclasses.replace(
         whole, train=first["train"], validation=first["validation"], test=first["test"]
     )
@@ -165,7 +165,7 @@ def tables(done: dict[Job, Path]) -> dict[str, pd.DataFrame]:
         last = layers[layers["epoch"] == layers["epoch"].max()]
         for name, frame in (("_curves", read_log(folder)), ("_layers", last)):
             frames[name].append(frame.assign(**head))
-    return {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
+    return {name: pd.concat(found, ignore_index=True) for name, found in frames.items()}
 
 
 def write(folder: Path, study: str, done: dict[Job, Path]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian_twin import traces as brian
+from brian_twin import samples as brian
 from engine import twins, zoo
 from oracles.drive import Drive
 
@@ -62,7 +62,7 @@ def test_same_spikes_and_voltages_as_brian2(run):
     simulation = twins.recorded(circuit, "float64", range(SIZES[name]))
     watched = ("v",) if name == "pv" else ("v_s", "v_d", "th")
     names = twins.VARIABLES[twins.MODEL[type(circuit.neurons(name).neuron).__name__]]
-    found = brian.traces(kind, drive_of(simulation, name, watched), [names[v] for v in watched])
+    found = brian.samples(kind, drive_of(simulation, name, watched), [names[v] for v in watched])
     simulation.advance(STEPS * 0.1)
     recording = simulation.recording()
     spikes = twins.spike_rows(recording, name, 0.1)

@@ -52,7 +52,7 @@ def test_mnist_without_its_folder_says_where_it_is_looked_for(monkeypatch):
     ("wrong", "words"),
     [
         ({"dataset": "cats"}, "Params.dataset = 'cats'"),
-        ({"part": "train"}, "Params.part = 'train'"),
+        ({"split": "train"}, "Params.split = 'train'"),
         ({"reading_ms": 250.0}, "give a multiple of it"),
         ({"hidden": 0}, "Params.hidden = 0"),
     ],

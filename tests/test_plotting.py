@@ -16,10 +16,10 @@ from burstprop.report.plotting import (
     CYCLE,
     colour,
     figure,
-    key,
     learning_curve,
     over_time,
     panel_letters,
+    place_legend,
     raster,
     recording_figure,
     reference,
@@ -172,7 +172,7 @@ def test_the_figure_of_a_recording_and_letters_are_drawn_without_warning(tmp_pat
     assert len(fig.axes) == 3
     panel_letters(fig.axes)
     reference([0, 50], [5, 6], fig.axes[1])
-    key(fig.axes[1])
+    place_legend(fig.axes[1])
     fig.savefig(tmp_path / "a.png")
     assert len(recording_figure(recording(SPIKES[:0])).axes) == 2
 
@@ -228,5 +228,5 @@ def test_a_legend_takes_handles_of_its_own_where_no_line_has_a_label():
 
     _, axes = figure()
     axes.plot([0, 1], [0, 1])
-    key(axes, handles=[Line2D([], [], label="before"), Line2D([], [], label="after")])
+    place_legend(axes, handles=[Line2D([], [], label="before"), Line2D([], [], label="after")])
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["before", "after"]

@@ -28,7 +28,7 @@ from burstprop.system.progress import Progress
 
 HERE = Path(__file__).parent
 DEMO = str(HERE / "demo_circuit.py")
-TINY = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=8)
+TINY = xor.Params(n=64, in_degree=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=8)
 
 
 class Clock:

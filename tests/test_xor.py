@@ -22,7 +22,7 @@ from burstprop.circuits.xor import protocol
 from burstprop.circuits.xor.circuit import PATTERNS, TARGETS
 from burstprop.runs import checkpoints, sweep
 
-TINY = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=12)
+TINY = xor.Params(n=64, in_degree=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=12)
 
 
 def silent(share):
@@ -151,7 +151,7 @@ def test_shuffled_feedback_gives_every_hidden_neuron_one_of_the_two_kinds():
 
 
 def test_parameters_that_do_not_fit_together_are_refused():
-    with pytest.raises(BurstpropError, match=r"contacts = 100.*n = 50"):
+    with pytest.raises(BurstpropError, match=r"in_degree = 100.*n = 50"):
         xor.Params(n=50)
     with pytest.raises(BurstpropError, match="e_max_hz = 1 Hz"):
         xor.Params(e_max_hz=1.0)
@@ -212,7 +212,7 @@ import sys
 from burstprop.circuits.xor import experiment as xor
 from burstprop.runs import checkpoints
 checkpoints.EVERY_S = 0.0
-params = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs={epochs})
+params = xor.Params(n=64, in_degree=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs={epochs})
 frames = xor.EXPERIMENT.frames(params, seed=1, realizations=1, jobs=1, progress=False, out=sys.argv[1])
 """
 
@@ -341,7 +341,7 @@ def test_controlled_current_of_the_output_is_per_neuron():
 @pytest.mark.parametrize(("title", "names"), [("controls", xor.CONTROLS), ("extended", xor.EXTENDED)])
 def test_variants_stand_beside_the_published_circuit(title, names, tmp_path, monkeypatch):
     def tiny(params):
-        sizes = {"n": 64, "contacts": 64.0, "epochs": 8, "w_start": 0.6}
+        sizes = {"n": 64, "in_degree": 64.0, "epochs": 8, "w_start": 0.6}
         return replace(
             params,
             tau_avg_ms=params.tau_avg_ms / 10,
@@ -413,8 +413,8 @@ def test_learning_curve_claims_tell_controls_from_the_published_circuit(control)
     ("changes", "message"),
     [
         ({"n": 1}, r"Params\.n = 1: must be at least 2"),
-        ({"contacts": 0.0}, r"Params\.contacts = 0: must be above 0"),
-        ({"contacts": 1e-6}, r"Params\.contacts = 1e-06 of n = 64: no synapse .* input1 to hidden1; raise"),
+        ({"in_degree": 0.0}, r"Params\.in_degree = 0: must be above 0"),
+        ({"in_degree": 1e-6}, r"Params\.in_degree = 1e-06 of n = 64: no synapse .* input1 to hidden1; raise"),
         ({"example_ms": 0.0}, r"Params\.example_ms = 0 ms: must be above 0 ms"),
         ({"teaching_share": 0.0}, r"Params\.teaching_share = 0: must be above 0 and below 1"),
         ({"teaching_share": 1.0}, r"Params\.teaching_share = 1: must be above 0 and below 1"),

@@ -17,7 +17,7 @@ from burstprop.runs import checkpoints
 
 TINY = {
     "n": 40,
-    "contacts": 20.0,
+    "in_degree": 20.0,
     "tau_avg_ms": 100.0,
     "example_ms": 200.0,
     "teaching_share": 0.5,

@@ -157,7 +157,7 @@ def test_weights_move_while_it_is_taught_and_at_no_other_time(monkeypatch):
             moved.append((duration_ms, changed))
 
     monkeypatch.setattr(protocol, "Simulation", Weighed)
-    tiny = xor.Params(n=64, contacts=32.0, tau_avg_ms=200.0, example_ms=400.0, teaching_share=0.25, epochs=2)
+    tiny = xor.Params(n=64, in_degree=32.0, tau_avg_ms=200.0, example_ms=400.0, teaching_share=0.25, epochs=2)
     run = protocol.Realization(tiny, 1, 1)
     list(run.epochs())
     plastic = {p.name for p in run.simulation.circuit.projections if p.rule is not None}

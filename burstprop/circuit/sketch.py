@@ -58,7 +58,7 @@ def draw(circuit: Parts) -> Figure:
         _draw_projection(axes, projection, places, shades[projection.source], seen[ends])
     for population in circuit.populations:
         _draw_population(axes, population, places[population.name], shades[population.name])
-    _draw_key(fig, circuit)
+    _draw_legend(fig, circuit)
     return fig
 
 
@@ -190,7 +190,7 @@ def _draw_projection(
         axes.text(*middle, pair_effect(projection.stp), **words)
 
 
-def _draw_key(fig: Figure, circuit: Parts) -> None:
+def _draw_legend(fig: Figure, circuit: Parts) -> None:
     """Say under the drawing what the kinds of lines in it mean."""
     from matplotlib.lines import Line2D
 

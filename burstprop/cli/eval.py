@@ -1,9 +1,9 @@
-"""Test a trained network on a part of the dataset it was trained on: error, loss, and what is taken for what.
+"""Test a trained network on a split of its dataset: error, loss, and which class is taken for which.
 
 examples:
   burstprop eval run3                                    test images, error of every class
   burstprop eval mnist --data ~/data/mnist --json
-  burstprop eval mnist --data ~/data/mnist --part validation
+  burstprop eval mnist --data ~/data/mnist --split validation
   torchrun --nproc-per-node 4 -m burstprop eval imagenet --data ~/data/imagenet
 """
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rule", metavar="RULE",
         help="path.py:ClassName of the rule, for a run with a rule of your own that you did not train here",
     )  # fmt: skip
-    parser.add_argument("--part", default="test", help="test, validation or train (test)")
+    parser.add_argument("--split", default="test", help="test, validation or train (test)")
     add_loading(parser)
     add_machine(parser)
     parser.add_argument("--backend", default="auto", help="of several processes: gloo or nccl (auto)")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         result, classes = evaluate_checkpoint(
             path,
             args.data,
-            args.part,
+            args.split,
             rule=args.rule,
             group=group,
             workers=default_workers(args.workers, name),
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     print(
         f"{result['rule']} on {result['dataset']} after {result['epochs']} epochs: "
         f"{result['error_percent']:.2f} % "
-        f"of {result['images']:,} {result['part']} images wrong, loss {result['loss']:.4g}"
+        f"of {result['images']:,} {result['split']} images wrong, loss {result['loss']:.4g}"
     )
     if result["rule_edited"]:
         print("the rule's file was edited after the training: this is the rule as it is now")

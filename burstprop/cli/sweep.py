@@ -43,7 +43,7 @@ from burstprop.experiments import Experiment, catalogue
 if TYPE_CHECKING:
     import pandas as pd
 
-RUN = "run.json"
+RUN_FILE = "run.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,7 +146,8 @@ def refuse_other_runs(out: Path, entry: catalogue.Entry) -> None:
         which = content.get("run_again") or f"of {content.get('name', 'something else')}"
         raise BurstpropError(f"{str(out)!r} holds another run ({which}): give another output folder (--out)")
     write_json(
-        out / RUN, {"status": "running", "verb": "sweep", "name": name, "files": content.get("files", {})}
+        out / RUN_FILE,
+        {"status": "running", "verb": "sweep", "name": name, "files": content.get("files", {})},
     )
 
 
@@ -188,7 +189,7 @@ def collect(out: Path, entry: catalogue.Entry, names: list[str], like: dict[str,
     together["results"] = together.pop("claims")
     files = write_frames(out, together)
     held = {"status": "complete", "verb": "sweep", "name": Path(entry.name).stem, "runs": len(runs)}
-    write_json(out / RUN, held | {"files": pieces(out, files)})
+    write_json(out / RUN_FILE, held | {"files": pieces(out, files)})
     claims = together["results"]
     if len(claims):
         width = max(len(claim) for claim in claims["claim"])

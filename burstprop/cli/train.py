@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     what.add_argument(
         "--set-rule", dest="rule_settings", metavar="NAME=VALUE", nargs="+", action="extend", default=[],
-        help="change the rule's settings, for example hidden_rate=2 or p0=0.3",
+        help="change the rule's settings, for example hidden_lr=2 or p0=0.3",
     )  # fmt: skip
     images = parser.add_argument_group("images")
     images.add_argument(
@@ -245,17 +245,17 @@ def draw(folder: Path) -> None:
     """Draw a run into its folder; a figure that fails is a warning, and the run still counts."""
     from burstprop.reduced import layers_figure
     from burstprop.reduced.train.journal import read_log
-    from burstprop.reduced.train.training_figure import NAME
+    from burstprop.reduced.train.training_figure import FIGURE_FILE
     from burstprop.system.files import writing
 
     try:
         require("matplotlib", "a figure")
-        with writing(folder / NAME) as temporary:
+        with writing(folder / FIGURE_FILE) as temporary:
             layers_figure(read_log(folder, "layer"), read_log(folder)).savefig(temporary, dpi=160)
     except BurstpropError as error:
-        logger.warning("no %s: %s", NAME, error)
+        logger.warning("no %s: %s", FIGURE_FILE, error)
     except Exception as error:  # whatever is wrong with the picture, days of training are not
-        logger.warning("no %s: it could not be drawn (%s: %s)", NAME, type(error).__name__, error)
+        logger.warning("no %s: it could not be drawn (%s: %s)", FIGURE_FILE, type(error).__name__, error)
 
 
 def report(result: dict[str, Any]) -> str:

@@ -98,7 +98,7 @@ class Trajectory:
     rates: np.ndarray
     drives: np.ndarray
     g: np.ndarray
-    trace_ms: np.ndarray
+    sample_ms: np.ndarray
 
 
 def binned(trajectory: Trajectory, circuit: Circuit, bin_ms: float, dt_ms: float) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def _segments(circuit: Circuit, model: Model, steps: int, dt: float) -> Any:
     begin = 0
     changes = sorted(circuit.protocol, key=lambda change: change.at_ms)
     for change in changes:
-        # every piece begins with a kept step of the trace
+        # every piece begins with a sampled step
         end = min(steps, round(change.at_ms / TRACE_MS) * round(TRACE_MS / dt))
         if end > begin:
             yield begin, end
@@ -216,7 +216,7 @@ def _outside(model: Ensemble, trajectory: Trajectory) -> list[str]:
                 )
             )
             found.append(
-                f"population {name!r} leaves the measured grid at {trajectory.trace_ms[outside[0]]:g} ms "
+                f"population {name!r} leaves the measured grid at {trajectory.sample_ms[outside[0]]:g} ms "
                 f"with a drive of {values}"
             )
     return found

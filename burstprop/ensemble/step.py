@@ -135,11 +135,11 @@ def transmit(k, dt, rates, pro, state):
     return u * x * spikes
 
 
-def advance(dt, pop, rec, pro, state, current, out, trace_every, trace_drive, trace_g):
+def advance(dt, pop, rec, pro, state, current, out, sample_every, sample_drive, sample_g):
     """Advance by ``len(current)`` steps of ``dt`` ms.
 
     ``current`` (steps, populations, 2) is in pA; ``out`` (steps, populations, 3) takes E, B and S in Hz;
-    drives and conductances of every ``trace_every``-th step go into the traces.
+    drives and conductances of every ``sample_every``-th step are sampled.
     """
     drive, rates = np.zeros((len(pop.two), 2)), np.zeros((len(pop.two), 3))
     decay = np.exp(-dt / rec.tau_ms)
@@ -154,9 +154,9 @@ def advance(dt, pop, rec, pro, state, current, out, trace_every, trace_drive, tr
             answer(p, t, dt, drive, pop, state, rates)
             for j in range(3):
                 out[step, p, j] = rates[p, j]
-        if step % trace_every == 0:
-            trace_drive[step // trace_every] = drive
-            trace_g[step // trace_every] = state.g
+        if step % sample_every == 0:
+            sample_drive[step // sample_every] = drive
+            sample_g[step // sample_every] = state.g
         for r in range(len(rec.tau_ms)):
             state.g[r] *= decay[r]
         for k in range(len(pro.source)):

@@ -193,7 +193,7 @@ def over_time(
         axes.set_ylim(bottom=0.0)
     axes.margins(x=0.01)
     if legend and len(names) > 1:
-        key(axes)
+        place_legend(axes)
     return axes
 
 
@@ -242,7 +242,7 @@ def learning_curve(
     axes.autoscale(axis="y")
     axes.set_ylim(bottom=0.0)
     if by is not None:
-        key(axes)
+        place_legend(axes)
     return axes
 
 
@@ -284,7 +284,7 @@ def title(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", fontsize=8.5, fontweight="bold")
 
 
-def key(axes: Axes, **options: Any) -> None:
+def place_legend(axes: Axes, **options: Any) -> None:
     """Put the legend over the right end of a panel, where it hides no data."""
     place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
     style = {"frameon": False, "fontsize": 7.5, "handlelength": 1.4, "columnspacing": 1.2}
@@ -359,7 +359,7 @@ def _draw_voltage(states: pd.DataFrame, variable: str, axes: Axes) -> None:
     axes.set(xlabel=label, ylabel="voltage (mV)")
     axes.margins(x=0.01)
     if states["neuron_id"].nunique() <= 5:
-        key(axes)
+        place_legend(axes)
 
 
 _CORNER: dict[str, Any] = {

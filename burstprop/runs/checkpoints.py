@@ -19,7 +19,7 @@ from burstprop.errors import BurstpropError
 from burstprop.runs.pieces import Piece, lost, pieces
 from burstprop.system.files import write_json
 
-NAME = "checkpoint.json"
+CHECKPOINT_FILE = "checkpoint.json"
 EVERY_S = 60.0
 """Wall time between two checkpoints, unless told otherwise."""
 
@@ -51,7 +51,7 @@ class Checkpoints:
         self.content: dict[str, Any] | None = None
         """What the last checkpoint holds; None where there is none."""
         self._files: dict[str, Piece] = {}
-        path = folder / NAME
+        path = folder / CHECKPOINT_FILE
         try:
             there = json.loads(path.read_text(encoding="utf-8"))
             self.content, self._files = dict(there["content"]), dict(there["files"])
@@ -105,14 +105,14 @@ class Checkpoints:
             It cannot be written; the one before still holds.
         """
         now = pieces(self.folder, files, self._files)
-        write_json(self.folder / NAME, {"files": now, "content": content})
+        write_json(self.folder / CHECKPOINT_FILE, {"files": now, "content": content})
         self._remove(set(self._files) - set(now))
         self.content, self._files = dict(content), now
         self._kept = self._clock()
 
     def forget(self) -> None:
         """Remove the checkpoint and its files: the run is complete."""
-        (self.folder / NAME).unlink(missing_ok=True)
+        (self.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
         self._remove(set(self._files))
         self.content, self._files = None, {}
 

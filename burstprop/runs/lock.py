@@ -18,7 +18,7 @@ from typing import Any
 
 from burstprop.errors import BurstpropError, BurstpropWarning
 
-NAME = ".lock"
+LOCK_FILE = ".lock"
 
 if sys.platform == "win32":
     import msvcrt
@@ -50,7 +50,7 @@ class Lock:
 
     def __init__(self, folder: Path, holder: str) -> None:
         """Take nothing yet; see the class."""
-        self.path = folder / NAME
+        self.path = folder / LOCK_FILE
         self.holder = holder
         self._file: int | None = None
 

@@ -28,12 +28,11 @@ from typing import Any
 
 from burstprop.errors import BurstpropError
 from burstprop.runs.checkpoints import Checkpoints
-from burstprop.runs.lock import NAME as LOCK
-from burstprop.runs.lock import Lock
+from burstprop.runs.lock import LOCK_FILE, Lock
 from burstprop.runs.pieces import lost, pieces
 from burstprop.system.files import plain, remove_partial, writable_folder, write_json
 
-NAME = "run.json"
+RUN_FILE = "run.json"
 #: Of a run that does not say by which code it was made.
 UNKNOWN = {"burstprop": "", "code": ""}
 #: What a process has worked at least: a part of 0 s says that nothing of the run is by that code.
@@ -65,11 +64,11 @@ def read_run(folder: str | Path) -> dict[str, Any]:
     BurstpropError
         There is none, or it cannot be read.
     """
-    path = Path(folder) / NAME
+    path = Path(folder) / RUN_FILE
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
-        what = "is no folder" if Path(folder).is_file() else f"holds no run (no {NAME} in it)"
+        what = "is no folder" if Path(folder).is_file() else f"holds no run (no {RUN_FILE} in it)"
         raise BurstpropError(f"{str(folder)!r} {what}: give the folder of a run (its --out)") from None
     except (OSError, ValueError, TypeError) as error:
         raise BurstpropError(f"{str(path)!r} cannot be read: it is truncated or altered ({error})") from None
@@ -77,7 +76,7 @@ def read_run(folder: str | Path) -> dict[str, Any]:
 
 def begun(folder: Path) -> bool:
     """Return whether a run finds something in its folder to go on from."""
-    own = (path for path in folder.iterdir() if path.name not in (NAME, LOCK) and path.name[0] != ".")
+    own = (path for path in folder.iterdir() if path.name != RUN_FILE and not path.name.startswith("."))
     # a folder with no file of a run's own anywhere in it was made for what never came
     return any(path.is_file() or any(_is_work(inner) for inner in path.rglob("*")) for path in own)
 
@@ -93,7 +92,7 @@ def note_seconds(folder: Path, seconds: float) -> None:
     A full disk is no error, and on a cluster that shares no disk with the caller there is nothing to write it
     into.
     """
-    path = folder / NAME
+    path = folder / RUN_FILE
     with contextlib.suppress(OSError, BurstpropError):
         content = read_run(folder)
         *before, own = content["parts"]
@@ -106,7 +105,7 @@ def note_status(folder: Path, status: str) -> None:
 
     A full disk is no error: why the run ended is known.
     """
-    path = folder / NAME
+    path = folder / RUN_FILE
     with contextlib.suppress(OSError, ValueError, TypeError, BurstpropError):
         write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "status": status})
 
@@ -140,7 +139,7 @@ class Run:
 
     def refresh(self) -> None:
         """Read again what is there, and compare it with what is asked for."""
-        if not (self.folder / NAME).exists():
+        if not (self.folder / RUN_FILE).exists():
             self.content = {}
             return
         try:
@@ -158,7 +157,7 @@ class Run:
     @property
     def file(self) -> str:
         """The name of the file that says all this."""
-        return NAME
+        return RUN_FILE
 
     @property
     def name(self) -> str:
@@ -233,7 +232,7 @@ class Run:
         """Write ``run.json``: the status, and what else there is to note."""
         self.content = {"status": status, **{k: v for k, v in self.content.items() if k != "status"}}
         self.content |= plain(notes)
-        write_json(self.folder / NAME, self.content)
+        write_json(self.folder / RUN_FILE, self.content)
 
     def finish(self, files: Iterable[str], seconds: float, **notes: Any) -> None:
         """Say that the run is complete, with these files, after ``seconds`` of this process; unlock it.
@@ -259,7 +258,7 @@ class Run:
                 self.write(status, **notes)
             self.release()
         else:
-            (self.folder / NAME).unlink(missing_ok=True)
+            (self.folder / RUN_FILE).unlink(missing_ok=True)
             self.release()
             _remove_empty(self.folder)
 
@@ -298,10 +297,10 @@ class Run:
         """
         for name in self.content.get("files", {}):
             (self.folder / name).unlink(missing_ok=True)
-        for inner in sorted(self.folder.glob(f"*/**/{NAME}")):
+        for inner in sorted(self.folder.glob(f"*/**/{RUN_FILE}")):
             if "status" in read_run(inner.parent):
                 shutil.rmtree(inner.parent, ignore_errors=True)
-        (self.folder / NAME).unlink(missing_ok=True)
+        (self.folder / RUN_FILE).unlink(missing_ok=True)
         self.content = {}
 
     def unreadable(self, why: object) -> BurstpropError:
@@ -320,7 +319,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _is_work(path: Path) -> bool:
-    return path.is_file() and path.name not in (NAME, LOCK)
+    return path.is_file() and path.name not in (RUN_FILE, LOCK_FILE)
 
 
 def _described(value: Any) -> Any:

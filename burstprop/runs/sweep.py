@@ -31,8 +31,7 @@ import pandas as pd
 from burstprop.errors import BurstpropError, BurstpropWarning
 from burstprop.runs.frames import read_csv, stored_form, write_frames
 from burstprop.runs.lock import Locked
-from burstprop.runs.run import NAME as RUN
-from burstprop.runs.run import Run, identity, part_made
+from burstprop.runs.run import RUN_FILE, Run, identity, part_made
 from burstprop.runs.run_code import code_of_run, said
 from burstprop.runs.share import Told
 from burstprop.runs.workers import Call, stream
@@ -245,7 +244,7 @@ def finished_runs(
     """
     found, left_out = [], Counter[str]()
     place = {name: k for k, name in enumerate(names)}
-    folders = [path for path in Path(out).iterdir() if (path / RUN).is_file()]
+    folders = [path for path in Path(out).iterdir() if (path / RUN_FILE).is_file()]
     for path in sorted(folders, key=lambda path: (place.get(path.name, len(place)), path.name)):
         run = Run(path)
         task = run.content.get("task") or {}

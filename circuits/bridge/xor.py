@@ -79,9 +79,9 @@ def mean_weights(params: Params, closed_forms: BurstPoissonCurves, epochs: int) 
     A hundred units all connected to each other are alike and stay alike; what a pair of neurons shares is
     scaled to the circuit's connection probability.
     """
-    contacts = round(params.contacts)
+    n = round(params.in_degree)
     run = RateRealization(
-        replace(params, n=contacts, contacts=float(contacts)), 1, 1, closed_forms, noise=False, common=False
+        replace(params, n=n, in_degree=float(n)), 1, 1, closed_forms, noise=False, common=False
     )
     for s in run.units.synapses.values():
         if s.same is not None:

@@ -42,12 +42,12 @@ class Params:
     """Images, circuit, protocol and rule."""
 
     dataset: str = field(default="digits", metadata={"doc": "digits (shipped) or mnist"})
-    part: str = field(
+    split: str = field(
         default="test", metadata={"doc": "validation: learn and test inside the training images; test"}
     )
     side: int = quantity(0, "1", "pixels of a side after averaging; 0: those of the images", low=0)
-    learned: int = quantity(0, "1", "images to learn, the first of the part; 0: all", low=0)
-    tested: int = quantity(0, "1", "images to test on, the first of the part; 0: all", low=0)
+    learned: int = quantity(0, "1", "images to learn, the first of the split; 0: all", low=0)
+    tested: int = quantity(0, "1", "images to test on, the first of the split; 0: all", low=0)
     hidden: int = quantity(100, "1", "hidden neurons", low=1)
     per_pixel: int = quantity(4, "1", "input neurons of a pixel", low=1)
     per_class: int = quantity(40, "1", "output neurons of a class", low=1)
@@ -88,7 +88,7 @@ class Params:
     def __post_init__(self) -> None:
         """Check the numbers, and that the names are known."""
         validate(self)
-        for name, known in (("dataset", DATASETS), ("part", ("validation", "test"))):
+        for name, known in (("dataset", DATASETS), ("split", ("validation", "test"))):
             if getattr(self, name) not in known:
                 raise BurstpropError(
                     f"Params.{name} = {getattr(self, name)!r}: give one of {', '.join(known)}"

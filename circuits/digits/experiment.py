@@ -12,7 +12,7 @@ dataset=mnist``, those of MNIST, found through the environment variable BURSTPRO
 
 Frames: ``learning``, ``answers``, ``weights``, ``response`` (see `protocol.one`). ``--controls`` runs
 `CONTROLS` beside the circuit and judges it against them. Settings were chosen on validation images (``--set
-part=validation``), test images were used once.
+split=validation``), test images were used once.
 
 ``--quick`` learns 200 images, once, with 30 hidden neurons.
 

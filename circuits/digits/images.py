@@ -43,14 +43,14 @@ class Images:
         return Images(self.grey[:count], self.labels[:count]) if count else self
 
 
-def learned_and_tested(dataset: str, part: str, side: int) -> tuple[Images, Images]:
+def learned_and_tested(dataset: str, split: str, side: int) -> tuple[Images, Images]:
     """Return the images to learn and those to test on.
 
     Parameters
     ----------
     dataset : str
         One of `DATASETS`. MNIST lies in the folder that the environment variable BURSTPROP_DATA names.
-    part : {"validation", "test"}
+    split : {"validation", "test"}
         ``"validation"`` tests on an eighth of the training images and learns the others: settings are chosen
         there. The images are drawn, so that writers are mixed as in the test images. ``"test"`` learns all
         training images.
@@ -71,9 +71,9 @@ def learned_and_tested(dataset: str, part: str, side: int) -> tuple[Images, Imag
             "holds its files, or take dataset=digits, which is shipped"
         )
     data = open_dataset(dataset, folder)
-    some, others, test = (_grey(data.part(name), side) for name in ("train", "validation", "test"))
+    some, others, test = (_grey(data.split(name), side) for name in ("train", "validation", "test"))
     train = Images(np.vstack([some.grey, others.grey]), np.concatenate([some.labels, others.labels]))
-    if part == "test":
+    if split == "test":
         return train, test
     held = np.zeros(len(train), bool)
     # drawn, because the digits come in sequences that repeat; the same images whatever the seed of a run

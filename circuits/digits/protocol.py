@@ -85,7 +85,7 @@ class Realization:
     def __init__(self, params: Params, seed: int, realization: int) -> None:
         """Build the circuit and read the images; nothing runs yet."""
         self.params = params
-        learned, tested = learned_and_tested(params.dataset, params.part, params.side)
+        learned, tested = learned_and_tested(params.dataset, params.split, params.side)
         self.learned, self.tested = learned.first(params.learned), tested.first(params.tested)
         self.simulation = Simulation(
             build(params, seed=seed, realization=realization),

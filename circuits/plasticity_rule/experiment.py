@@ -83,8 +83,8 @@ class Params:
     lowered: float = quantity(0.55, "1", "factor of that weight in the fourth segment", low=0)
     n_sources: int = quantity(25_000, "1", "sources of either kind that drive the input", low=1)
     source_rate_hz: float = quantity(5.0, "Hz", "rate of each", low=0)
-    exc_contacts: float = quantity(100.0, "1", "mean number of excitatory ones of an input neuron", low=0)
-    inh_contacts: float = quantity(30.0, "1", "mean number of inhibitory ones", low=0)
+    exc_in_degree: float = quantity(100.0, "1", "mean number of excitatory ones of an input neuron", low=0)
+    inh_in_degree: float = quantity(30.0, "1", "mean number of inhibitory ones", low=0)
     exc_soma: float = quantity(0.17, "1", "weight of the excitatory ones on the soma", low=0)
     exc_dendrite: float = quantity(0.0425, "1", "weight of the excitatory ones on the dendrite", low=0)
     inh_soma: float = quantity(0.26, "1", "weight of the inhibitory ones on the soma", low=0)
@@ -145,7 +145,7 @@ def build(params: Params | None = None) -> Circuit:
         e_max_hz=p.e_max_hz,
         w_max=p.w_max,
     )
-    exc, inh = (Probability(min(1.0, k / p.n_sources)) for k in (p.exc_contacts, p.inh_contacts))
+    exc, inh = (Probability(min(1.0, k / p.n_sources)) for k in (p.exc_in_degree, p.inh_in_degree))
     return Circuit(
         populations=(
             Population("input", p.n, neuron),

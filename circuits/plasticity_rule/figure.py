@@ -63,7 +63,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
                 color="#4a5058",
             )
     prob.set_ylim(top=1.35 * prob.get_ylim()[1])
-    plotting.key(weight)
-    plotting.key(events)
+    plotting.place_legend(weight)
+    plotting.place_legend(events)
     plotting.panel_letters(axes)
     return fig

@@ -48,7 +48,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     _signal(rates, axes[3, 0], "rate of PV", drive)
     _signal(rates, axes[3, 0], "rate of SOM", drive)
     handles, labels = axes[3, 0].get_legend_handles_labels()
-    plotting.key(axes[3, 0], handles=[handles[k] for k in (0, 2)], labels=[labels[k] for k in (0, 2)])
+    plotting.place_legend(axes[3, 0], handles=handles[:3:2], labels=labels[:3:2])
     axes[3, 0].set_ylim(bottom=0.0)
     plotting.title(axes[3, 0], "Interneurons: firing rates")
     plotting.raster(

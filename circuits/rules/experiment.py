@@ -297,7 +297,7 @@ def finished(job: Job) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     if job.folder is None or not (Path(job.folder) / "result.json").is_file():
         return None
     content = load_checkpoint(Path(job.folder))
-    if differences(content["plan"], planned(job).record()):
+    if differences(content["plan"], planned(job).to_dict()):
         return None
     result = json.loads((Path(job.folder) / "result.json").read_text(encoding="utf-8"))
     return _row(job, result, content["history"]), content["history"]

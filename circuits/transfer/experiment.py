@@ -114,8 +114,8 @@ class Params:
     n_sources: int = quantity(
         0, "1", "shared Poisson neurons of either kind; 0: a private source for each", low=0
     )
-    exc_contacts: float = quantity(100.0, "1", "mean number of shared excitatory ones of a neuron", low=0)
-    inh_contacts: float = quantity(30.0, "1", "mean number of shared inhibitory ones of a neuron", low=0)
+    exc_in_degree: float = quantity(100.0, "1", "mean number of shared excitatory ones of a neuron", low=0)
+    inh_in_degree: float = quantity(30.0, "1", "mean number of shared inhibitory ones of a neuron", low=0)
     w_recurrent: float = quantity(0.0, "1", "inhibition of the population's own dendrites", low=0)
     recurrent_probability: float = quantity(0.05, "1", "its connection probability", low=0, high=1)
 
@@ -183,12 +183,12 @@ def _drive(
                 for receptor, weight in weights.items()
             ),
         )
-    contacts = {"exc": p.exc_contacts, "inh": p.inh_contacts}
-    sources = tuple(PoissonPopulation(kind, p.n_sources, p.background_rate_hz) for kind in contacts)
+    in_degree = {"exc": p.exc_in_degree, "inh": p.inh_in_degree}
+    sources = tuple(PoissonPopulation(kind, p.n_sources, p.background_rate_hz) for kind in in_degree)
     shared = tuple(
-        Projection(kind, "pyr", receptor, weight, Probability(contacts[kind] / p.n_sources))
+        Projection(kind, "pyr", receptor, weight, Probability(in_degree[kind] / p.n_sources))
         for receptor, weight in weights.items()
-        for kind in contacts
+        for kind in in_degree
         if receptor.endswith(kind)
     )
     return sources, (*shared, *projections), ()

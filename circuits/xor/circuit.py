@@ -38,7 +38,7 @@ class Params:
     """Circuit and protocol; the defaults are the published numbers."""
 
     n: int = quantity(500, "1", "neurons in each of the five populations", low=2)
-    contacts: float = quantity(
+    in_degree: float = quantity(
         100.0, "1", "mean number of sources of a neuron in each projection", low=0, open_low=True
     )
 
@@ -98,10 +98,10 @@ class Params:
                 f"Params.level = {self.level!r}: give 'spiking' (the circuit) or 'ensemble' (one rate unit "
                 "per neuron, seconds a realization)"
             )
-        if self.contacts > self.n:
+        if self.in_degree > self.n:
             raise BurstpropError(
-                f"Params.contacts = {self.contacts:g}: a neuron cannot have more sources than the n = "
-                f"{self.n} neurons of a population; lower contacts or raise n"
+                f"Params.in_degree = {self.in_degree:g}: a neuron cannot have more sources than the n = "
+                f"{self.n} neurons of a population; lower in_degree or raise n"
             )
         if self.e_max_hz <= self.e_min_hz:
             raise BurstpropError(
@@ -110,8 +110,8 @@ class Params:
 
     @property
     def probability(self) -> float:
-        """Connection probability: ``contacts`` out of ``n``."""
-        return self.contacts / self.n
+        """Connection probability: ``in_degree`` out of ``n``."""
+        return self.in_degree / self.n
 
 
 def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:

@@ -112,7 +112,7 @@ def quick_version(params: Params) -> Params:
     return replace(
         params,
         n=min(params.n, 200),
-        contacts=min(params.contacts, 100.0),
+        in_degree=min(params.in_degree, 100.0),
         tau_avg_ms=round(0.4 * params.tau_avg_ms, 1),
         example_ms=round(0.3 * params.example_ms, 1),
         teaching_share=1 / 3,

@@ -100,7 +100,7 @@ def _cost(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
     if frames["protocol"]["published"].iloc[0]:
         middles = [(first + last) / 2 for (first, last), _ in CURVE]
         plotting.reference(middles, [value for _, value in CURVE], axes, "independent program")
-        plotting.key(axes)
+        plotting.place_legend(axes)
     plotting.title(axes, "cost of an epoch")
 
 
@@ -109,7 +109,7 @@ def _outputs(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
     plotting.level(axes, frames["protocol"]["midpoint_hz"].iloc[0], "between yes and no")
     axes.set(xlabel="epoch", ylabel="output event rate (Hz)")
     axes.set_ylim(bottom=0.0)
-    plotting.key(axes)
+    plotting.place_legend(axes)
     plotting.title(axes, "output")
 
 
@@ -138,7 +138,7 @@ def _tests(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
         place = ((k + 0.5) * example_s, 0.99)
         axes.annotate(pattern, place, xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
     axes.set(xlabel="time (s)", ylabel="output event rate (Hz)", xlim=(0.0, len(PATTERNS) * example_s))
-    plotting.key(axes)
+    plotting.place_legend(axes)
     plotting.title(axes, "tests")
 
 
@@ -165,7 +165,7 @@ def _rates(tests: pd.DataFrame, axes: Axes) -> None:
                     elinewidth=0.8,
                     zorder=3,
                 )
-    _phase_key(axes, phases)
+    _phase_legend(axes, phases)
     axes.set_xticks(range(len(POPULATIONS)), POPULATIONS)
     axes.tick_params(axis="x", length=0)
     axes.set(ylabel="event rate (Hz)")
@@ -173,7 +173,7 @@ def _rates(tests: pd.DataFrame, axes: Axes) -> None:
     plotting.title(axes, "all populations, patterns as in B")
 
 
-def _phase_key(axes: Axes, phases: Sequence[str]) -> None:
+def _phase_legend(axes: Axes, phases: Sequence[str]) -> None:
     """Say which point is from before and which from after learning."""
     from matplotlib.lines import Line2D
 
@@ -184,7 +184,7 @@ def _phase_key(axes: Axes, phases: Sequence[str]) -> None:
         )
         for phase in phases
     ]
-    plotting.key(axes, handles=handles, handletextpad=0.1)
+    plotting.place_legend(axes, handles=handles, handletextpad=0.1)
 
 
 def _signal(rates: pd.DataFrame, axes: Axes) -> None:
@@ -226,4 +226,4 @@ def _weights(weights: pd.DataFrame, axes: Axes) -> None:
         plotting.band(own, axes, "epoch", "mean", plotting.CYCLE[k], label.replace("output", "out"))
     axes.set(xlabel="epoch", ylabel="mean weight (leak)")
     plotting.title(axes, "weights")
-    plotting.key(axes, ncols=3, fontsize=6)
+    plotting.place_legend(axes, ncols=3, fontsize=6)

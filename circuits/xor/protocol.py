@@ -136,8 +136,8 @@ class Realization:
         for source, target in FEEDFORWARD:
             if not len(self.simulation.weights(f"{source}->{target}.soma_exc")):
                 raise BurstpropError(
-                    f"Params.contacts = {params.contacts:g} of n = {params.n}: no synapse was drawn from "
-                    f"{source} to {target}; raise contacts or n"
+                    f"Params.in_degree = {params.in_degree:g} of n = {params.n}: no synapse was drawn from "
+                    f"{source} to {target}; raise in_degree or n"
                 )
         self.done = 0
         self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}

@@ -5,7 +5,7 @@ import pytest
 from oracles import drive as oracle
 from oracles.synapses import DEPRESSING, FACILITATING, ShortTermPlasticity
 
-from brian_twin import traces as brian
+from brian_twin import samples as brian
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ from brian_twin import traces as brian
 )
 def test_same_traces_and_spikes(kind, params):
     drive = oracle.make_drive(kind, **params)
-    expected = oracle.traces(kind, drive)
+    expected = oracle.samples(kind, drive)
     watch = oracle.WATCHED[oracle.model_of(kind)]
-    found = brian.traces(kind, drive, watch)
+    found = brian.samples(kind, drive, watch)
     assert np.array_equal(found["spikes"], expected["spikes"])
     assert len(expected["spikes"]) > 10
     for name in watch:

@@ -53,7 +53,7 @@ def test_compiled_neurons_are_the_oracle(case):
         assert np.array_equal(spikes, oracle.spikes[p]), p
     for p, v in watch:
         ours = twins.as_the_oracle_holds_it(recording, circuit, p, v, steps)
-        theirs = oracle.traces[p, twins.VARIABLES[VARIABLES[p]][v]][:-1, list(NEURONS)]
+        theirs = oracle.samples[p, twins.VARIABLES[VARIABLES[p]][v]][:-1, list(NEURONS)]
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=f"{p}.{v}")
 
 
@@ -93,7 +93,7 @@ def test_single_precision_follows_double():
         assert len(double) > 50
         assert np.array_equal(single, double), p
         for v in circuit.neurons(p).neuron.State._fields:
-            ours, theirs = (twins.traces(r, p, v, 1000) for r in runs.values())
+            ours, theirs = (twins.samples(r, p, v, 1000) for r in runs.values())
             tolerance = 1e-5 if v.startswith("g_") else 1e-2 if v in ("w", "w_s") else 1e-3
             # the upstroke of an interneuron's spike blows up whatever it starts from
             below = theirs < -45.0 if v == "v" else slice(None)
@@ -212,5 +212,5 @@ def test_a_sine_keeps_its_phase_and_a_step_its_times():
     total -= 30.0 * ((np.arange(300) >= 77) & (np.arange(300) < 90))
     expected = -70.0 + DT / 370.0 * np.concatenate([[0.0], np.cumsum(total)[:-1]])
     np.testing.assert_allclose(
-        twins.traces(simulation.recording(), "pyr", "v_s", 300)[:, 0], expected, rtol=1e-9
+        twins.samples(simulation.recording(), "pyr", "v_s", 300)[:, 0], expected, rtol=1e-9
     )

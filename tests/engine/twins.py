@@ -224,10 +224,10 @@ def trains(recording, population, n, steps, dt):
     return out
 
 
-# --- traces ---
+# --- samples of states ---
 
 
-def traces(recording, population, variable, steps):
+def samples(recording, population, variable, steps):
     """Return a recorded variable, (steps, neurons)."""
     frame = recording.states[recording.states["population"] == population]
     wide = frame.pivot(index="time_ms", columns="neuron_id", values=variable)
@@ -246,15 +246,15 @@ def recorded(circuit, dtype, neurons):
 
 
 def as_the_oracle_holds_it(recording, circuit, population, variable, steps):
-    """Return a trace at the end of every step as the oracle has it, all but the last step.
+    """Return a variable at the end of every step as the oracle has it, all but the last step.
 
     There the current of a step and the spikes that arrive in it are in the state when the step ends; here
     they are added at the start of the next one.
     """
-    trace = traces(recording, population, variable, steps)
+    found = samples(recording, population, variable, steps)
     neuron, dt = circuit.neurons(population).neuron, circuit.dt_ms
     if variable.startswith("g_"):
-        return trace[1:] / np.exp(-dt / (neuron.tau_exc if "exc" in variable else neuron.tau_inh))
+        return found[1:] / np.exp(-dt / (neuron.tau_exc if "exc" in variable else neuron.tau_inh))
     if variable in neuron.voltages:
         compartment = "dendrite" if variable == "v_d" else "soma"
         capacitance = neuron.c_d if variable == "v_d" else getattr(neuron, "c_s", None) or neuron.c
@@ -262,5 +262,5 @@ def as_the_oracle_holds_it(recording, circuit, population, variable, steps):
         for c in circuit.currents:
             if (c.population, c.compartment) == (population, compartment):
                 current += c.waveform.current(np.arange(steps) * dt)
-        trace = trace + (dt / capacitance * current)[:, None]
-    return trace[:-1]
+        found = found + (dt / capacitance * current)[:, None]
+    return found[:-1]

@@ -153,7 +153,7 @@ def test_claims_hold_of_a_good_prediction_and_fail_of_a_bad_one():
 
 
 def test_a_simulation_gets_exactly_the_synapses_of_the_units():
-    params = XorParams(n=20, contacts=8.0)
+    params = XorParams(n=20, in_degree=8.0)
     circuit = build(params)
     neuron = BurstPoissonNeuron(dendritic_driving_force="somatic")
     curves = BurstPoissonCurves(neuron, np.zeros(len(TERMS)), 0.0065, -53.7, 1.0, (-2.3, -0.1), {})

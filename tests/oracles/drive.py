@@ -92,7 +92,7 @@ def model_of(kind):
     return "adex" if kind in ("pv", "som") else kind
 
 
-def traces(kind, drive):
+def samples(kind, drive):
     """Return what the oracle makes of a drive.
 
     Keys: the state variables of `WATCHED`, (steps, n) at the end of every step, and "spikes", rows of
@@ -110,5 +110,5 @@ def traces(kind, drive):
         projections.append(projection)
     watch = [("neurons", variable) for variable in WATCHED[model]]
     network = Network(populations, projections, drive.dt, watch).run(drive.steps)
-    found = {variable: trace for (_, variable), trace in network.traces.items()}
+    found = {variable: trace for (_, variable), trace in network.samples.items()}
     return {**found, "spikes": network.spikes["neurons"]}

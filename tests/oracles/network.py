@@ -127,14 +127,14 @@ class Network:
     """Run with `run`; then ``spikes``, ``events``, ``bursts`` map a population to rows of (step, neuron)."""
 
     def __init__(self, populations, projections, dt=0.1, watch=()):
-        """``watch``: pairs (population, state variable) to record in ``traces`` at the end of every step."""
+        """``watch``: pairs (population, state variable) to record in ``samples`` at the end of every step."""
         self.populations, self.dt, self.n = populations, dt, 0
         size = {name: population.size for name, population in populations.items()}
         self.projections = [_Running(p, size[p.pre], size[p.post], dt) for p in projections]
         self.neurons = [name for name, p in populations.items() if isinstance(p, Population)]
         self.monitors = {name: TraceDetector(size[name], dt) for name in self.neurons}
         self._found = {name: ([], [], []) for name in self.neurons}
-        self._traces = {pair: [] for pair in watch}
+        self._samples = {pair: [] for pair in watch}
 
     def run(self, steps):
         for _ in range(steps):
@@ -147,7 +147,7 @@ class Network:
                 for kept, mask in zip(found, (spikes[name], events, bursts), strict=True):
                     ids = np.flatnonzero(mask)
                     kept.append(np.column_stack([np.full_like(ids, self.n), ids]))
-            for (name, variable), rows in self._traces.items():
+            for (name, variable), rows in self._samples.items():
                 rows.append(self.populations[name].state[variable].copy())
             self.n += 1
         return self
@@ -168,8 +168,8 @@ class Network:
         return self._all(2)
 
     @property
-    def traces(self):
-        return {pair: np.array(rows) for pair, rows in self._traces.items()}
+    def samples(self):
+        return {pair: np.array(rows) for pair, rows in self._samples.items()}
 
 
 def background(name, post, port, weight, size, trains):

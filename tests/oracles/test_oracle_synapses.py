@@ -171,7 +171,7 @@ def one_neuron(projection, trains, steps):
     target = Population("pyramidal", PASSIVE, neurons.pyramidal_start(1))
     source = Source(trains.shape[1], trains)
     network = Network({"in": source, "out": target}, [projection], watch=[("out", "g_exc_soma")])
-    return network.run(steps).traces["out", "g_exc_soma"][:, 0]
+    return network.run(steps).samples["out", "g_exc_soma"][:, 0]
 
 
 def train(*at, steps=400):
@@ -215,7 +215,7 @@ def test_private_background_and_self_connection():
     start = neurons.pyramidal_start(3)
     p = Population("pyramidal", neurons.PYRAMIDAL, start, currents={"soma": lambda t: 0.0})
     network = Network({"p": p, **source}, [projection], watch=[("p", "g_exc_dend")])
-    g = network.run(40).traces["p", "g_exc_dend"]
+    g = network.run(40).samples["p", "g_exc_dend"]
     assert np.flatnonzero(g[:, 1])[0] == 13
     assert g[13, 1] == 0.2
     assert not g[:, [0, 2]].any()

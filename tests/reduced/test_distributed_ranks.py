@@ -69,7 +69,7 @@ def load_checkpoint_start(content: dict) -> dict[str, torch.Tensor]:
     from burstprop.reduced.networks import build_network
     from burstprop.reduced.train.plan import Plan
 
-    plan = Plan.from_record(content["plan"])
+    plan = Plan.from_dict(content["plan"])
     network = build_network(plan.network(open_dataset("digits")), plan.setting.rule, seed=plan.seed)
     return dict(network.state_dict())
 

@@ -74,7 +74,7 @@ def test_eval_does_not_run_the_file_that_a_checkpoint_names(hostile, mark, capsy
     with pytest.raises(BurstpropError, match="never trained with that file"):
         evaluate_checkpoint(hostile, None)
     with pytest.raises(BurstpropError, match="never trained with that file"):
-        Plan.from_record(load_checkpoint(hostile)["plan"])
+        Plan.from_dict(load_checkpoint(hostile)["plan"])
     assert not mark.exists()
 
 

@@ -93,7 +93,7 @@ def test_feedback_scale(scale, sd):
 
 
 def test_learning_rates_do_not_depend_on_the_size_of_the_signals():
-    rule = rule_from_name("burstprop", p0=0.2, hidden_rate=2.0, output_rate=0.5, depth_ratio=3.0)
+    rule = rule_from_name("burstprop", p0=0.2, hidden_lr=2.0, output_lr=0.5, depth_ratio=3.0)
     made = build_network("mnist-3x500", rule)
     groups = made.parameter_groups(lr=0.1, weight_decay=1e-3)
     rates = {group["name"]: group["lr"] for group in groups}
@@ -111,7 +111,7 @@ def test_learning_rates_do_not_depend_on_the_size_of_the_signals():
         "layer0+layer1+layer2"
     ]
     recurrent = build_network(
-        "digits", rule_from_name("burstprop_recurrent", recurrent_rate=7.0)
+        "digits", rule_from_name("burstprop_recurrent", recurrent_lr=7.0)
     ).parameter_groups(1.0)
     assert {g["name"]: g["lr"] for g in recurrent}["layer0.Z+layer1.Z"] == 7.0
 
@@ -133,9 +133,9 @@ class TestRulesByName:
     def test_a_description_gives_the_rule_back(self):
         """It holds the settings alone, and all of them: a rule made from it is the same."""
         for name in RULES:
-            rule = rule_from_name(name, hidden_rate=3.0)
+            rule = rule_from_name(name, hidden_lr=3.0)
             settings = rule.describe()
-            assert settings["hidden_rate"] == 3.0
+            assert settings["hidden_lr"] == 3.0
             assert rule_from_name(name, **settings) == rule
 
     def test_unknown_names_and_values(self):
@@ -178,7 +178,7 @@ class TestRulesByName:
                     """Backpropagation that loses a part of the error in every layer."""
 
                     kept: float = quantity(0.5, "1", "part of the error that goes on", low=0.0, high=1.0)
-                    output_rate: float = quantity(0.7, "1", "learning rate of the output layer", low=0.0)
+                    output_lr: float = quantity(0.7, "1", "learning rate of the output layer", low=0.0)
 
                     def descend(self, activity, signals):
                         sent = super().descend(activity, signals)
@@ -201,7 +201,7 @@ class TestRulesByName:
         with pytest.raises(BurstpropError, match="kept = 2: must be between 0 and 1"):
             rule_from_name(name, kept=2.0)
         chosen = setting(name, "digits")
-        assert chosen.rule.output_rate == 0.7
+        assert chosen.rule.output_lr == 0.7
         assert chosen.lr == setting("backprop", "digits").lr
         assert issubclass(type(chosen.rule), Rule)
 

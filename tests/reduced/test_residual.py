@@ -17,11 +17,11 @@ from burstprop.reduced.networks import (
     NETWORKS,
     Pooling,
     Residual,
-    from_record,
+    from_dict,
     layer_shapes,
     network_spec,
-    record,
     residual_of_depth,
+    to_dict,
 )
 from burstprop.reduced.train.bench import autograd_network
 
@@ -177,14 +177,14 @@ class TestDescriptions:
         import json
 
         spec = NETWORKS[name]
-        assert from_record(json.loads(json.dumps(record(spec)))) == spec
+        assert from_dict(json.loads(json.dumps(to_dict(spec)))) == spec
 
     def test_a_record_of_before_is_still_the_same(self):
         """Runs of earlier versions are known again: what a convolution has by default is not told."""
-        assert record(network_spec("cifar"))["layers"][0] == dict(channels=64, kernel=5, stride=2, padding=0)
+        assert to_dict(network_spec("cifar"))["layers"][0] == dict(channels=64, kernel=5, stride=2, padding=0)
 
     def test_every_parameter_is_in_one_group(self):
-        made = _made(_spec(), "burstprop", hidden_rate=2.0)
+        made = _made(_spec(), "burstprop", hidden_lr=2.0)
         groups = made.parameter_groups(0.1, 1e-3)
         counted = [id(p) for group in groups for p in group["params"]]
         assert sorted(counted) == sorted(id(p) for p in made.parameters())

@@ -63,8 +63,8 @@ def test_residual_networks_have_one_setting_of_their_own(dataset):
 def test_published_numbers():
     """Payeur et al. 2021, MNIST, with rates for means over a batch of 32; Greedy et al., MNIST and ImageNet."""
     burstprop = setting("burstprop", "mnist", "published")
-    assert burstprop.lr * burstprop.rule.hidden_rate == pytest.approx(32 * 0.1)
-    assert burstprop.lr * burstprop.rule.output_rate == pytest.approx(32 * 0.01)
+    assert burstprop.lr * burstprop.rule.hidden_lr == pytest.approx(32 * 0.1)
+    assert burstprop.lr * burstprop.rule.output_lr == pytest.approx(32 * 0.01)
     assert burstprop.lr * burstprop.weight_decay == pytest.approx(1e-6)
     assert (burstprop.momentum, burstprop.batch_size, burstprop.rule.p0) == (0.8, 32, 0.2)
     assert (burstprop.network.gain, burstprop.network.layers) == (3.6, (500, 500, 500))

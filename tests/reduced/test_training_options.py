@@ -29,7 +29,7 @@ SMALL = NetworkSpec(
 def _plan(rule="burstprop", **changes):
     own = {name: changes.pop(name) for name in ("precision", "channels_last") if name in changes}
     chosen = setting(rule, "digits")
-    taught = dataclasses.replace(chosen.rule, teacher="cross_entropy", output_rate=1.0)
+    taught = dataclasses.replace(chosen.rule, teacher="cross_entropy", output_lr=1.0)
     small = dict(rule=taught, network=SMALL, batch_size=64, epochs=2, lr=0.1)
     return Plan(rule, dataclasses.replace(chosen, **(small | changes)), seed=3, **own)
 
@@ -130,11 +130,11 @@ def test_looking_at_layers_changes_no_statistics(digits):
 
 def test_a_record_of_before_is_known_again(digits):
     """What earlier versions did not know is not told while it is as it was then."""
-    told = _plan().record()
+    told = _plan().to_dict()
     assert not {"optimizer", "clip_norm", "average"} & set(told["setting"])
     assert "channels_last" not in told
     changed = _plan(clip_norm=1.0, channels_last=True)
-    assert Plan.from_record(changed.record()) == changed
+    assert Plan.from_dict(changed.to_dict()) == changed
 
 
 def test_what_cannot_be_says_so():

@@ -269,9 +269,9 @@ def test_plan_survives_its_record():
         for dataset in ("digits", "mnist", "cifar10", "imagenet"):
             for name in ("default", "published"):
                 before = Plan(rule, setting(rule, dataset, name), seed=5, validation_fraction=0.2)
-                after = Plan.from_record(json.loads(json.dumps(before.record())))
+                after = Plan.from_dict(json.loads(json.dumps(before.to_dict())))
                 assert after == before
-                assert differences(after.record(), before.record()) == []
+                assert differences(after.to_dict(), before.to_dict()) == []
 
 
 def test_checkpoint_damaged_or_foreign(tmp_path):
@@ -560,11 +560,11 @@ def test_a_rule_of_ones_own_is_the_same_from_any_folder(tmp_path, monkeypatch):
     assert one.rule == f"{file}:Mine"
     monkeypatch.chdir(tmp_path / "there")
     other = plan("../mine.py:Mine", epochs=1)
-    record = json.loads(json.dumps(one.record()))
-    assert differences(record, other.record()) == []
-    assert Plan.from_record(record, one.rule) == one
+    record = json.loads(json.dumps(one.to_dict()))
+    assert differences(record, other.to_dict()) == []
+    assert Plan.from_dict(record, one.rule) == one
     file.write_text(RULE + "# edited\n")
-    (found,) = differences(record, plan("../mine.py:Mine", epochs=1).record())
+    (found,) = differences(record, plan("../mine.py:Mine", epochs=1).to_dict())
     assert found.startswith("rule_source_sha256: ")
 
 

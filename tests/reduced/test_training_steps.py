@@ -47,7 +47,7 @@ def written_out(run: Plan, dataset) -> tuple[list[torch.Tensor], list[tuple[floa
     setting, rule = run.setting, run.setting.rule
     layers = build_network(run.network(dataset), rule, seed=SEED).layers()
     parameters = [part.detach().double().requires_grad_() for layer in layers for part in layer.parameters()]
-    rates = [rule.hidden_rate, rule.hidden_rate, rule.output_rate, rule.output_rate]
+    rates = [rule.hidden_lr, rule.hidden_lr, rule.output_lr, rule.output_lr]
     velocities = [torch.zeros_like(values) for values in parameters]
     images = (dataset.train.images.double().flatten(1) / 255 - dataset.mean[0]) / dataset.sd[0]
     epochs, first = [], math.nan

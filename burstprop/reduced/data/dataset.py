@@ -66,7 +66,7 @@ Images = ImagesInMemory | ImageFiles
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Three parts of a dataset, its classes, and how its images are prepared."""
+    """The three splits of a dataset, its classes, and how its images are prepared."""
 
     name: str
     train: Images
@@ -86,12 +86,12 @@ class ImageDataset:
     broken: tuple[str, ...] = ()
     """Images left out because they could not be decoded."""
 
-    def part(self, name: str) -> Images:
+    def split(self, name: str) -> Images:
         """Return ``train``, ``validation`` or ``test`` by name."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        if name not in parts:
-            raise BurstpropError(f"part {name!r} of a dataset: {near(name, parts)}")
-        return parts[name]
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        if name not in splits:
+            raise BurstpropError(f"split {name!r} of a dataset: {near(name, splits)}")
+        return splits[name]
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,13 @@ class Batch:
 
 @dataclass
 class Loader:
-    """Batches of one part of a dataset.
+    """Batches of one split of a dataset.
 
     Attributes
     ----------
     dataset : ImageDataset
         Tells mean, standard deviation and augmentation.
-    part : str
+    split : str
         ``"train"``, ``"validation"`` or ``"test"``.
     batch_size : int
         Images in a batch, over all processes together.
@@ -71,7 +71,7 @@ class Loader:
     """
 
     dataset: ImageDataset
-    part: str
+    split: str
     batch_size: int
     seed: int = 0
     augmentation: Augmentation | None = None
@@ -90,7 +90,7 @@ class Loader:
                 "of processes "
                 f"({self.world_size}), so that every process gets the same share"
             )
-        self.images: Images = self.dataset.part(self.part)
+        self.images: Images = self.dataset.split(self.split)
         if self.augmentation is None:
             self.augmentation = self.dataset.augmentation
         shape = (-1, 1, 1)
@@ -126,12 +126,12 @@ class Loader:
 
     def _batches(self, batches: list[np.ndarray], epoch: int | None) -> Iterator[Batch]:
         shares = [np.array_split(batch, self.world_size)[self.rank] for batch in batches]
-        parts: Iterator[tuple[torch.Tensor, torch.Tensor]]
+        pairs: Iterator[tuple[torch.Tensor, torch.Tensor]]
         if isinstance(self.images, ImagesInMemory):
-            parts = (self._from_memory(share, epoch) for share in shares)
+            pairs = (self._from_memory(share, epoch) for share in shares)
         else:
-            parts = self._from_files(shares, epoch)
-        for whole, (images, labels) in zip(batches, parts, strict=True):
+            pairs = self._from_files(shares, epoch)
+        for whole, (images, labels) in zip(batches, pairs, strict=True):
             if self.world_size > 1 and epoch is not None and not len(labels):
                 raise BurstpropError(
                     "not one image of this process's share of a batch can be decoded; remove the broken ones "

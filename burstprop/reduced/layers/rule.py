@@ -117,10 +117,8 @@ class Rule:
     teacher: str = field(
         default="squared", metadata={"doc": "loss of the output layer: squared or cross_entropy"}
     )
-    hidden_rate: float = quantity(
-        1.0, "1", "learning rate of the hidden layers over the optimizer's", low=0.0
-    )
-    output_rate: float = quantity(1.0, "1", "learning rate of the output layer over the optimizer's", low=0.0)
+    hidden_lr: float = quantity(1.0, "1", "learning rate of the hidden layers over the optimizer's", low=0.0)
+    output_lr: float = quantity(1.0, "1", "learning rate of the output layer over the optimizer's", low=0.0)
     depth_ratio: float = quantity(
         1.0, "1", "ratio of the rates of a hidden layer and the one above it", low=0.0, open_low=True
     )
@@ -207,11 +205,11 @@ class Rule:
         """
         return 1.0
 
-    def rate(self, name: str, hidden_above: int) -> float:
+    def learning_rate(self, name: str, hidden_above: int) -> float:
         """Return the learning rate, over the optimizer's, of the parameter ``name`` of a layer."""
         if hidden_above == 0:
-            return self.output_rate / self.gain(0)
-        return self.hidden_rate * self.depth_ratio ** (hidden_above - 1) / self.gain(hidden_above)
+            return self.output_lr / self.gain(0)
+        return self.hidden_lr * self.depth_ratio ** (hidden_above - 1) / self.gain(hidden_above)
 
     def describe(self) -> dict[str, Any]:
         """Return the settings as a plain dictionary, for a file or a message."""

@@ -6,9 +6,9 @@ from burstprop.reduced.networks.description import (
     NetworkSpec,
     Pooling,
     Residual,
-    from_record,
+    from_dict,
     layer_shapes,
-    record,
+    to_dict,
 )
 from burstprop.reduced.networks.named import NETWORKS, network_spec, residual_of_depth
 from burstprop.reduced.networks.network import Network, ResidualBlock, build_network
@@ -22,9 +22,9 @@ __all__ = [
     "Residual",
     "ResidualBlock",
     "build_network",
-    "from_record",
+    "from_dict",
     "layer_shapes",
     "network_spec",
-    "record",
     "residual_of_depth",
+    "to_dict",
 ]

@@ -170,25 +170,25 @@ def projection(block: Residual) -> Convolution:
     return Convolution(last.channels, 1, stride, norm=last.norm)
 
 
-def record(spec: NetworkSpec) -> dict[str, Any]:
+def to_dict(spec: NetworkSpec) -> dict[str, Any]:
     """Return a description as text, numbers, lists and dictionaries; values that a layer has by default are
     left out."""
     fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
     return fields | {
-        "layers": [_layer_record(layer) for layer in spec.layers],
+        "layers": [_layer_to_dict(layer) for layer in spec.layers],
         "input_shape": list(spec.input_shape),
     }
 
 
-#: What a convolution's record has always held.
+#: What a convolution's dictionary has always held.
 _ALWAYS = ("channels", "kernel", "stride", "padding")
 
 
-def _layer_record(layer: Layer) -> Any:
+def _layer_to_dict(layer: Layer) -> Any:
     if isinstance(layer, int):
         return layer
     if isinstance(layer, Residual):
-        return {"block": [_layer_record(one) for one in layer.layers], "cells": layer.cells}
+        return {"block": [_layer_to_dict(one) for one in layer.layers], "cells": layer.cells}
     if isinstance(layer, Pooling):
         return {
             "pooling": layer.kind,
@@ -203,13 +203,13 @@ def _layer_record(layer: Layer) -> Any:
     }
 
 
-def from_record(content: dict[str, Any]) -> NetworkSpec:
-    """Return the description that `record` came from."""
-    layers = tuple(_layer_from_record(layer) for layer in content["layers"])
+def from_dict(content: dict[str, Any]) -> NetworkSpec:
+    """Return the description that `to_dict` came from."""
+    layers = tuple(_layer_from_dict(layer) for layer in content["layers"])
     return NetworkSpec(**{**content, "layers": layers, "input_shape": tuple(content["input_shape"])})
 
 
-def _layer_from_record(layer: Any) -> Layer:
+def _layer_from_dict(layer: Any) -> Layer:
     if not isinstance(layer, dict):
         return int(layer)
     if "block" in layer:

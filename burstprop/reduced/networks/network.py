@@ -223,10 +223,10 @@ class Network(nn.Module):
             number += isinstance(module, RuleLayer)
             # what is apart from the weights of a layer, its norm and its cells, comes right after them
             above = last - max(number, 0)
-            usual = self.rule.rate("weight", above)
+            usual = self.rule.learning_rate("weight", above)
             for name, parameter in module.named_parameters(recurse=False):
                 known = module.rate_name(name) if isinstance(module, RuleModule) else name
-                rate = self.rule.rate(known, above)
+                rate = self.rule.learning_rate(known, above)
                 label = f"layer{number}" if rate == usual else f"layer{number}.{name}"
                 groups.setdefault(rate, []).append((label, parameter))
         return [

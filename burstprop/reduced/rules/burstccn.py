@@ -65,7 +65,7 @@ class BurstCCN(Rule):
         metadata={"doc": "unit of feedback_sd: weight (sd of W), fan_out (1/sqrt(out)) or absolute"},
     )
     mismatch: float = quantity(0.02, "1", "start sd of Q + p0 Y over that of p0 Y (free Q)", low=0.0)
-    silence_rate: float = quantity(
+    silence_lr: float = quantity(
         1e-3, "1", "learning rate of Y by apical silence over the optimizer's", low=0.0
     )
 
@@ -179,8 +179,8 @@ class BurstCCN(Rule):
         teacher = self.teaching * self.p0 * (1.0 if self.teacher == "squared" else 2.0 * self._steepness())
         return teacher * (1.0 if activity.layer.is_output else self.feedback_gain)
 
-    def rate(self, name: str, hidden_above: int) -> float:
+    def learning_rate(self, name: str, hidden_above: int) -> float:
         """Return the learning rate of a parameter; that of Y by apical silence is a number of its own."""
         if name == "Y" and self.feedback == "apical_silence":
-            return self.silence_rate
-        return super().rate(name, hidden_above)
+            return self.silence_lr
+        return super().learning_rate(name, hidden_above)

@@ -76,7 +76,7 @@ class Burstprop(Rule):
     )
     recurrent: bool = quantity(False, "", "recurrent dendritic inhibition Z")
     recurrent_start: float = quantity(0.01, "1", "Z starts uniform between minus and plus this", low=0.0)
-    recurrent_rate: float = quantity(1e-4, "1", "learning rate of Z over the optimizer's", low=0.0)
+    recurrent_lr: float = quantity(1e-4, "1", "learning rate of Z over the optimizer's", low=0.0)
     amplified: bool = quantity(
         True,
         "",
@@ -234,9 +234,9 @@ class Burstprop(Rule):
         """Z learns to cancel the dendritic potential, along the gradient that `hidden` kept."""
         return {} if signals.kept is None else {"Z": signals.kept}
 
-    def rate(self, name: str, hidden_above: int) -> float:
+    def learning_rate(self, name: str, hidden_above: int) -> float:
         """Return the learning rate of a parameter; that of Z is a number of its own."""
-        return self.recurrent_rate if name == "Z" else super().rate(name, hidden_above)
+        return self.recurrent_lr if name == "Z" else super().learning_rate(name, hidden_above)
 
 
 def _outer(signal: Tensor, inputs: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from burstprop.errors import BurstpropError
 from burstprop.system.files import writing
 
 FORMAT = 1
-NAME = "checkpoint.pt"
+CHECKPOINT_FILE = "checkpoint.pt"
 _KEYS = ("format", "plan", "network", "optimizer", "epoch", "step", "log_bytes", "history", "seconds")
 
 
@@ -46,7 +46,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         When there is none, when it is damaged or no checkpoint of burstprop, or of another format.
     """
     if path.is_dir():
-        path = path / NAME
+        path = path / CHECKPOINT_FILE
     if not path.is_file():
         raise BurstpropError(
             f"there is no checkpoint {str(path)!r}; give the folder that a run wrote (--out DIR of "

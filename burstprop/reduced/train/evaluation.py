@@ -1,4 +1,4 @@
-"""How well a network does on a part of a dataset, and `evaluate_checkpoint`, what ``burstprop eval`` does."""
+"""Test a network on a split of a dataset; `evaluate_checkpoint` is what ``burstprop eval`` does."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def evaluate(
         confusion, loss = group.total(confusion), group.total(loss)
     images = int(confusion.sum())
     if images == 0:
-        raise BurstpropError(f"{loader.dataset.name}: no image of part {loader.part!r} could be read")
+        raise BurstpropError(f"{loader.dataset.name}: no image of split {loader.split!r} could be read")
     wrong = images - int(confusion.diagonal().sum())
     return Score(float(loss) / images, 100.0 * wrong / images, images, confusion.long().cpu())
 
@@ -94,7 +94,7 @@ def class_frame(score: Score, classes: tuple[str, ...]) -> pd.DataFrame:
 def evaluate_checkpoint(
     path: Path,
     data: str | Path | None,
-    part: str = "test",
+    split: str = "test",
     *,
     rule: str | None = None,
     group: Group | None = None,
@@ -102,7 +102,7 @@ def evaluate_checkpoint(
     on_broken: str = "stop",
     progress: bool | None = False,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Evaluate a trained network on a part of its dataset.
+    """Evaluate a trained network on a split of its dataset.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def evaluate_checkpoint(
         Checkpoint, or the folder of the run.
     data : path, optional
         Folder of the data.
-    part : str
+    split : str
         ``"test"``, ``"validation"`` or ``"train"`` (not augmented).
     rule : str, optional
         Name of the rule, for a rule of one's own that the user has not trained with here; see
@@ -119,7 +119,7 @@ def evaluate_checkpoint(
     Returns
     -------
     dict
-        rule, dataset, part, images, loss, error_percent, epochs, broken_images (left out), rule_edited
+        rule, dataset, split, images, loss, error_percent, epochs, broken_images (left out), rule_edited
         (whether the rule's file has changed since the training), checkpoint.
     frame
         The same by class; see `class_frame`.
@@ -159,14 +159,14 @@ def evaluate_checkpoint(
     network.to(group.device)
     batch_size = BATCH if dataset.shape[1] <= 64 else plan.setting.batch_size
     loader = Loader(
-        dataset, part, batch_size * group.world_size, device=group.device, workers=workers,
+        dataset, split, batch_size * group.world_size, device=group.device, workers=workers,
         on_broken=on_broken, rank=group.rank, world_size=group.world_size,
     )  # fmt: skip
     with averaged(network, content.get("average")):
         score = evaluate(network, loader, group, plan.precision)
     summary = dataclasses.asdict(score)
     del summary["confusion"]
-    head = {"rule": plan.rule, "dataset": plan.dataset, "part": part, "epochs": content["epoch"]}
+    head = {"rule": plan.rule, "dataset": plan.dataset, "split": split, "epochs": content["epoch"]}
     skipped = {path for paths in group.gather(list(loader.skipped)) for path in paths}
     broken = len(dataset.broken) + len(skipped)
     tail = {"broken_images": broken, "rule_edited": edited, "checkpoint": str(path)}
@@ -176,4 +176,4 @@ def evaluate_checkpoint(
 def read_trained(path: Path, rule: str | None = None) -> tuple[dict[str, Any], Plan]:
     """Return a checkpoint and the plan in it; raises BurstpropError as `load_checkpoint` and `Plan` do."""
     content = load_checkpoint(path)
-    return content, Plan.from_record(content["plan"], rule)
+    return content, Plan.from_dict(content["plan"], rule)

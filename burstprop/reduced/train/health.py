@@ -110,7 +110,7 @@ def class_warning(lost: Sequence[str], classes: int, sigmoid: bool) -> str:
     )
     return (
         f"{which} recognised in under {100 * RECOGNISED:g} % of the validation images: {start}lower the "
-        "learning rate of the output layer (--set-rule output_rate=...) or of all (--set lr=...), or train "
+        "learning rate of the output layer (--set-rule output_lr=...) or of all (--set lr=...), or train "
         "longer (--epochs)"
     )
 

@@ -23,7 +23,7 @@ import pandas as pd
 from burstprop.errors import BurstpropError
 from burstprop.system.files import plain
 
-NAME = "log.jsonl"
+LOG_FILE = "log.jsonl"
 
 
 class Journal:
@@ -54,7 +54,7 @@ class Journal:
         self._board: Any = None
         if folder is None:
             return
-        self._path = folder / NAME
+        self._path = folder / LOG_FILE
         with _written(self._path):
             self._file = open(self._path, "ab")  # noqa: SIM115 - closed by close()
             if self._file.tell() > keep_bytes:
@@ -121,7 +121,7 @@ def read_log(folder: str | Path, event: str = "epoch") -> pd.DataFrame:
     BurstpropError
         When the folder holds no log.
     """
-    path = Path(folder) / NAME
+    path = Path(folder) / LOG_FILE
     if not path.is_file():
         raise BurstpropError(f"{str(path)!r} is not there; give the folder that a run wrote (--out DIR)")
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -30,7 +30,7 @@ class Options:
     layers: bool = True
     """Whether to log what each layer does after every epoch."""
     command: str = ""
-    """Command line of the run, for its record."""
+    """Command line of the run, for its run.json."""
 
 
 class Stoppable(Protocol):

@@ -1,6 +1,6 @@
 """What a training run is: everything that its result depends on, and nothing else.
 
-A `Plan` goes into the checkpoint and the run's record as plain text and numbers, and comes back from there.
+A `Plan` goes into the checkpoint and the run's run.json as plain text and numbers, and comes back from there.
 """
 
 from __future__ import annotations
@@ -22,8 +22,15 @@ from burstprop.reduced.train.settings import Setting
 
 PRECISIONS = ("float32", "bfloat16")
 LATER = ("optimizer", "clip_norm", "average", "channels_last")
-"""Fields that records of earlier versions lack: left out while they have their default, so that a run of then
+"""Fields that files of earlier versions lack: left out while they have their default, so that a run of then
 is still known as the same."""
+RENAMED = {
+    "hidden_rate": "hidden_lr",
+    "output_rate": "output_lr",
+    "recurrent_rate": "recurrent_lr",
+    "silence_rate": "silence_lr",
+}
+"""Settings of rules that files of earlier versions hold under another name."""
 
 
 @dataclass(frozen=True)
@@ -87,52 +94,52 @@ class Plan:
             self.setting.network, classes=len(dataset.classes), input_shape=dataset.shape
         )
 
-    def record(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the plan as a dictionary of text, numbers, lists and dictionaries."""
         setting = _told(self.setting, "rule", "network")
         mine = _told(self, "setting")
         rule = {f.name: getattr(self.setting.rule, f.name) for f in dataclasses.fields(self.setting.rule)}
-        network = networks.record(self.setting.network)
-        record = {**mine, "setting": setting, "rule_settings": rule, "network": network}
+        network = networks.to_dict(self.setting.network)
+        content = {**mine, "setting": setting, "rule_settings": rule, "network": network}
         digest = source_digest(self.setting.rule)
         # so that a run is not resumed after its rule was edited
-        return record if digest is None else {**record, "rule_source_sha256": digest}
+        return content if digest is None else {**content, "rule_source_sha256": digest}
 
     @classmethod
-    def from_record(cls, record: dict[str, Any], rule: str | None = None) -> Plan:
-        """Return the plan that `record` came from.
+    def from_dict(cls, content: dict[str, Any], rule: str | None = None) -> Plan:
+        """Return the plan that `to_dict` came from.
 
         Parameters
         ----------
-        record : dict
+        content : dict
             From a checkpoint, whoever wrote that.
         rule : str, optional
-            Name of the rule, from the user. Where it is left out and the record names code of one's own, that
+            Name of the rule, from the user. Where it is left out and it names code of one's own, that
             is executed only if `burstprop.reduced.train.rule_files` says that this user has trained with it.
 
         Raises
         ------
         BurstpropError
-            For code that may not be executed, and for a record that describes no plan.
+            For code that may not be executed, and for a dictionary that describes no plan.
         """
         with _described():
-            record = dict(record)
-            digest = record.pop("rule_source_sha256", None)
-            name = record["rule"] = str(record["rule"]) if rule is None else resolved_name(rule)
+            content = dict(content)
+            digest = content.pop("rule_source_sha256", None)
+            name = content["rule"] = str(content["rule"]) if rule is None else resolved_name(rule)
             if rule is None:
                 rule_files.check(name, digest)
         if ":" in name:
             load_class(name)  # here, so that an error in the user's own file stays the user's own
         with _described():
-            network = networks.from_record(record.pop("network"))
-            made = rule_from_name(name, **record.pop("rule_settings"))
-            setting = Setting(rule=made, network=network, **record.pop("setting"))
-            return cls(setting=setting, **record)
+            network = networks.from_dict(content.pop("network"))
+            made = rule_from_name(name, **_now(content.pop("rule_settings")))
+            setting = Setting(rule=made, network=network, **content.pop("setting"))
+            return cls(setting=setting, **content)
 
 
 @contextmanager
 def _described() -> Iterator[None]:
-    """Raise BurstpropError for what goes wrong where a record holds something else than a plan."""
+    """Raise BurstpropError for what goes wrong where a dictionary holds something else than a plan."""
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -152,7 +159,7 @@ def _told(owner: Plan | Setting, *but: str) -> dict[str, Any]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return in words where the records of two plans differ."""
+    """Return in words where the dictionaries of two plans differ."""
     one, two = _flat(old), _flat(new)
     names = list(dict.fromkeys([*two, *one]))
     return [
@@ -162,8 +169,13 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for key, value in record.items():
-        flat |= _flat(value, f"{key}.") if isinstance(value, dict) else {prefix + key: value}
+    for key, value in content.items():
+        flat |= _flat(_now(value), f"{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat
+
+
+def _now(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings under the names that they have now."""
+    return {RENAMED.get(name, name): value for name, value in settings.items()}

@@ -4,7 +4,7 @@ A rule of one's own is Python code in a file, and a checkpoint names that file. 
 checkpoint can name any file in it, and state its hash. So code that a checkpoint names is executed in two
 cases only:
 
-- the user names the rule too (``burstprop eval --rule``, the argument ``rule`` of `Plan.from_record`);
+- the user names the rule too (``burstprop eval --rule``, the argument ``rule`` of `Plan.from_dict`);
 - this user has trained with that file, from that place and with that content. `note` keeps a note of every
   such file, apart from all run folders: in ``$XDG_STATE_HOME/burstprop/rules``, usually
   ``~/.local/state/burstprop/rules``, one small JSON file for each path and content.

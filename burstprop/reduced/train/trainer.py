@@ -28,7 +28,7 @@ from burstprop.reduced.data.streams import words
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.train import health
 from burstprop.reduced.train.averaging import MovingAverage
-from burstprop.reduced.train.checkpoint import NAME, load_checkpoint, save_checkpoint
+from burstprop.reduced.train.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from burstprop.reduced.train.diagnostics import diagnose
 from burstprop.reduced.train.distributed import Group
 from burstprop.reduced.train.evaluation import BATCH, Score, evaluate
@@ -114,7 +114,7 @@ class Trainer:
         self.loader = Loader(self.dataset, "train", setting.batch_size, augmentation=augmentation, **common)
         batch = (BATCH if self.dataset.shape[1] <= 64 else setting.batch_size) * self.group.world_size
         self.test_loaders = {
-            part: Loader(self.dataset, part, batch, **common) for part in ("validation", "test")
+            split: Loader(self.dataset, split, batch, **common) for split in ("validation", "test")
         }
         self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.first_loss = math.nan
@@ -147,7 +147,7 @@ class Trainer:
         """
         assert self.out is not None
         content = load_checkpoint(self.out)
-        differ = differences(content["plan"], self.plan.record())
+        differ = differences(content["plan"], self.plan.to_dict())
         if differ:
             raise BurstpropError(
                 f"the run in {str(self.out)!r} was started otherwise ({'; '.join(differ)}); resume it as "
@@ -214,7 +214,7 @@ class Trainer:
         )
         if self.out is not None and self.group.is_main:
             content = dict(
-                plan=self.plan.record(), network=self.network.state_dict(),
+                plan=self.plan.to_dict(), network=self.network.state_dict(),
                 optimizer=self.optimizer.state_dict(), epoch=self.epoch, step=self.step,
                 seconds=self.seconds, first_loss=self.first_loss, history=self.history, sums=sums,
                 broken=self.broken, warned=self.warned, codes=self.codes,
@@ -222,7 +222,7 @@ class Trainer:
                 log_bytes=self.journal.bytes_written(), threads=torch.get_num_threads(),
                 classes=list(self.dataset.classes), images=len(self.loader.images),
             )  # fmt: skip
-            save_checkpoint(self.out / NAME, content)
+            save_checkpoint(self.out / CHECKPOINT_FILE, content)
         self._saved = time.monotonic()
 
     def run(self) -> dict[str, Any]:
@@ -255,7 +255,7 @@ class Trainer:
             ):
                 while not self.finished:
                     self._epoch(progress)
-            scores = {part: self._evaluate(part) for part in self.test_loaders}
+            scores = {split: self._evaluate(split) for split in self.test_loaders}
         self._share_broken()
         return {
             "rule": self.plan.rule,
@@ -269,14 +269,14 @@ class Trainer:
             "broken_images": len(self.broken),
             "trouble": "; ".join(dict.fromkeys(self.warned.values())),
             "code": ", then ".join(code["code"] or "unknown" for code in self.codes),
-            "checkpoint": None if self.out is None else str(self.out / NAME),
+            "checkpoint": None if self.out is None else str(self.out / CHECKPOINT_FILE),
         }
 
-    def _evaluate(self, part: str) -> Score:
+    def _evaluate(self, split: str) -> Score:
         """Test the network, or the moving average of its weights where there is one."""
         self.group.agree(self.network)
         with nullcontext() if self.average is None else self.average.in_place():
-            return evaluate(self.network, self.test_loaders[part], self.group, self.plan.precision)
+            return evaluate(self.network, self.test_loaders[split], self.group, self.plan.precision)
 
     def _epoch(self, progress: Progress) -> None:
         """Train from the present step to the end of the epoch."""

@@ -25,7 +25,7 @@ from burstprop.reduced.data import ImageDataset
 from burstprop.reduced.networks import Network
 from burstprop.reduced.rules import source_digest
 from burstprop.reduced.train import rule_files
-from burstprop.reduced.train.checkpoint import NAME
+from burstprop.reduced.train.checkpoint import CHECKPOINT_FILE
 from burstprop.reduced.train.distributed import Group
 from burstprop.reduced.train.journal import Journal
 from burstprop.reduced.train.options import Options, Stopped
@@ -186,7 +186,7 @@ def _to_resume(folder: Path | None, resume: bool, group: Group) -> bool:
 
     No process gets on before all have looked, since the leading one then writes a checkpoint.
     """
-    there = folder is not None and (folder / NAME).exists()
+    there = folder is not None and (folder / CHECKPOINT_FILE).exists()
     if any(group.gather(there)) and not resume:
         holder = f"{str(folder)!r}" if there else "the folder of another process"
         raise BurstpropError(
@@ -204,29 +204,29 @@ def _same_in_all(group: Group, place: str, folder: Path | None) -> None:
         raise BurstpropError(
             f"the processes would not go on from the same place ({told}); this one, process {group.rank}, "
             f"looked in {str(folder)!r}: give all of them one shared folder (--out DIR), or copy the "
-            f"{NAME} of process 0 into the folder of each machine"
+            f"{CHECKPOINT_FILE} of process 0 into the folder of each machine"
         )
 
 
 def _begin(trainer: Trainer) -> None:
-    """Write the record of a run and the first line of its log; leave a checkpoint to resume from at once."""
+    """Write run.json and the first line of the log; leave a checkpoint to resume from at once."""
     from burstprop.report.report import provenance
 
     plan = trainer.plan
     (code,) = trainer.codes
-    trainer.journal.write("start", plan=plan.record(), images=len(trainer.loader.images), **code)
+    trainer.journal.write("start", plan=plan.to_dict(), images=len(trainer.loader.images), **code)
     if trainer.out is not None and trainer.group.is_main:
         command = trainer.options.command or "burstprop.reduced.train.training.train"
-        record = provenance(
+        known = provenance(
             command=command,
             seed=plan.seed,
-            parameters=plan.record(),
+            parameters=plan.to_dict(),
             threads=torch.get_num_threads(),
             status="running",
             verb="train",
         )
         source = {"folder": trainer.dataset.source, "classes": len(trainer.dataset.classes)}
         write_json(
-            trainer.out / "run.json", {**record, **code, "data": {"name": trainer.dataset.name, **source}}
+            trainer.out / "run.json", {**known, **code, "data": {"name": trainer.dataset.name, **source}}
         )
     trainer.save()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAME = "training.png"
+FIGURE_FILE = "training.png"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def layers_figure(
     _name_panels(grid, chosen, None if by is None else list(groups))
     _epochs_below(grid)
     fig.align_ylabels()
-    _key(fig, shades)
+    _legend(fig, shades)
     return fig
 
 
@@ -291,7 +291,7 @@ def _epochs_below(grid: Any) -> None:
             panel.tick_params(labelbottom=True)
 
 
-def _key(fig: Figure, shades: dict[str, Any]) -> None:
+def _legend(fig: Figure, shades: dict[str, Any]) -> None:
     """Put the layers, which all panels share, above them."""
     from matplotlib.lines import Line2D
 

@@ -191,7 +191,7 @@ def _generator(b, trains, dt):
     return b.SpikeGeneratorGroup(trains.shape[1], neuron, step * dt, dt=dt)
 
 
-def traces(kind, drive, watch):
+def samples(kind, drive, watch):
     """Return what Brian2 makes of a drive (of oracles.drive), in ms, mV, pA and leak conductances.
 
     ``kind``: "pyramidal", "burst_poisson", "pv" or "som". Keys: the names in ``watch``, (steps, n) at the
