@@ -30,7 +30,7 @@ RULE = FeedbackRule(eta=0.15, tau_post_ms=20.0, tau_avg_ms=60.0, w_max=0.2, deca
 RULES = {"moving Pbar": RULE, "fixed Pbar, positive": replace(RULE, fixed_burst_prob=0.3, signed=False)}
 QUIET = dict(record=Record(spikes=False, rates_bin_ms=None), dtype="float64")
 """One precision for all tests of this file: the loop is compiled once."""
-NAME = "out->hid.soma_exc"
+PROJECTION = "out->hid.soma_exc"
 
 
 def bursting_trains(n, seed):
@@ -57,7 +57,9 @@ def circuit(rule, connectivity):
         ),
         projections=(
             Projection("out", "hid", "soma_exc", 0.1, connectivity, "bursts", rule=rule),
-            Projection("out", "hid", "soma_exc", 2.0, Tied(NAME, "negative"), "events", name="negative"),
+            Projection(
+                "out", "hid", "soma_exc", 2.0, Tied(PROJECTION, "negative"), "events", name="negative"
+            ),
         ),
         currents=(Current("hid", "soma", current),),
     )
@@ -100,13 +102,13 @@ def test_feedback_learns_as_the_oracle_says(name, kind):
     spikes = simulation.recording().spikes
     assert (spikes["population"] == "hid").sum() == TARGET.sum()
     expected, events = oracle(rule, there)
-    np.testing.assert_allclose(simulation.weights(NAME), expected[there], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(simulation.average(NAME, "events"), events, rtol=1e-9)
+    np.testing.assert_allclose(simulation.weights(PROJECTION), expected[there], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(simulation.average(PROJECTION, "events"), events, rtol=1e-9)
     np.testing.assert_array_equal(
-        simulation.weights("negative"), 2.0 * np.maximum(-simulation.weights(NAME), 0.0)
+        simulation.weights("negative"), 2.0 * np.maximum(-simulation.weights(PROJECTION), 0.0)
     )
     assert np.ptp(expected[there]) > 0.1
-    assert (simulation.weights(NAME) < 0).any() == rule.signed
+    assert (simulation.weights(PROJECTION) < 0).any() == rule.signed
 
 
 def test_feedback_learns_the_same_for_any_threads_pieces_and_resume(tmp_path):
@@ -120,8 +122,8 @@ def test_feedback_learns_the_same_for_any_threads_pieces_and_resume(tmp_path):
     resumed.restore(pieces.save(tmp_path / "run.npz"))
     for simulation in (pieces, resumed):
         simulation.advance(60.0)
-        np.testing.assert_array_equal(simulation.weights(NAME), whole.weights(NAME))
-        np.testing.assert_array_equal(simulation.averages(NAME), whole.averages(NAME))
+        np.testing.assert_array_equal(simulation.weights(PROJECTION), whole.weights(PROJECTION))
+        np.testing.assert_array_equal(simulation.averages(PROJECTION), whole.averages(PROJECTION))
 
 
 def test_parts_of_shared_weights_arrive_where_they_should():

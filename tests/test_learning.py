@@ -33,7 +33,7 @@ from burstprop.circuit import PlasticityChange
 N_PRE, N_POST = 80, 90  # more than one strip of 64 lanes each, so that threads share them
 QUIET = Record(spikes=False, rates_bin_ms=None)
 SPIKES = Record(rates_bin_ms=None)
-NAME = "pre->post.soma_exc"
+PROJECTION = "pre->post.soma_exc"
 RULE = BurstDependentRule(
     eta=8e-3,
     tau_pre_ms=40.0,
@@ -158,7 +158,7 @@ def test_rule_agrees_with_the_oracle_synapse_by_synapse(name):
     assert len(network.bursts["post"]) > 100
     learned = network.projections[0].rule
     weights, there = weights_at_start()
-    ours = simulation.weights(NAME)
+    ours = simulation.weights(PROJECTION)
     np.testing.assert_allclose(ours, learned.w[there], rtol=0, atol=1e-10)
     changed = np.abs(ours - weights[there])
     assert changed.max() > 0.02
@@ -166,7 +166,7 @@ def test_rule_agrees_with_the_oracle_synapse_by_synapse(name):
     # both bounds were met, so that the comparison includes them
     assert (ours == 0.0).any() or "lower term on Ebar" in name
     assert (ours == rule.w_max).any()
-    averages = simulation.averages(NAME)
+    averages = simulation.averages(PROJECTION)
     learned.decay()  # the engine gives the averages as the next step will find them
     np.testing.assert_allclose(averages["event_rate_hz"], learned.E, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(averages["burst_rate_hz"], learned.B, rtol=1e-9, atol=1e-12)
@@ -185,25 +185,25 @@ def test_rule_is_the_same_for_any_threads_pieces_and_resume(tmp_path):
     for simulation in (pieces, resumed):
         simulation.advance(99.8)
         assert simulation.time_ms == whole.time_ms
-        np.testing.assert_array_equal(simulation.weights(NAME), whole.weights(NAME))
-        for column, values in whole.averages(NAME).items():
-            np.testing.assert_array_equal(simulation.averages(NAME)[column], values)
+        np.testing.assert_array_equal(simulation.weights(PROJECTION), whole.weights(PROJECTION))
+        for column, values in whole.averages(PROJECTION).items():
+            np.testing.assert_array_equal(simulation.averages(PROJECTION)[column], values)
         np.testing.assert_array_equal(simulation.state("post", "v_d"), whole.state("post", "v_d"))
     weights, there = weights_at_start()
-    assert np.abs(whole.weights(NAME) - weights[there]).max() > 0.02
+    assert np.abs(whole.weights(PROJECTION) - weights[there]).max() > 0.02
 
 
 def test_weights_stay_within_their_bounds_and_move_only_while_plasticity_is_on():
     simulation = started(circuit(replace(RULE, eta=0.5), protocol=()))
-    start = simulation.weights(NAME)
+    start = simulation.weights(PROJECTION)
     simulation.advance(150.0)
-    np.testing.assert_array_equal(simulation.weights(NAME), start)
+    np.testing.assert_array_equal(simulation.weights(PROJECTION), start)
     simulation.set_plasticity(True)
     top = np.float32(RULE.w_max)
     seen_low = seen_high = False
     for _ in range(8):
         simulation.advance(50.0)
-        weights = simulation.weights(NAME)
+        weights = simulation.weights(PROJECTION)
         assert np.isfinite(weights).all()
         assert weights.min() >= 0.0
         assert weights.max() <= top
@@ -212,10 +212,10 @@ def test_weights_stay_within_their_bounds_and_move_only_while_plasticity_is_on()
     assert seen_low
     assert seen_high
     simulation.set_plasticity(False)
-    before, averages = simulation.weights(NAME), simulation.averages(NAME)
+    before, averages = simulation.weights(PROJECTION), simulation.averages(PROJECTION)
     simulation.advance(200.0)
-    np.testing.assert_array_equal(simulation.weights(NAME), before)
-    assert (simulation.averages(NAME)["event_rate_hz"] != averages["event_rate_hz"]).any()
+    np.testing.assert_array_equal(simulation.weights(PROJECTION), before)
+    assert (simulation.averages(PROJECTION)["event_rate_hz"] != averages["event_rate_hz"]).any()
 
 
 def one_synapse(rule, soma_pa=0.0, start=0.05):
@@ -256,7 +256,7 @@ def test_lower_term_lifts_the_weights_onto_a_silent_neuron_by_the_closed_form():
     assert len(events) == len(times) > 10
     # every presynaptic event adds eta (E_min - R), R having decayed from its start
     expected = 0.05 + 1e-4 * (2.0 - 0.1 * np.exp(-events / 30_000.0)).sum()
-    assert simulation.weights(NAME)[0] == pytest.approx(expected, abs=1e-12)
+    assert simulation.weights(PROJECTION)[0] == pytest.approx(expected, abs=1e-12)
 
 
 def test_each_rule_onto_a_neuron_starts_its_slow_average_where_it_says():
@@ -267,7 +267,7 @@ def test_each_rule_onto_a_neuron_starts_its_slow_average_where_it_says():
     )
     circuit = replace(circuit, projections=(*circuit.projections, second))
     simulation = Simulation(circuit, dtype="float64", record=Record(rates_bin_ms=None))
-    assert simulation.averages(NAME)["spike_rate_hz"][0] == pytest.approx(0.1)
+    assert simulation.averages(PROJECTION)["spike_rate_hz"][0] == pytest.approx(0.1)
     assert simulation.averages("second")["spike_rate_hz"][0] == pytest.approx(3.0)
 
 
@@ -289,8 +289,8 @@ def test_first_event_of_a_neuron_without_history_divides_by_nothing():
     pre = pre[pre <= first + 1e-6]
     assert len(pre)
     e_pre = np.exp(-(first - pre) / 50.0).sum()
-    assert simulation.weights(NAME)[0] == pytest.approx(0.05 + 1e-3 * e_pre, abs=1e-12)
-    assert simulation.averages(NAME)["event_rate_hz"][0] > 0.0
+    assert simulation.weights(PROJECTION)[0] == pytest.approx(0.05 + 1e-3 * e_pre, abs=1e-12)
+    assert simulation.averages(PROJECTION)["event_rate_hz"][0] > 0.0
 
 
 def test_silence_leaves_weights_and_averages_finite():
@@ -300,14 +300,14 @@ def test_silence_leaves_weights_and_averages_finite():
     simulation.advance(300.0)
     simulation.set_current("post", "soma", -2000.0)
     simulation.advance(3000.0)
-    averages = simulation.averages(NAME)
+    averages = simulation.averages(PROJECTION)
     assert averages["event_rate_hz"][0] < 1e-100
     simulation.set_current("post", "soma", 500.0)
     simulation.advance(300.0)
-    averages = simulation.averages(NAME)
+    averages = simulation.averages(PROJECTION)
     assert np.isfinite(averages.to_numpy()).all()
     assert averages["event_rate_hz"][0] > 0.0
-    assert 0.0 <= simulation.weights(NAME)[0] <= np.float32(rule.w_max)
+    assert 0.0 <= simulation.weights(PROJECTION)[0] <= np.float32(rule.w_max)
 
 
 def test_a_weight_above_the_bound_is_refused_also_in_a_matrix():

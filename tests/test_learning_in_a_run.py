@@ -12,7 +12,7 @@ from test_learning import (
     DURATION_MS,
     N_POST,
     N_PRE,
-    NAME,
+    PROJECTION,
     PROTOCOL,
     QUIET,
     RULE,
@@ -37,7 +37,7 @@ from burstprop.circuit import AveragingChange, LearningRateChange, Opposed
 from burstprop.engine import network as nw
 
 HELD = ((300.0, False), (420.0, True), (470.0, False), (650.1, True))
-FALL = LearningRateChange(250.0, NAME, 1e-3, over_ms=500.0)
+FALL = LearningRateChange(250.0, PROJECTION, 1e-3, over_ms=500.0)
 HARD = replace(RULE, tau_homeostasis_ms=150.0, burst_credit="event")
 
 
@@ -54,15 +54,17 @@ def test_averages_are_held_by_the_protocol_as_by_the_oracle(rule):
     network = held_oracle(rule)
     assert_same_spikes(simulation, network)
     learned = network.projections[0].rule
-    np.testing.assert_allclose(simulation.weights(NAME), learned.w[weights_at_start()[1]], atol=1e-10, rtol=0)
+    np.testing.assert_allclose(
+        simulation.weights(PROJECTION), learned.w[weights_at_start()[1]], atol=1e-10, rtol=0
+    )
     learned.decay()
     for of, theirs in (("events", learned.E), ("bursts", learned.B)):
-        np.testing.assert_allclose(simulation.average(NAME, of), theirs, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(simulation.average(PROJECTION, of), theirs, rtol=1e-9, atol=1e-12)
     if not learned.own_homeostasis:
-        np.testing.assert_allclose(simulation.average(NAME, "spikes"), learned.R, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(simulation.average(PROJECTION, "spikes"), learned.R, rtol=1e-9, atol=1e-12)
     without = started(circuit(rule))
     without.advance(DURATION_MS - 0.1)
-    assert np.abs(without.average(NAME) - simulation.average(NAME)).max() > 0.1
+    assert np.abs(without.average(PROJECTION) - simulation.average(PROJECTION)).max() > 0.1
 
 
 @pytest.mark.parametrize("step", [4096 * 2, 4096 * 2 + 1, 4096 * 2 - 1])
@@ -71,16 +73,16 @@ def test_averages_held_when_they_would_be_divided_back_are_as_they_were(step):
     simulation = started(circuit(plastic=True, protocol=()))
     assert (simulation._compiled.arrays["average"][:, nw.AV_REBASE] == 4096).all()
     simulation.advance((step - 1) * 0.1)
-    before = simulation.averages(NAME)
+    before = simulation.averages(PROJECTION)
     assert (before["event_rate_hz"] > 0.1).any()
-    simulation.set_averaging(False, NAME)
+    simulation.set_averaging(False, PROJECTION)
     for _ in range(3):
         simulation.advance(50.3)
-        np.testing.assert_array_equal(simulation.averages(NAME), before)
+        np.testing.assert_array_equal(simulation.averages(PROJECTION), before)
     simulation.set_averaging(True)
-    np.testing.assert_array_equal(simulation.averages(NAME), before)
+    np.testing.assert_array_equal(simulation.averages(PROJECTION), before)
     simulation.advance(0.1)
-    assert (simulation.average(NAME) != before["event_rate_hz"]).any()
+    assert (simulation.average(PROJECTION) != before["event_rate_hz"]).any()
 
 
 def test_the_learning_rate_falls_in_a_straight_line_as_in_the_oracle():
@@ -94,27 +96,29 @@ def test_the_learning_rate_falls_in_a_straight_line_as_in_the_oracle():
     network = oracle(RULE, changes)
     for at in (240.0, 500.0, 760.0, DURATION_MS):
         simulation.advance(at - simulation.time_ms)
-        assert simulation.learning_rate(NAME) == pytest.approx(eta(simulation.step), rel=1e-12)
+        assert simulation.learning_rate(PROJECTION) == pytest.approx(eta(simulation.step), rel=1e-12)
     assert_same_spikes(simulation, network)
     learned = network.projections[0].rule
-    np.testing.assert_allclose(simulation.weights(NAME), learned.w[weights_at_start()[1]], atol=1e-10, rtol=0)
+    np.testing.assert_allclose(
+        simulation.weights(PROJECTION), learned.w[weights_at_start()[1]], atol=1e-10, rtol=0
+    )
 
 
 def test_a_learning_rate_set_by_hand_is_the_protocols():
     by_hand = started(circuit())
     by_hand.advance(249.9)
-    by_hand.set_eta(NAME, FALL.eta, over_ms=FALL.over_ms)
+    by_hand.set_eta(PROJECTION, FALL.eta, over_ms=FALL.over_ms)
     by_protocol = started(circuit(protocol=(*PROTOCOL, FALL)))
     by_protocol.advance(249.9)
     for simulation in (by_hand, by_protocol):
         simulation.advance(400.0)
-    np.testing.assert_array_equal(by_hand.weights(NAME), by_protocol.weights(NAME))
-    by_hand.set_eta(NAME, 0.0)
-    before = by_hand.weights(NAME)
+    np.testing.assert_array_equal(by_hand.weights(PROJECTION), by_protocol.weights(PROJECTION))
+    by_hand.set_eta(PROJECTION, 0.0)
+    before = by_hand.weights(PROJECTION)
     by_hand.advance(100.0)
-    np.testing.assert_array_equal(by_hand.weights(NAME), before)
+    np.testing.assert_array_equal(by_hand.weights(PROJECTION), before)
     with pytest.raises(BurstpropError, match=r"eta = -1: must be at least 0"):
-        by_hand.set_eta(NAME, -1.0)
+        by_hand.set_eta(PROJECTION, -1.0)
     with pytest.raises(BurstpropError, match=r"not plastic: .*pre->post\.soma_exc"):
         by_hand.set_eta("pre->post.dendrite_exc", 1.0)
     with pytest.raises(
@@ -139,8 +143,8 @@ def test_all_of_it_is_the_same_for_any_threads_pieces_and_resume(tmp_path, conne
     for simulation in (pieces, resumed):
         simulation.advance(139.7)
         assert simulation.time_ms == pytest.approx(whole.time_ms)
-        np.testing.assert_array_equal(simulation.weights(NAME), whole.weights(NAME))
-        np.testing.assert_array_equal(simulation.averages(NAME), whole.averages(NAME))
+        np.testing.assert_array_equal(simulation.weights(PROJECTION), whole.weights(PROJECTION))
+        np.testing.assert_array_equal(simulation.averages(PROJECTION), whole.averages(PROJECTION))
         for of in ("spikes", "events", "bursts"):
             np.testing.assert_array_equal(simulation.counts("post", of), whole.counts("post", of))
     assert whole.counts("post", "bursts").sum() > 100
@@ -164,12 +168,12 @@ def test_all_to_all_learns_bit_for_bit_as_a_full_matrix(rule):
         simulation.advance(300.0)
         found.append(simulation)
     for simulation in found[1:]:
-        np.testing.assert_array_equal(simulation.weights(NAME), found[0].weights(NAME))
+        np.testing.assert_array_equal(simulation.weights(PROJECTION), found[0].weights(PROJECTION))
         np.testing.assert_array_equal(simulation.state("post", "v_s"), found[0].state("post", "v_s"))
-        assert simulation.synapses(NAME).equals(found[0].synapses(NAME))
+        assert simulation.synapses(PROJECTION).equals(found[0].synapses(PROJECTION))
         assert simulation.sizes()["synapses"] == found[0].sizes()["synapses"]
         assert simulation.sizes()["synapse_bytes"] > 2 * found[0].sizes()["synapse_bytes"]
-    assert found[0].weights(NAME).std() > 1e-3
+    assert found[0].weights(PROJECTION).std() > 1e-3
 
 
 # --- delivery ---
@@ -241,14 +245,14 @@ def test_weights_of_a_plastic_projection_are_set_synapse_by_synapse(threads):
     weights, there = weights_at_start()
     for described, start in ((circuit(), weights[there]), (dense(circuit()), weights.ravel())):
         simulation = started(described, threads=threads)
-        simulation.set_weights(NAME, start)
-        np.testing.assert_array_equal(simulation.weights(NAME), start.astype(np.float32))
-        frame = simulation.synapses(NAME)
+        simulation.set_weights(PROJECTION, start)
+        np.testing.assert_array_equal(simulation.weights(PROJECTION), start.astype(np.float32))
+        frame = simulation.synapses(PROJECTION)
         np.testing.assert_array_equal(
             frame["weight"], weights[frame["source_id"], frame["target_id"]].astype(np.float32)
         )
         with pytest.raises(BurstpropError, match=r"not between 0 and 0\.15"):
-            simulation.set_weights(NAME, start + 0.15)
+            simulation.set_weights(PROJECTION, start + 0.15)
     with pytest.raises(BurstpropError, match="one weight; set it with set_weight"):
         Simulation(probes.circuit(1, 1, (Projection("in", "out", "a", 1.0, AllToAll()),))).set_weights(
             "in->out.a", np.ones((1, 1))

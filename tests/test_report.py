@@ -16,7 +16,7 @@ PNG = base64.b64decode(
 )
 GOOD = Claim("event rate of pyr1", 5.512345, 5.0, 6.0, "Hz", "5.51 in the published program")
 BAD = Claim("burst probability <P>", 0.61, 0.2, 0.4)
-RUN = provenance(command=["burstprop", "reproduce", "a b"], seed=3, parameters={"w": 0.05}, threads=2)
+PROVENANCE = provenance(command=["burstprop", "reproduce", "a b"], seed=3, parameters={"w": 0.05}, threads=2)
 
 
 class Page(html.parser.HTMLParser):
@@ -107,7 +107,7 @@ def test_a_claim_that_is_not_judged_neither_holds_nor_fails(tmp_path):
     row = claims_text([GOOD, left]).splitlines()[-2]
     assert re.search(r"^spread +0\.3 +needs 5 realizations +Hz +published +not judged$", row)
     path = write_report(
-        tmp_path, title="t", text="x", claims=[GOOD, left], figures={}, tables={}, provenance=RUN
+        tmp_path, title="t", text="x", claims=[GOOD, left], figures={}, tables={}, provenance=PROVENANCE
     )
     cells = Page(path.read_text()).tables[0][-1]
     assert cells[0] == "–"
@@ -115,13 +115,13 @@ def test_a_claim_that_is_not_judged_neither_holds_nor_fails(tmp_path):
 
 
 def test_provenance_is_complete_and_quotes_the_command():
-    assert RUN["run_again"] == "burstprop reproduce 'a b'"
-    assert RUN["seed"] == 3
-    assert RUN["threads"] == 2
-    assert RUN["parameters"] == {"w": 0.05}
-    assert {"burstprop", "python", "numpy", "numba", "scipy", "pandas"} <= set(RUN["versions"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", RUN["date"])
-    assert RUN["cpu"]
+    assert PROVENANCE["run_again"] == "burstprop reproduce 'a b'"
+    assert PROVENANCE["seed"] == 3
+    assert PROVENANCE["threads"] == 2
+    assert PROVENANCE["parameters"] == {"w": 0.05}
+    assert {"burstprop", "python", "numpy", "numba", "scipy", "pandas"} <= set(PROVENANCE["versions"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", PROVENANCE["date"])
+    assert PROVENANCE["cpu"]
 
 
 def test_the_page_carries_everything_in_itself(tmp_path):
@@ -141,7 +141,7 @@ def test_the_page_carries_everything_in_itself(tmp_path):
             "Circuit": aligned,
             "Means": pd.DataFrame({"population": ["pyr1"], "rate_hz": [5.5123456], "n": [4]}),
         },
-        provenance=RUN,
+        provenance=PROVENANCE,
     )
     text = path.read_text(encoding="utf-8")
     page = Page(text)
@@ -177,6 +177,6 @@ def test_a_figure_that_is_no_png_is_an_error_and_no_page_is_written(tmp_path):
                 claims=[],
                 figures={"f": tmp_path / name},
                 tables={},
-                provenance=RUN,
+                provenance=PROVENANCE,
             )
     assert not (tmp_path / "report.html").exists()

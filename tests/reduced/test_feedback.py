@@ -129,8 +129,8 @@ def test_a_weight_that_follows_is_not_learned_too():
         FeedbackWeight(torch.zeros(2, 2), learned=True, follows=-0.5)
 
 
-def test_a_result_written_over_its_input_is_the_same_in_every_block():
-    size = 2 * fused._BLOCK + 77
+def test_a_result_written_over_its_input_is_the_same_in_every_chunk():
+    size = 2 * fused._CHUNK + 77
     rng = np.random.default_rng(0)
     rates, arrived, error = (torch.from_numpy(v.astype(np.float32)) for v in rng.random((3, size)))
     code = functools.partial(burst_code, units("sigmoid"), error=error, scale=torch.tensor(0.01))

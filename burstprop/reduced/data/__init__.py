@@ -1,7 +1,7 @@
 """Images for the reduced model: digits (shipped), MNIST, CIFAR-10, Tiny ImageNet and ImageNet.
 
 `open_dataset` is the one door. It gives an `ImageDataset` with three splits, ``train``, ``validation`` and
-``test``. The validation part is always taken from the training data, so that no setting need be chosen on
+``test``. The validation split is always taken from the training data, so that no setting need be chosen on
 the test data. Small images live in memory as one uint8 tensor (`ImagesInMemory`); ImageNet's stay in their
 files and are decoded by worker processes (`ImageFiles`). `Loader` turns either into batches of normalised
 float tensors.

@@ -159,7 +159,7 @@ def open_dataset(
     folder : path, optional
         Folder that holds the data, or a folder above it. The digits are shipped and take none.
     options : ReadOptions, optional
-        Validation part, decoding threads, broken images, image size.
+        Validation split, decoding threads, broken images, image size.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def hold_out(labels: torch.Tensor, fraction: float) -> tuple[np.ndarray, np.ndar
 
 
 def split_training(images: Images, fraction: float) -> tuple[Images, Images]:
-    """Return the training and the validation part of the training data; see `hold_out`."""
+    """Return the training and the validation split of the training data; see `hold_out`."""
     train, validation = hold_out(images.labels, fraction)
     return images.select(train), images.select(validation)
 

@@ -7,7 +7,7 @@ Layouts understood: ``train/<class>/*.JPEG`` with ``test/`` or ``val/<class>/*.J
 after sorting its validation images into folders, and most others), and Tiny ImageNet as it is downloaded:
 ``train/<class>/images/*.JPEG``,
 ``val/images/*.JPEG`` and ``val/val_annotations.txt``. The labelled validation images of ImageNet and Tiny
-ImageNet serve as test images here; the validation part is taken from the training images.
+ImageNet serve as test images here; the validation split is taken from the training images.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import numpy as np
 import burstprop.jit.vector_width  # noqa: F401 - for its effect
 
 _TINY = np.float32(1e-8)
-_BLOCK = 4096  # elements whose results stay in the processor's caches
+_CHUNK = 4096  # elements whose results stay in the processor's caches
 # a product and a sum may be one instruction; nothing else is reordered
 _FUSED = {"contract"}
 
@@ -93,17 +93,17 @@ def burst_code(arrived, error, rates, scale, gain, rectified, inhibited, change)
     """Write b over b Y (``arrived``) and -gain scale (b_t - b) into ``change``, or the latter over b Y where
     ``change`` has no elements.
 
-    It goes block by block: a loop that writes what it reads would not become vector instructions (seven times
+    It goes chunk by chunk: a loop that writes what it reads would not become vector instructions (seven times
     slower).
     """
-    bursts, changes = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
-    for start in range(0, rates.size, _BLOCK):
-        block = slice(start, min(start + _BLOCK, rates.size))
-        over = arrived[block]
+    bursts, changes = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
+    for start in range(0, rates.size, _CHUNK):
+        chunk = slice(start, min(start + _CHUNK, rates.size))
+        over = arrived[chunk]
         burst, taught = bursts[: over.size], changes[: over.size]
         if change.size:
-            taught = change[block]
-        _burst_code(over, error[block], rates[block], scale[0], gain, rectified, inhibited, burst, taught)
+            taught = change[chunk]
+        _burst_code(over, error[chunk], rates[chunk], scale[0], gain, rectified, inhibited, burst, taught)
         left = burst if change.size else taught
         for i in range(over.size):
             over[i] = left[i]
