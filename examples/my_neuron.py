@@ -4,16 +4,17 @@
     tau_exc dg/dt = -g
     spike and V <- E_L at V > threshold
 
-A model is a frozen dataclass of parameters, a NamedTuple each for state, constants and injected current, and
-three pure functions of one neuron. numba compiles them into the same loop as the built-in models, and caches
-them on disk. `burstprop.neurons.model` says what each part is. Run it with ``python my_neuron.py``.
+A model is a frozen dataclass of parameters, a NamedTuple each for state and injected current, and three pure
+functions of one neuron, whose ``c`` holds the parameters under their names. numba compiles them into the same
+loop as the built-in models, and caches them on disk. `burstprop.neurons.model` says what each part is. Run it
+with ``python my_neuron.py``.
 """
 
 # pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,17 +29,6 @@ class LIFState(NamedTuple):
     g_exc: float
 
 
-class LIFConstants(NamedTuple):
-    """What one step needs; no number stands in the step itself (0.5 would be a float64, and slow)."""
-
-    leak: float
-    decay: float
-    dt_c: float
-    e_l: float
-    e_exc: float
-    threshold: float
-
-
 class LIFDrive(NamedTuple):
     """Injected current in pA."""
 
@@ -51,9 +41,10 @@ class LIF(NeuronModel):
 
     tau_ms: PerNeuron = quantity(20.0, "ms", "membrane time constant", low=0, open_low=True, per_neuron=True)
     c_pf: PerNeuron = quantity(200.0, "pF", "capacitance", low=0, open_low=True, per_neuron=True)
-    threshold_mv: PerNeuron = quantity(-50.0, "mV", "threshold", per_neuron=True)
+    e_l: PerNeuron = quantity(-70.0, "mV", "resting potential and reset", per_neuron=True)
+    threshold: PerNeuron = quantity(-50.0, "mV", "threshold", per_neuron=True)
 
-    State, Constants, Drive = LIFState, LIFConstants, LIFDrive
+    State, Drive = LIFState, LIFDrive
     receptors = {"soma_exc": "g_exc"}  # noqa: RUF012
     voltages = ("v",)
 
@@ -61,20 +52,16 @@ class LIF(NeuronModel):
         """Check the parameters."""
         validate(self)
 
-    def constants(self, dt: float) -> LIFConstants:
-        """Return what one step of ``dt`` ms needs."""
-        return LIFConstants(
-            leak=dt / self.tau_ms,
-            decay=float(np.exp(-dt / 5.0)),
-            dt_c=dt / self.c_pf,
-            e_l=-70.0,
-            e_exc=0.0,
-            threshold=self.threshold_mv,
-        )
+    def derived(self, dt: float) -> dict[str, Any]:
+        """Return what one step of ``dt`` ms needs beside the parameters.
+
+        No number stands in the step itself: 0.5 would be a float64, and slow.
+        """
+        return dict(leak=dt / self.tau_ms, decay=np.exp(-dt / 5.0), dt_c=dt / self.c_pf, e_exc=0.0)
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> LIFState:
         """Return the state at t = 0: one number, or one for each of the ``n`` neurons."""
-        return LIFState(v=-70.0 + rng.standard_normal(n), g_exc=0.0)  # type: ignore[arg-type]
+        return LIFState(v=self.e_l + rng.standard_normal(n), g_exc=0.0)  # type: ignore[arg-type]
 
     @staticmethod
     def step(s, i, c):

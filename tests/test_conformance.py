@@ -15,6 +15,7 @@ from burstprop import neurons
 from burstprop.circuit import Circuit, Population
 from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.errors import BurstpropError
+from burstprop.jit.model_code import FUNCTIONS
 from burstprop.neurons import AdEx, BurstPoissonNeuron, NeuronModel, PyramidalNeuron
 from burstprop.parameters import parameter_table
 from burstprop.recording import Record
@@ -75,7 +76,7 @@ def test_the_docstring_teaches_the_model(name):
     text = inspect.getdoc(inspect.getmodule(MODELS[name]))
     for words in ("dV", "/dt", "mV", "pA", "Source:", "doi:10.", "Payeur", "departure"):
         assert words.lower() in text.lower(), words
-    for part in ("constants", "initial", "step", "margin", "spike"):
+    for part in ("derived", "initial", "step", "margin", "spike"):
         assert inspect.getdoc(getattr(MODELS[name], part)), part
     for kind in ("State", "Constants", "Drive"):
         assert inspect.getdoc(getattr(MODELS[name], kind))
@@ -99,8 +100,9 @@ def test_names_fit_together(name):
 
 @each_model
 def test_constants_are_the_only_door_and_take_one_value_per_neuron(name):
-    """Every quantity reaches the constants or the start, as one number or as one per neuron."""
+    """Every quantity reaches a step, as one number or as one per neuron: by its name, derived, or at the start."""
     model = MODELS[name]()
+    used = {word for part in FUNCTIONS for word in getattr(model, part).__code__.co_names}
     for field in fields(model):
         if isinstance(field.default, str) or not field.metadata["per_neuron"]:
             continue
@@ -108,7 +110,8 @@ def test_constants_are_the_only_door_and_take_one_value_per_neuron(name):
         if field.default == 0.0:
             values = np.array([0.0, 0.0, 1.0, 0.0])
         changed = replace(model, **{field.name: values})
-        arrays = [c for c in changed.constants(0.1) if np.ndim(c)]
+        arrays = [c for c in changed.derived(0.1).values() if np.ndim(c)]
+        arrays += [getattr(changed.constants(0.1), field.name)] * (field.name in used)
         arrays += [s for s in changed.initial(4, np.random.default_rng(0), 0.1) if np.ndim(s)]
         assert arrays, field.name
         assert all(np.shape(a) == (4,) for a in arrays)

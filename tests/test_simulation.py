@@ -349,7 +349,7 @@ class LIFState(NamedTuple):
 @dataclass(frozen=True)
 class LIF(AdEx):
     State, receptors = LIFState, {}
-    def constants(self, dt): return AdEx.constants(self, dt)._replace(leak=0.1)
+    def derived(self, dt): return AdEx.derived(self, dt) | dict(leak=0.1)
     def initial(self, n, rng, dt): return LIFState(0.0)
     @staticmethod
     def step(s, i, c): return LIFState(bounded(s.v))

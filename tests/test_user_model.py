@@ -13,7 +13,6 @@ from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.errors import BurstpropError
 from burstprop.neurons import AdEx, NeuronModel, pv_interneuron
 from burstprop.neurons.functions import power256
-from burstprop.neurons.model import FLOOR
 from burstprop.parameters import quantity, validate
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
@@ -25,30 +24,6 @@ class MyState(NamedTuple):
     g_exc: float
     g_inh: float
     refractory: float
-
-
-class MyConstants(NamedTuple):
-    e_l: float
-    e_exc: float
-    e_inh: float
-    v_t: float
-    d: float
-    inv_256_d: float
-    leak: float
-    dt_c: float
-    relax_w: float
-    a: float
-    decay_exc: float
-    decay_inh: float
-    floor: float
-    one: float
-    zero: float
-    v_low: float
-    v_high: float
-    v_hold: float
-    v_r: float
-    b: float
-    refractory_steps: float
 
 
 class MyDrive(NamedTuple):
@@ -67,19 +42,19 @@ class MyNeuron(NeuronModel):
     b: float = quantity(0.0, "pA", "adaptation added by a spike")
     refractory_ms: float = quantity(1.0, "ms", "refractory period", low=0)
 
-    State, Constants, Drive = MyState, MyConstants, MyDrive
+    State, Drive = MyState, MyDrive
     receptors = {"soma_exc": "g_exc", "soma_inh": "g_inh"}  # noqa: RUF012
     voltages = ("v",)
 
     def __post_init__(self):
         validate(self)
 
-    def constants(self, dt):
-        return MyConstants(
-            e_l=-70.0, e_exc=0.0, e_inh=-80.0, v_t=self.v_t, d=2.0, inv_256_d=1.0 / (256.0 * 2.0),
-            leak=dt * self.g_l / self.c, dt_c=dt / self.c, relax_w=dt / 500.0, a=self.a,
-            decay_exc=np.exp(-dt / 5.0), decay_inh=np.exp(-dt / 10.0), floor=FLOOR, one=1.0, zero=0.0,
-            v_low=-80.0, v_high=20.0, v_hold=-70.0, v_r=self.v_r, b=self.b,
+    def derived(self, dt):
+        return dict(
+            e_l=-70.0, e_exc=0.0, e_inh=-80.0, d=2.0, inv_256_d=1.0 / (256.0 * 2.0),
+            leak=dt * self.g_l / self.c, dt_c=dt / self.c, relax_w=dt / 500.0,
+            decay_exc=np.exp(-dt / 5.0), decay_inh=np.exp(-dt / 10.0),
+            v_low=-80.0, v_high=20.0, v_hold=-70.0,
             refractory_steps=np.round(self.refractory_ms / dt) + 1.0,
         )  # fmt: skip
 
@@ -210,7 +185,7 @@ def of_another_kind(state):
 MISTAKES = {
     "a literal in the step": (
         widened,
-        r"field 'w' of \w+State comes out of the step as float64, not as float32.*literal.*Constants",
+        r"field 'w' of \w+State comes out of the step as float64, not as float32.*literal.*derived",
     ),
     "a field that does not exist": (misspelt, "does not compile(.|\n)*volt"),
     "a plain tuple": (of_another_kind, r"a step and a spike return .*State, and this one returns .*UniTuple"),
@@ -244,10 +219,12 @@ def define(**parts):
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        (dict(margin=None), "NewNeuron has no 'margin': a neuron model gives State, Constants"),
+        (dict(margin=None), "NewNeuron has no 'margin': a neuron model gives State, Drive"),
         (dict(State=None), "NewNeuron has no 'State'"),
         (dict(State=dict), r"NewNeuron.State = <class 'dict'>: give a NamedTuple"),
-        (dict(Constants=dict), r"NewNeuron.Constants = <class 'dict'>: give a NamedTuple of floats"),
+        (dict(Constants=dict), r"NewNeuron.Constants: leave it out; .* what `derived\(dt\)` returns"),
+        (dict(constants=lambda *_: {}), r"NewNeuron.constants: leave it out"),
+        (dict(derived=None), "NewNeuron has no 'derived'"),
         (dict(Drive=NamedTuple("NoDrive", [])), "NewNeuron.Drive = .*NoDrive.*of at least one"),
         (dict(receptors={"soma_exc": "g_ex"}), r"receptors\['soma_exc'\] names 'g_ex'.*did you mean 'g_exc'"),
         (dict(voltages=("u",)), "NewNeuron.voltages names 'u', and NewState has no such field"),
@@ -269,7 +246,7 @@ def test_a_model_that_is_no_dataclass_is_refused():
         Population("p", 3, define()())
 
 
-CONSTANTS = MyNeuron().constants(0.1)
+DERIVED = MyNeuron().derived(0.1)
 
 
 @pytest.mark.parametrize(
@@ -280,13 +257,13 @@ CONSTANTS = MyNeuron().constants(0.1)
             dict(initial=lambda *_: MyState(np.zeros(4), 0.0, 0.0, 0.0, 0.0)),
             r"'p': NewNeuron.initial gives v of shape \(4,\): give a number, or one per neuron, shape \(3,\)",
         ),
-        (dict(constants=lambda *_: None), r"NewNeuron.constants returns None: give MyConstants\(e_l"),
+        (dict(derived=lambda *_: None), r"NewNeuron.derived returns None: give a dictionary"),
         (
-            dict(constants=lambda *_: CONSTANTS._replace(e_l="x")),
+            dict(derived=lambda *_: DERIVED | {"e_l": "x"}),
             "NewNeuron.constants gives e_l = 'x': give a number",
         ),
         (
-            dict(constants=lambda *_: CONSTANTS._replace(e_l=np.zeros((3, 1)))),
+            dict(derived=lambda *_: DERIVED | {"e_l": np.zeros((3, 1))}),
             r"NewNeuron.constants gives e_l of shape \(3, 1\)",
         ),
     ],
@@ -295,6 +272,17 @@ def test_what_a_model_returns_is_looked_at_before_a_run(parts, words):
     model = dataclass(frozen=True)(define(**parts))
     with pytest.raises(BurstpropError, match=words):
         Simulation(Circuit(populations=(Population("p", 3, model()),)))
+
+
+def test_derived_gives_the_same_names_whatever_the_parameters():
+    @dataclass(frozen=True)
+    class Moody(MyNeuron):
+        def derived(self, dt):
+            return DERIVED if self.c == 100.0 else {}
+
+    assert Moody().constants(0.1) == MyNeuron().constants(0.1)
+    with pytest.raises(BurstpropError, match=r"Moody.derived returns no names, and returned other names"):
+        Moody(c=200.0).constants(0.1)
 
 
 def test_other_defaults_of_a_model_are_no_new_model():

@@ -131,8 +131,8 @@ def _store(typingctx, proto, array, base, lane, value):
         if kind != array.dtype:
             raise TypingError(
                 f"[burstprop] field {name!r} of {value.instance_class.__name__} comes out of the step as "
-                f"{kind}, not as {array.dtype}: a literal such as 0.5 or 2 in the step widens it; make it a "
-                "field of Constants"
+                f"{kind}, not as {array.dtype}: a literal such as 0.5 or 2 in the step widens it; return it "
+                "from derived"
             )
 
     def codegen(context, builder, signature, args):

@@ -30,7 +30,7 @@ import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import power256
-from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
+from burstprop.neurons.model import NeuronModel, whole_steps
 from burstprop.parameters import PerNeuron, documented, quantity, validate
 
 REFRACTORY_HOLDS = ("rest", "reset")
@@ -44,33 +44,6 @@ class AdExState(NamedTuple):
     g_exc: float
     g_inh: float
     refractory: float
-
-
-class AdExConstants(NamedTuple):
-    """What one step needs, per step of dt."""
-
-    e_l: float
-    e_exc: float
-    e_inh: float
-    v_t: float
-    d: float
-    inv_256_d: float
-    leak: float
-    dt_c: float
-    relax_w: float
-    a: float
-    decay_exc: float
-    decay_inh: float
-    floor: float
-    one: float
-    zero: float
-    v_low: float
-    v_high: float
-    v_spike: float
-    v_hold: float
-    v_r: float
-    b: float
-    refractory_steps: float
 
 
 class AdExDrive(NamedTuple):
@@ -124,7 +97,6 @@ class AdEx(NeuronModel):
     )
 
     State = AdExState
-    Constants = AdExConstants
     Drive = AdExDrive
     receptors = {"soma_exc": "g_exc", "soma_inh": "g_inh"}  # noqa: RUF012
     voltages = ("v",)
@@ -138,36 +110,22 @@ class AdEx(NeuronModel):
                 "program's) or 'reset' (held at V_r)"
             )
 
-    def constants(self, dt: float) -> AdExConstants:
-        """Return what one step of ``dt`` ms needs.
+    def derived(self, dt: float) -> dict[str, Any]:
+        """Return what one step of ``dt`` ms needs beside the parameters.
 
         Raises
         ------
         BurstpropError
             The refractory period is shorter than a step and not 0.
         """
-        return AdExConstants(
-            e_l=self.e_l,
-            e_exc=self.e_exc,
-            e_inh=self.e_inh,
-            v_t=self.v_t,
-            d=self.d,
+        return dict(
             inv_256_d=1.0 / (256.0 * self.d),
             leak=dt * self.g_l / self.c,
             dt_c=dt / self.c,
             relax_w=dt / self.tau_w,
-            a=self.a,
             decay_exc=np.exp(-dt / self.tau_exc),
             decay_inh=np.exp(-dt / self.tau_inh),
-            floor=FLOOR,
-            one=1.0,
-            zero=0.0,
-            v_low=self.v_low,
-            v_high=self.v_high,
-            v_spike=self.v_spike,
             v_hold=self.e_l if self.refractory_hold == "rest" else self.v_r,
-            v_r=self.v_r,
-            b=self.b,
             refractory_steps=whole_steps("AdEx.refractory_ms", self.refractory_ms, dt) + 1.0,
         )
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
-from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
+from burstprop.neurons.model import NeuronModel, whole_steps
 from burstprop.neurons.pyramidal import DRIVING_FORCES
 from burstprop.parameters import PerNeuron, documented, quantity, validate
 
@@ -53,37 +53,6 @@ class BurstPoissonState(NamedTuple):
     g_d_inh: float
     refractory: float
     burst_at: float
-
-
-class BurstPoissonConstants(NamedTuple):
-    """What one step needs, per step of dt."""
-
-    e_l: float
-    e_exc: float
-    e_inh: float
-    leak_s: float
-    leak_d: float
-    dt_c_s: float
-    dt_c_d: float
-    w_d_d: float
-    e_d: float
-    inv_d_d: float
-    decay_ws: float
-    relax_wd: float
-    relax_th: float
-    th_0: float
-    decay_exc: float
-    decay_inh: float
-    floor: float
-    one: float
-    zero: float
-    own: float
-    v_r: float
-    b_ws: float
-    dth: float
-    refractory_steps: float
-    burst_first: float
-    burst_span: float
 
 
 class BurstPoissonDrive(NamedTuple):
@@ -154,7 +123,6 @@ class BurstPoissonNeuron(NeuronModel):
     )
 
     State = BurstPoissonState
-    Constants = BurstPoissonConstants
     Drive = BurstPoissonDrive
     receptors = {  # noqa: RUF012
         "soma_exc": "g_s_exc",
@@ -189,8 +157,8 @@ class BurstPoissonNeuron(NeuronModel):
                 "ms: the second spike must come while the neuron is refractory; lengthen refractory_ms"
             )
 
-    def constants(self, dt: float) -> BurstPoissonConstants:
-        """Return what one step of ``dt`` ms needs.
+    def derived(self, dt: float) -> dict[str, Any]:
+        """Return what one step of ``dt`` ms needs beside the parameters.
 
         Raises
         ------
@@ -198,30 +166,19 @@ class BurstPoissonNeuron(NeuronModel):
             The second spike could fall on the step of the first, or its spread is shorter than a step and
             not 0.
         """
-        return BurstPoissonConstants(
-            e_l=self.e_l,
-            e_exc=self.e_exc,
-            e_inh=self.e_inh,
+        return dict(
             leak_s=dt / self.tau_s,
             leak_d=dt / self.tau_d,
             dt_c_s=dt / self.c_s,
             dt_c_d=dt / self.c_d,
             w_d_d=dt * self.a_w / self.c_d,
-            e_d=self.e_d,
             inv_d_d=1.0 / self.d_d,
             decay_ws=np.exp(-dt / self.tau_ws),
             relax_wd=dt / self.tau_wd,
             relax_th=dt / self.tau_th,
-            th_0=self.th_0,
             decay_exc=np.exp(-dt / self.tau_exc),
             decay_inh=np.exp(-dt / self.tau_inh),
-            floor=FLOOR,
-            one=1.0,
-            zero=0.0,
             own=float(self.dendritic_driving_force == "own"),
-            v_r=self.v_r,
-            b_ws=self.b_ws,
-            dth=self.dth,
             # counted down before the test for a spike, so one more bars so many steps
             refractory_steps=np.round(self.refractory_ms / dt) + 1,
             # on the step of the first there is no second spike

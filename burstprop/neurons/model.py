@@ -5,8 +5,6 @@ A model is a frozen dataclass of parameters (`burstprop.parameters.quantity` fie
 
 ``State``
     a NamedTuple of floats: the variables of one neuron, conductances included;
-``Constants``
-    a NamedTuple of floats: what the step needs, made from the parameters by ``constants(dt)``;
 ``Drive``
     a NamedTuple of floats: one injected current (pA) per compartment that current can be injected into;
 ``receptors``
@@ -14,7 +12,13 @@ A model is a frozen dataclass of parameters (`burstprop.parameters.quantity` fie
 ``voltages``
     the fields of State that are membrane potentials, the somatic one first.
 
-and three pure functions of one neuron, as static methods, compiled by numba into the time loop:
+a method
+
+``derived(dt) -> dict``
+    what the functions below need beside the parameters, by name: ``{"leak": dt / self.tau_ms}``;
+
+and three pure functions of one neuron, as static methods, compiled by numba into the time loop. Their ``c``
+holds every parameter under its own name, what ``derived`` returns, and ``c.zero``, ``c.one``, ``c.floor``:
 
 ``step(state, drive, c) -> State``
     one time step. ``drive`` is the current injected at the end of the previous step.
@@ -25,13 +29,15 @@ and three pure functions of one neuron, as static methods, compiled by numba int
     ``u2`` are uniform in [0, 1), new at every spike.
 
 All numbers in them must stay of the type of the state (float32 unless asked otherwise): a literal such as
-``0.5`` is a float64 and slows the loop by a factor of two, so write it as a field of ``Constants``. A
-conditional expression is fine, an ``if`` statement is slow. `sigmoid` and `power256` of
-`burstprop.neurons.functions` are fast and keep the type.
+``0.5`` is a float64 and slows the loop by a factor of two, so return it from ``derived``. A conditional
+expression is fine, an ``if`` statement is slow. `sigmoid` and `power256` of `burstprop.neurons.functions` are
+fast and keep the type.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections import namedtuple
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,9 +57,24 @@ Without it a conductance that receives nothing becomes a denormal number after 4
 to 80 times; with it, it ends near 1e-28, far below the resolution of a voltage.
 """
 
-PARTS = ("State", "Constants", "Drive", "receptors", "voltages", "constants", "initial", *FUNCTIONS)
+COMMON = {"zero": 0.0, "one": 1.0, "floor": FLOOR}
+"""Constants of every model."""
+PARTS = ("State", "Drive", "receptors", "voltages", "derived", "initial", *FUNCTIONS)
 
 _model_of_state: dict[type, Any] = {}
+_constants_of: dict[type, Any] = {}
+
+
+class _Constants:
+    """The type of a model's constants, each model's own, made when it is first asked for.
+
+    It is an attribute of the model, so that a file of compiled code finds it by its name.
+    """
+
+    def __get__(self, model: Any, owner: type) -> Any:
+        if owner not in _constants_of and dataclasses.is_dataclass(owner):
+            owner().constants(0.1)  # type: ignore[attr-defined]
+        return _constants_of.get(owner, self)
 
 
 class NeuronModel(Named):
@@ -75,12 +96,12 @@ class NeuronModel(Named):
     """
 
     State: ClassVar[Any]
-    Constants: ClassVar[Any]
     Drive: ClassVar[Any]
+    Constants: ClassVar[Any] = _Constants()
     receptors: ClassVar[dict[str, str]]
     voltages: ClassVar[tuple[str, ...]]
 
-    constants: Any
+    derived: Any
     initial: Any
     step: ClassVar[Any]
     margin: ClassVar[Any]
@@ -107,11 +128,46 @@ class NeuronModel(Named):
                 "notebook, in the same cell)"
             )
 
+    def constants(self, dt: float) -> Any:
+        """Return the ``c`` of a step of ``dt`` ms, a NamedTuple of type ``Constants``.
+
+        Raises
+        ------
+        BurstpropError
+            ``derived`` returns no dictionary, or other names than before.
+        """
+        name, derived = type(self).__name__, self.derived(dt)
+        if not isinstance(derived, dict):
+            raise BurstpropError(f"{name}.derived returns {derived!r}: give a dictionary, name: number")
+        values = {**COMMON, **_quantities(self), **derived}
+        if type(self) not in _constants_of:
+            made = namedtuple(f"{name}Constants", values, module=type(self).__module__)  # type: ignore[misc]
+            made.__qualname__ = f"{type(self).__qualname__}.Constants"
+            made.__doc__ = f"What a step of {name} needs: its parameters, and what `derived` makes of them."
+            _constants_of[type(self)] = made
+        known = _constants_of[type(self)]
+        if known._fields != tuple(values):
+            names = ", ".join(derived) or "no names"
+            raise BurstpropError(
+                f"{name}.derived returns {names}, and returned other names before: give the same names, in "
+                "the same order, for all parameters"
+            )
+        return known(*values.values())
+
     def _repr_html_(self) -> str | None:
         """Return the parameters for a notebook."""
         from burstprop.report.notebook import description_html
 
         return description_html(self, type(self).__name__)
+
+
+def _quantities(model: Any) -> dict[str, Any]:
+    """Return the parameters that are numbers, by name; one that may be None is no number."""
+    return {
+        f.name: getattr(model, f.name)
+        for f in dataclasses.fields(model)
+        if "unit" in f.metadata and not f.metadata["optional"]
+    }
 
 
 def _same(model: NeuronModel, other: object) -> bool:
@@ -127,11 +183,17 @@ def _check_parts(cls: type[NeuronModel]) -> None:
     for part in PARTS:
         if not hasattr(cls, part):
             raise BurstpropError(f"{cls.__name__} has no {part!r}: a neuron model gives {', '.join(PARTS)}")
-    for part, least in (("State", 1), ("Constants", 0), ("Drive", 1)):
-        named = getattr(cls, part)
-        if not hasattr(named, "_fields") or len(named._fields) < least:
+    for made in ("Constants", "constants"):
+        if made in cls.__dict__:
             raise BurstpropError(
-                f"{cls.__name__}.{part} = {named!r}: give a NamedTuple of floats{', of at least one' * least}"
+                f"{cls.__name__}.{made}: leave it out; what a step sees are the parameters, and what "
+                "`derived(dt)` returns"
+            )
+    for part in ("State", "Drive"):
+        named = getattr(cls, part)
+        if not getattr(named, "_fields", ()):
+            raise BurstpropError(
+                f"{cls.__name__}.{part} = {named!r}: give a NamedTuple of floats, of at least one"
             )
     variables = cls.State._fields
     named = [(f"receptors[{receptor!r}]", field) for receptor, field in cls.receptors.items()]

@@ -36,7 +36,7 @@ import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.neurons.functions import sigmoid
-from burstprop.neurons.model import FLOOR, NeuronModel, whole_steps
+from burstprop.neurons.model import NeuronModel, whole_steps
 from burstprop.parameters import PerNeuron, documented, quantity, validate
 
 DRIVING_FORCES = ("own", "somatic")
@@ -55,38 +55,6 @@ class PyramidalState(NamedTuple):
     g_d_exc: float
     g_d_inh: float
     bap: float
-
-
-class PyramidalConstants(NamedTuple):
-    """What one step needs, per step of dt."""
-
-    e_l: float
-    e_exc: float
-    e_inh: float
-    leak_s: float
-    leak_d: float
-    dt_c_s: float
-    dt_c_d: float
-    spike_s: float
-    spike_d: float
-    bap_d: float
-    w_d_d: float
-    e_d: float
-    inv_d_d: float
-    decay_ws: float
-    relax_wd: float
-    relax_th: float
-    th_0: float
-    decay_exc: float
-    decay_inh: float
-    floor: float
-    one: float
-    zero: float
-    own: float
-    v_r: float
-    b_ws: float
-    dth: float
-    bap_steps: float
 
 
 class PyramidalDrive(NamedTuple):
@@ -159,7 +127,6 @@ class PyramidalNeuron(NeuronModel):
     )
 
     State = PyramidalState
-    Constants = PyramidalConstants
     Drive = PyramidalDrive
     receptors = {  # noqa: RUF012
         "soma_exc": "g_s_exc",
@@ -178,18 +145,15 @@ class PyramidalNeuron(NeuronModel):
                 "(the dendrite's voltage, the physical one) or 'somatic' (the published program's)"
             )
 
-    def constants(self, dt: float) -> PyramidalConstants:
-        """Return what one step of ``dt`` ms needs.
+    def derived(self, dt: float) -> dict[str, Any]:
+        """Return what one step of ``dt`` ms needs beside the parameters.
 
         Raises
         ------
         BurstpropError
             The back-propagating spike is shorter than a step and not 0.
         """
-        return PyramidalConstants(
-            e_l=self.e_l,
-            e_exc=self.e_exc,
-            e_inh=self.e_inh,
+        return dict(
             leak_s=dt / self.tau_s,
             leak_d=dt / self.tau_d,
             dt_c_s=dt / self.c_s,
@@ -198,21 +162,13 @@ class PyramidalNeuron(NeuronModel):
             spike_d=dt * self.g_d / self.c_d,
             bap_d=dt * self.bap / self.c_d,
             w_d_d=dt * self.a_w / self.c_d,
-            e_d=self.e_d,
             inv_d_d=1.0 / self.d_d,
             decay_ws=np.exp(-dt / self.tau_ws),
             relax_wd=dt / self.tau_wd,
             relax_th=dt / self.tau_th,
-            th_0=self.th_0,
             decay_exc=np.exp(-dt / self.tau_exc),
             decay_inh=np.exp(-dt / self.tau_inh),
-            floor=FLOOR,
-            one=1.0,
-            zero=0.0,
             own=float(self.dendritic_driving_force == "own"),
-            v_r=self.v_r,
-            b_ws=self.b_ws,
-            dth=self.dth,
             bap_steps=whole_steps("PyramidalNeuron.bap_ms", self.bap_ms, dt),
         )
 

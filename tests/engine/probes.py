@@ -17,11 +17,6 @@ class RelayState(NamedTuple):
     v: float
 
 
-class RelayConstants(NamedTuple):
-    half: float
-    zero: float
-
-
 class RelayDrive(NamedTuple):
     soma: float
 
@@ -33,13 +28,12 @@ class Relay(NeuronModel):
     half: float = quantity(0.5, "pA", "threshold")
 
     State = RelayState
-    Constants = RelayConstants
     Drive = RelayDrive
     receptors = {"soma_exc": "v"}  # noqa: RUF012
     voltages = ("v",)
 
-    def constants(self, dt):
-        return RelayConstants(self.half, 0.0)
+    def derived(self, dt):
+        return {}
 
     def initial(self, n, rng, dt):
         return RelayState(0.0)
@@ -64,10 +58,6 @@ class CounterState(NamedTuple):
     d: float
 
 
-class CounterConstants(NamedTuple):
-    one: float
-
-
 class CounterDrive(NamedTuple):
     soma: float
 
@@ -76,16 +66,13 @@ class CounterDrive(NamedTuple):
 class Counter(NeuronModel):
     """Never spikes and never forgets: each receptor holds the sum of all that arrived at it."""
 
-    one: float = quantity(1.0, "1", "one")
-
     State = CounterState
-    Constants = CounterConstants
     Drive = CounterDrive
     receptors = {"a": "a", "b": "b", "c": "c", "d": "d"}  # noqa: RUF012
     voltages = ("a",)
 
-    def constants(self, dt):
-        return CounterConstants(self.one)
+    def derived(self, dt):
+        return {}
 
     def initial(self, n, rng, dt):
         return CounterState(0.0, 0.0, 0.0, 0.0)

@@ -12,15 +12,6 @@ class LIFState(NamedTuple):
     g_exc: float
 
 
-class LIFConstants(NamedTuple):
-    leak: float
-    decay: float
-    dt_c: float
-    e_l: float
-    e_exc: float
-    threshold: float
-
-
 class LIFDrive(NamedTuple):
     soma: float
 
@@ -32,15 +23,16 @@ class LIF(NeuronModel):
     tau_ms: float = quantity(20.0, "ms", "membrane time constant", low=0, open_low=True)
     c_pf: float = quantity(200.0, "pF", "capacitance", low=0, open_low=True)
 
-    State, Constants, Drive = LIFState, LIFConstants, LIFDrive
+    State, Drive = LIFState, LIFDrive
     receptors = {"soma_exc": "g_exc"}  # noqa: RUF012
     voltages = ("v",)
 
     def __post_init__(self):
         validate(self)
 
-    def constants(self, dt):
-        return LIFConstants(dt / self.tau_ms, 1 - dt / 5.0, dt / self.c_pf, -70.0, 0.0, -50.0)
+    def derived(self, dt):
+        leak, decay, dt_c = dt / self.tau_ms, 1 - dt / 5.0, dt / self.c_pf
+        return dict(leak=leak, decay=decay, dt_c=dt_c, e_l=-70.0, e_exc=0.0, threshold=-50.0)
 
     def initial(self, n, rng, dt):
         return LIFState(v=-70.0 + 20.0 * rng.random(n), g_exc=0.0)
