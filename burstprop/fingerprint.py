@@ -2,6 +2,11 @@
 
 It must not differ from process to process, or a saved run could not go on. So nothing whose text holds an
 address enters it: what has no description of its own is taken apart into what it holds, or refused.
+
+A hash of a description is this one. Others stand where something else is hashed: of the compiled code, as the
+key of its cache (`burstprop.jit.kernel`, and `burstprop.jit.model_code` for one model); of the text of all
+modules that a run reaches (`burstprop.runs.run_code`); of the text of one circuit's models, which a saved
+simulation belongs to (`burstprop.simulation.checkpoint`); of files (`burstprop.runs.pieces`).
 """
 
 from __future__ import annotations

@@ -21,8 +21,7 @@ from torch import Tensor
 from burstprop.parameters import quantity
 from burstprop.reduced import build_network, setting
 from burstprop.reduced.data import Loader, open_dataset
-from burstprop.reduced.layers import RuleLayer
-from burstprop.reduced.layers.rule import FeedbackWeight, Rule
+from burstprop.reduced.layers.rule import FeedbackWeight, Layer, Rule
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,7 @@ class BlendedFeedback(Rule):
 
     blend: float = quantity(0.5, "1", "share of the forward weights in the feedback", low=0.0, high=1.0)
 
-    def feedback_weights(
-        self, layer: RuleLayer, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def feedback_weights(self, layer: Layer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return the random part, as large as the forward weights, for every layer but the lowest."""
         if layer.lowest:
             return {}

@@ -7,21 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-CHUNK = 1 << 20
-
 #: Size in bytes and SHA-256 of a file, as JSON content.
 Piece = dict[str, Any]
 
 
 def piece(path: Path) -> Piece:
     """Return size and checksum of a file."""
-    digest = hashlib.sha256()
-    size = 0
     with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": file.tell(), "sha256": digest}
 
 
 def pieces(folder: Path, names: Iterable[str], known: Mapping[str, Piece] | None = None) -> dict[str, Piece]:

@@ -4,6 +4,9 @@ A circuit is run for a while first (compilation, first spikes, moving averages t
 times for the same simulated time; the median and the minimum over these are given. A circuit with plastic
 projections is timed with plasticity off, always on, and, as the published protocol has it, on during the last
 tenth of each example.
+
+There is no `burstprop.runs.run.Run` here: half a measurement is worth nothing, so nothing is kept that could
+be resumed. The same holds for the programs in ``benchmarks/`` that measure times.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def code_of(circuit: Circuit) -> dict[str, str]:
 @functools.cache
 def _model(model: Any) -> str:
     inside = reached(model)
-    functions = [model.constants, *inside.functions.values()]
+    functions = [model.derived, *inside.functions.values()]
     return f"{model.__name__} {_name_of_code(functions, inside.values.values())}"
 
 

@@ -14,8 +14,9 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _WORD = 2**64
 
-ORDER, AUGMENTATION = 1, 2
-"""Streams in use: the order of the images, and their augmentation."""
+ORDER, AUGMENTATION, NOISE, LOOK = 1, 2, 3, 4
+"""Streams: the order of the images, their augmentation, and the noise that a rule draws, in a step and
+when its layers are looked at."""
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -30,12 +30,44 @@ from torch import Tensor
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity, validate
 from burstprop.reduced.layers.feedback import FeedbackWeight
-
-if TYPE_CHECKING:
-    from burstprop.reduced.layers.cells import Cells
-    from burstprop.reduced.layers.layer import RuleLayer
+from burstprop.reduced.layers.units import Units
 
 TEACHERS = ("squared", "cross_entropy")
+
+
+class CellLayer(Protocol):
+    """What a rule sees of the cells of a layer; `burstprop.reduced.layers.RuleModule` says what each is."""
+
+    units: Units
+    classes: int | None
+    output_shape: tuple[int, ...] | None
+    is_output: bool
+    lowest: bool
+
+    @property
+    def size(self) -> Any:
+        """Number of units, or of maps."""
+        ...
+
+
+class Layer(CellLayer, Protocol):
+    """What a rule sees of synapses and the cells that they drive: `burstprop.reduced.layers.RuleLayer`."""
+
+    weight: Any
+    bias: Any
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether there are cells, or synapses alone."""
+        ...
+
+    def feed_back(self, signal: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
+        """Return ``signal`` sent down through ``weight``."""
+        ...
+
+    def correlate(self, signal: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the sums over the rows of signal times input, and of signal."""
+        ...
 
 
 class Activity(NamedTuple):
@@ -51,7 +83,7 @@ class Activity(NamedTuple):
     synapses, which has no rates.
     """
 
-    layer: RuleLayer
+    layer: Layer
     inputs: Tensor
     rates: Tensor
     weights: Mapping[str, Tensor]
@@ -140,16 +172,12 @@ class Rule:
                 f"{type(self).__name__}.teacher = {self.teacher!r}: give one of {', '.join(TEACHERS)}"
             )
 
-    def feedback_weights(
-        self, layer: RuleLayer, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def feedback_weights(self, layer: Layer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return the start values of the weights that the synapses of ``layer`` have beside ``layer.weight``
         and ``layer.bias``."""
         return {}
 
-    def cell_weights(
-        self, layer: RuleLayer | Cells, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def cell_weights(self, layer: CellLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return the start values of the weights that belong to the cells of a layer (``layer.size`` units or
         maps)."""
         return {}

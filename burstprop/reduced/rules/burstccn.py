@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,12 +29,17 @@ from torch import Tensor
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
 from burstprop.reduced.layers.numerics import over, silent_code
-from burstprop.reduced.layers.rule import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.rule import (
+    Activity,
+    Arrival,
+    BurstProbability,
+    FeedbackWeight,
+    Layer,
+    Rule,
+    Signals,
+)
 from burstprop.reduced.layers.units import TINY
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
-
-if TYPE_CHECKING:
-    from burstprop.reduced.layers import RuleLayer
 
 FEEDBACK = ("kolen_pollack", "fixed", "symmetric", "apical_silence")
 
@@ -82,9 +87,7 @@ class BurstCCN(Rule):
         """Whether Q has weights of its own; apical silence has nothing to learn without."""
         return self.free_q or self.feedback == "apical_silence"
 
-    def feedback_weights(
-        self, layer: RuleLayer, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def feedback_weights(self, layer: Layer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return Y (unless symmetric) and Q (unless tied) for every layer but the lowest."""
         weights: dict[str, FeedbackWeight] = {}
         if layer.lowest:

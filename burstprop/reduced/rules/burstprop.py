@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,12 +40,18 @@ from torch.nn.grad import conv2d_weight
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
 from burstprop.reduced.layers.numerics import burst_code
-from burstprop.reduced.layers.rule import Activity, Arrival, BurstProbability, FeedbackWeight, Rule, Signals
+from burstprop.reduced.layers.rule import (
+    Activity,
+    Arrival,
+    BurstProbability,
+    CellLayer,
+    FeedbackWeight,
+    Layer,
+    Rule,
+    Signals,
+)
 from burstprop.reduced.layers.units import TINY
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
-
-if TYPE_CHECKING:
-    from burstprop.reduced.layers import Cells, RuleLayer
 
 FEEDBACK = ("learned", "fixed", "symmetric")
 
@@ -110,18 +116,14 @@ class Burstprop(Rule):
                 "learns what to cancel; give one of the two"
             )
 
-    def feedback_weights(
-        self, layer: RuleLayer, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def feedback_weights(self, layer: Layer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return Y of every layer but the lowest."""
         if self.feedback == "symmetric" or layer.lowest:
             return {}
         start = start_feedback(layer.weight, self.feedback_sd, self.feedback_scale, generator)
         return {"Y": FeedbackWeight(start, follows=1.0 if self.feedback == "learned" else None)}
 
-    def cell_weights(
-        self, layer: RuleLayer | Cells, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def cell_weights(self, layer: CellLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return Z of hidden layers with recurrent inhibition."""
         if not self.recurrent or layer.is_output:
             return {}

@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
-from burstprop.reduced.layers.rule import Activity, Arrival, FeedbackWeight, Rule, Signals
-
-if TYPE_CHECKING:
-    from burstprop.reduced.layers import Cells, RuleLayer
+from burstprop.reduced.layers.rule import Activity, Arrival, CellLayer, FeedbackWeight, Rule, Signals
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,7 @@ class DirectFeedbackAlignment(Rule):
 
     needs_message: ClassVar[bool] = True
 
-    def cell_weights(
-        self, layer: RuleLayer | Cells, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def cell_weights(self, layer: CellLayer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return B of a hidden layer (classes x number of units)."""
         if layer.is_output:
             return {}

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from burstprop.parameters import quantity
-from burstprop.reduced.layers.rule import FeedbackWeight, Rule
+from burstprop.reduced.layers.rule import FeedbackWeight, Layer, Rule
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
-
-if TYPE_CHECKING:
-    from burstprop.reduced.layers import RuleLayer
 
 
 @dataclass(frozen=True)
@@ -38,9 +34,7 @@ class FeedbackAlignment(Rule):
         super().__post_init__()
         check_choice(self, "feedback_scale", SCALES)
 
-    def feedback_weights(
-        self, layer: RuleLayer, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def feedback_weights(self, layer: Layer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return a fixed random Y for every layer but the lowest."""
         if layer.lowest:
             return {}

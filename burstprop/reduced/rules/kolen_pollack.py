@@ -7,24 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
-from burstprop.reduced.layers.rule import FeedbackWeight
+from burstprop.reduced.layers.rule import FeedbackWeight, Layer
 from burstprop.reduced.rules.feedback_alignment import FeedbackAlignment
-
-if TYPE_CHECKING:
-    from burstprop.reduced.layers import RuleLayer
 
 
 @dataclass(frozen=True)
 class KolenPollack(FeedbackAlignment):
     """Feedback weights learn as the forward weights do."""
 
-    def feedback_weights(
-        self, layer: RuleLayer, generator: torch.Generator | None
-    ) -> dict[str, FeedbackWeight]:
+    def feedback_weights(self, layer: Layer, generator: torch.Generator | None) -> dict[str, FeedbackWeight]:
         """Return a Y that takes the change of W for every layer but the lowest."""
         start = super().feedback_weights(layer, generator)
         return {name: dataclasses.replace(weight, follows=1.0) for name, weight in start.items()}

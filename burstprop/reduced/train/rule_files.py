@@ -20,6 +20,7 @@ import os
 from pathlib import Path
 
 from burstprop.errors import BurstpropError
+from burstprop.runs.pieces import piece
 from burstprop.system.files import write_json
 
 logger = logging.getLogger("burstprop")
@@ -81,7 +82,7 @@ def check(name: str, digest: str | None) -> None:
 def digest_of(file: Path) -> str | None:
     """Return the SHA-256 of a file, None where there is none that can be read."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return str(piece(file)["sha256"])
     except OSError:
         return None
 

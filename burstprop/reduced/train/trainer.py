@@ -24,7 +24,7 @@ import torch
 from burstprop.errors import BurstpropError, Diverged
 from burstprop.reduced.data import DATASETS, ImageDataset, ImagesInMemory, Loader
 from burstprop.reduced.data.loading import Batch
-from burstprop.reduced.data.streams import words
+from burstprop.reduced.data.streams import LOOK, NOISE, words
 from burstprop.reduced.networks import Network, build_network
 from burstprop.reduced.train import health
 from burstprop.reduced.train.averaging import MovingAverage
@@ -41,8 +41,6 @@ from burstprop.runs.run_code import UNKNOWN, code_of_run, said
 from burstprop.system.progress import Progress
 
 logger = logging.getLogger("burstprop")
-NOISE, LOOK = 3, 4
-"""Streams of the noise that a rule draws, in a step and when its layers are looked at (data use 1 and 2)."""
 LOOK_AT = 128
 """Validation images on which the layers are looked at after an epoch."""
 FINITE_EVERY = 50
