@@ -24,6 +24,7 @@ STYLES = {
     "burstprop_recurrent": RuleStyle("burstprop, recurrent", "#003f7d"),
     "burstprop_symmetric": RuleStyle("burstprop, symmetric feedback", "#56b4e9"),
     "burstprop_fixed": RuleStyle("burstprop, fixed feedback", "#a6cfea"),
+    "burstprop_direct": RuleStyle("burstprop, direct feedback", "#7f8fd1"),
     "burstccn": RuleStyle("BurstCCN", "#009e73"),
     "burstccn_tied": RuleStyle("BurstCCN, tied feedback", "#00613f"),
     "burstccn_fixed": RuleStyle("BurstCCN, fixed feedback", "#66c5ab"),

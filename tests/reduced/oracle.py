@@ -82,9 +82,11 @@ def apical_factor(e, units):
 
 def burstprop(
     layers, rates, t, *, teacher="squared", units="sigmoid", p0=0.2, kappa=1e-5, feedback="Y", teaching=0.2,
-    inhibition=0.0,
+    inhibition=0.0, broadcast=None,
 ):  # fmt: skip
     """Return the changes of the burst rates of every layer as they are sent, output last, and those of Z.
+
+    ``broadcast``: matrices by which every hidden layer hears the output layer in place of the layer above.
 
     ``teaching`` None: as published, each the change itself. Otherwise a change is sent over p0 from the
     output, and 4/teaching times itself from hidden layers, and moves a dendrite ``teaching`` times.
@@ -97,12 +99,17 @@ def burstprop(
         kappa_top = kappa
         b, bt = p0 * e, np.minimum(p0 * (kappa * (t - e) / (e + TINY) + 1), 1) * e
     deltas, changes_z = [(bt - b) / kappa_top / (1 if teaching is None else p0)], []
+    top = b, bt, deltas[0]
     for number in range(len(layers) - 2, -1, -1):
         above, e = layers[number + 1], rates[number + 1]
-        x, xt = (down(above, signal, above[feedback], e.shape) for signal in (b, bt))
+        signals = (b, bt, deltas[0]) if broadcast is None else top
+        if broadcast is None:
+            x, xt, dx = (down(above, signal, above[feedback], e.shape) for signal in signals)
+        else:
+            x, xt, dx = ((signal @ broadcast[number]).reshape(e.shape) for signal in signals)
         if teaching is not None:
-            xt = x * (1 - inhibition) + teaching * down(above, deltas[0], above[feedback], e.shape)
-        elif number == len(layers) - 2:
+            xt = x * (1 - inhibition) + teaching * dx
+        elif broadcast is not None or number == len(layers) - 2:
             xt = (xt - x) / kappa_top + x * (1 - inhibition)
         else:
             xt = xt - x * inhibition

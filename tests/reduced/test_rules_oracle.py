@@ -262,11 +262,27 @@ def test_direct_feedback_alignment(spec):
     _compare(spec, rule_from_name("direct_feedback_alignment", teacher=teacher), find)
 
 
+@pytest.mark.parametrize("signal", SIGNALS)
+@pytest.mark.parametrize("spec", [probes.DENSE, probes.RELU_CONV], ids=lambda spec: spec.name)
+def test_direct_burstprop(spec, signal):
+    settings, known = SIGNALS[signal]
+    more = dict(teacher="squared") if spec.output == "sigmoid" else dict(teacher="cross_entropy", kappa=1e-3)
+
+    def find(layers, *others):
+        matrices = [layer.get("B") for layer in layers]
+        return oracle.burstprop(
+            layers, *others, units=spec.activation, broadcast=matrices, **more, **known
+        )[0]
+
+    made, *_ = _compare(spec, rule_from_name("burstprop_direct", **more, **settings), find)
+    assert all(set(layer.places) == {"B"} for layer in made.layers()[:-1])
+
+
 def test_every_named_rule_is_compared_here():
     compared = {
         "burstprop", "burstprop_fixed", "burstprop_symmetric", "burstprop_recurrent", "burstccn",
         "burstccn_apical_silence", "backprop", "feedback_alignment", "kolen_pollack", "sign_symmetry",
-        "direct_feedback_alignment",
+        "direct_feedback_alignment", "burstprop_direct",
     }  # fmt: skip
     elsewhere = {"node_perturbation", "burstccn_tied", "burstccn_fixed"}  # test_rules_limits.py
     assert set(RULES) == compared | elsewhere

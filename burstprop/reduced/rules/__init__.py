@@ -38,6 +38,7 @@ RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "burstprop_fixed": ("burstprop", "Burstprop", {"feedback": "fixed"}),
     "burstprop_symmetric": ("burstprop", "Burstprop", {"feedback": "symmetric"}),
     "burstprop_recurrent": ("burstprop", "Burstprop", {"feedback": "learned", "recurrent": True}),
+    "burstprop_direct": ("direct_burstprop", "DirectBurstprop", {}),
     "burstccn": ("burstccn", "BurstCCN", {"feedback": "kolen_pollack"}),
     "burstccn_fixed": ("burstccn", "BurstCCN", {"feedback": "fixed"}),
     "burstccn_tied": ("burstccn", "BurstCCN", {"feedback": "symmetric"}),

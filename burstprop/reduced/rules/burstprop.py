@@ -53,8 +53,6 @@ from burstprop.reduced.layers.rule import (
 from burstprop.reduced.layers.units import TINY
 from burstprop.reduced.rules.pathways import SCALES, check_choice, pathway, start_feedback
 
-FEEDBACK = ("learned", "fixed", "symmetric")
-
 
 @dataclass(frozen=True)
 class Burstprop(Rule):
@@ -101,6 +99,8 @@ class Burstprop(Rule):
         high=1.0,
     )
 
+    FEEDBACK: ClassVar[tuple[str, ...]] = ("learned", "fixed", "symmetric")
+    SCALES: ClassVar[tuple[str, ...]] = SCALES
     needs_message: ClassVar[bool] = True
     needs_burst: ClassVar[bool] = True
     needs_scale: ClassVar[bool] = True
@@ -108,8 +108,8 @@ class Burstprop(Rule):
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
         super().__post_init__()
-        check_choice(self, "feedback", FEEDBACK)
-        check_choice(self, "feedback_scale", SCALES)
+        check_choice(self, "feedback", self.FEEDBACK)
+        check_choice(self, "feedback_scale", self.SCALES)
         if self.recurrent and self.inhibition:
             raise BurstpropError(
                 f"Burstprop.inhibition = {self.inhibition:g} and recurrent = True: recurrent inhibition "
@@ -189,7 +189,7 @@ class Burstprop(Rule):
             return activity.scale / self.teaching, 4.0
         return activity.scale, 1.0
 
-    def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
+    def downward(self, weights: Mapping[str, Tensor]) -> Tensor | None:
         """Y, or W."""
         return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
 

@@ -6,7 +6,6 @@ slope(e_l), B_l of shape classes x units (of a convolutional layer: channels x h
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,9 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from burstprop.errors import BurstpropError
 from burstprop.parameters import quantity
 from burstprop.reduced.layers.rule import Activity, Arrival, CellLayer, FeedbackWeight, Rule, Signals
+from burstprop.reduced.rules.pathways import direct_feedback
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,7 @@ class DirectFeedbackAlignment(Rule):
         """Return B of a hidden layer (classes x number of units)."""
         if layer.is_output:
             return {}
-        if layer.classes is None or layer.output_shape is None:
-            raise BurstpropError(
-                f"layer {layer}: direct feedback alignment must know the number of output units "
-                "(classes=...) and, of a convolution, the height and width of its output "
-                "(output_size=...), of cells apart from their synapses also their number (size=...)"
-            )
-        sd = self.feedback_sd / math.sqrt(layer.classes)
-        start = torch.empty(layer.classes, math.prod(layer.output_shape)).normal_(
-            0.0, sd, generator=generator
-        )
-        return {"B": FeedbackWeight(start)}
+        return {"B": FeedbackWeight(direct_feedback(layer, self.feedback_sd, "fan_out", generator))}
 
     def output(self, activity: Activity, arrival: Arrival) -> Signals:
         """Broadcast the error."""

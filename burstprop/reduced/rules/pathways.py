@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from burstprop.errors import BurstpropError
+from burstprop.reduced.layers.rule import CellLayer
 
 SCALES = ("weight", "fan_out", "absolute")
 
@@ -34,6 +35,28 @@ def start_feedback(weight: Tensor, sd: float, scale: str, generator: torch.Gener
             "feedback_scale = 'weight': a layer with a single weight has no sd; give 'absolute'"
         )
     return torch.empty_like(weight, requires_grad=False).normal_(0.0, sd * unit, generator=generator)
+
+
+def direct_feedback(layer: CellLayer, sd: float, scale: str, generator: torch.Generator | None) -> Tensor:
+    """Return normal weights from the output layer to a hidden one (classes x number of units).
+
+    Their sd is ``sd`` over the root of the number of classes (scale ``fan_out``), or itself (``absolute``).
+
+    Raises
+    ------
+    BurstpropError
+        For a layer that was not told how many units it and the output layer have.
+    """
+    if layer.classes is None or layer.output_shape is None:
+        raise BurstpropError(
+            f"layer {layer}: direct feedback must know the number of output units "
+            "(classes=...) and, of a convolution, the height and width of its output "
+            "(output_size=...), of cells apart from their synapses also their number (size=...)"
+        )
+    unit = layer.classes**-0.5 if scale == "fan_out" else 1.0
+    return torch.empty(layer.classes, math.prod(layer.output_shape)).normal_(
+        0.0, sd * unit, generator=generator
+    )
 
 
 def pathway(weights: Mapping[str, Tensor], name: str) -> Tensor:
