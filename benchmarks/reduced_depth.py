@@ -7,6 +7,8 @@ each epoch, <study>_layers.csv one for each layer after the last epoch, and <stu
 made.
 
     python benchmarks/reduced_depth.py --study short --data DIR        4,000 images, minutes
+    python benchmarks/reduced_depth.py --study constraints --data DIR  8 layers, what each constraint costs
+    python benchmarks/reduced_depth.py --study depth-short --data DIR  4 to 32 layers, 5,000 images
     python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
     python benchmarks/reduced_depth.py --study cifar10 --data DIR      the comparison, 30 epochs
     python benchmarks/reduced_depth.py --study depth --data DIR        4, 8, 16 and 32 layers of one width
@@ -25,7 +27,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ from burstprop.errors import BurstpropError, Diverged
 from burstprop.reduced import network_spec
 from burstprop.reduced.data import open_dataset
 from burstprop.reduced.data.dataset import ImageDataset, ImagesInMemory, ReadOptions
+from burstprop.reduced.networks import residual_of_depth
 from burstprop.reduced.train.journal import read_log
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
@@ -48,11 +51,44 @@ ALL = (*RULES, "burstprop_fixed", "burstprop_symmetric", "burstccn_tied", "burst
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A rule with some of its fields changed, and another normalisation where ``norm`` names one."""
+
+    rule: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    norm: str | None = None
+
+
+VARIANTS = {
+    "backprop_group": Variant("backprop", norm="group"),
+    "backprop_divisive": Variant("backprop", norm="divisive"),
+    "burstprop_group": Variant("burstprop", norm="group"),
+    "burstprop_divisive": Variant("burstprop", norm="divisive"),
+    "burstprop_uninhibited": Variant("burstprop", dict(inhibition=0.0)),
+    "burstprop_published": Variant("burstprop", dict(inhibition=0.0, amplified=False)),
+}
+"""What a study may name beside rules: one constraint more, or one less."""
+CONSTRAINTS = (
+    *RULES,
+    "burstprop_symmetric",
+    "burstprop_fixed",
+    "burstprop_direct",
+    "burstprop_uninhibited",
+    "burstprop_published",
+    "burstccn_tied",
+    "backprop_group",
+    "burstprop_group",
+    "backprop_divisive",
+    "burstprop_divisive",
+)
+
+
+@dataclass(frozen=True)
 class Study:
     """Runs that were stated beforehand.
 
     ``images``, ``tests``: training images, and validation and test images, of each class (None: all).
-    ``changes``: of the residual setting. ``rates``: learning rates (empty: the setting's).
+    ``rules`` may hold names of `VARIANTS`. ``rates``: learning rates (empty: the setting's).
     """
 
     dataset: str
@@ -67,6 +103,16 @@ class Study:
 
 STUDIES = {
     "short": Study("cifar10", ("resnet-depth-8",), epochs=3, images=400, tests=100),
+    "constraints": Study(
+        "cifar10", ("resnet-depth-8",), rules=CONSTRAINTS, seeds=(1, 2), epochs=5, images=1000, tests=200
+    ),
+    "depth-short": Study(
+        "cifar10",
+        tuple(f"resnet-depth-{depth}" for depth in (4, 8, 16, 32)),
+        epochs=4,
+        images=500,
+        tests=200,
+    ),
     "rates": Study("cifar10", ("resnet-small",), epochs=3, images=1000, tests=200, rates=(0.03, 0.1, 0.3)),
     "cifar10": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "cifar10-feedback": Study(
@@ -96,13 +142,18 @@ class Job:
     def plan(self) -> Plan:
         """Return what is trained."""
         study = STUDIES[self.study]
-        chosen = setting(self.rule, study.dataset, "residual")
-        changes: dict[str, Any] = {"network": network_spec(self.network), "epochs": study.epochs}
+        variant = VARIANTS.get(self.rule, Variant(self.rule))
+        chosen = setting(variant.rule, study.dataset, "residual")
+        network = network_spec(self.network)
+        if variant.norm is not None:
+            network = residual_of_depth(int(self.network.rpartition("-")[2]), norm=variant.norm)
+        rule = dataclasses.replace(chosen.rule, **variant.fields)
+        changes: dict[str, Any] = {"rule": rule, "network": network, "epochs": study.epochs}
         if self.rate is not None:
             changes["lr"] = self.rate
         if study.epochs < 5:
             changes["warmup_epochs"] = 0.5
-        return Plan(self.rule, dataclasses.replace(chosen, **changes), seed=self.seed)
+        return Plan(variant.rule, dataclasses.replace(chosen, **changes), seed=self.seed)
 
 
 def jobs(name: str, rules: tuple[str, ...]) -> list[Job]:

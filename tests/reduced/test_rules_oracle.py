@@ -265,16 +265,15 @@ def test_direct_feedback_alignment(spec):
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("spec", [probes.DENSE, probes.RELU_CONV], ids=lambda spec: spec.name)
 def test_direct_burstprop(spec, signal):
-    settings, known = SIGNALS[signal]
+    changed, known = SIGNALS[signal]
     more = dict(teacher="squared") if spec.output == "sigmoid" else dict(teacher="cross_entropy", kappa=1e-3)
 
     def find(layers, *others):
         matrices = [layer.get("B") for layer in layers]
-        return oracle.burstprop(
-            layers, *others, units=spec.activation, broadcast=matrices, **more, **known
-        )[0]
+        settings = dict(units=spec.activation, broadcast=matrices) | more | known
+        return oracle.burstprop(layers, *others, **settings)[0]
 
-    made, *_ = _compare(spec, rule_from_name("burstprop_direct", **more, **settings), find)
+    made, *_ = _compare(spec, rule_from_name("burstprop_direct", **more, **changed), find)
     assert all(set(layer.places) == {"B"} for layer in made.layers()[:-1])
 
 

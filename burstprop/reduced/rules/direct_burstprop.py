@@ -1,9 +1,9 @@
-"""Burstprop with direct feedback: the output layer's bursts go straight to the dendrites of every hidden layer.
+"""Burstprop with direct feedback: the output layer's bursts go straight to every hidden layer's dendrites.
 
-As in `burstprop.reduced.rules.burstprop`, but x = b B_l and dx = (b_t - b) B_l, where b and b_t - b are those of
-the output layer and B_l is fixed and random (classes x units), the feedback of direct feedback alignment (Nøkland
-2016, arXiv 1609.01596). Hidden layers send nothing down, so that no dendrite stands above another: the change that
-reaches a layer passes one dendrite, its own, however deep the network is.
+As in `burstprop.reduced.rules.burstprop`, but x = b B_l and dx = (b_t - b) B_l, where b and b_t - b are those
+of the output layer and B_l is fixed and random (classes x units), the feedback of direct feedback alignment
+(Nøkland 2016, arXiv 1609.01596). Hidden layers send nothing down, so no dendrite stands above another: the
+change that reaches a layer passes one dendrite, its own, however deep the network is.
 """
 
 from __future__ import annotations
