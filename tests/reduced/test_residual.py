@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import probes
 import pytest
 import torch
@@ -297,8 +298,31 @@ def test_what_cannot_carry_bursts_says_so(what):
     }[what]
     logits = top(between(low(torch.randn(5, 4))))
     loss = teaching_loss(logits, torch.zeros(5, dtype=torch.long), "sigmoid", "squared")
-    with pytest.raises(BurstpropError, match=r"burst rates cannot pass through \w+Backward"):
+    reason = {"function": "of its own", "checkpoint": "of its own", "compiled": "torch.compile made it"}[what]
+    with pytest.raises(BurstpropError, match=rf"burst rates cannot pass through \w+Backward.*{reason}"):
         loss.backward()
+
+
+@pytest.mark.parametrize("rule", ["backprop", "burstprop", "burstccn"])
+@pytest.mark.filterwarnings("ignore")  # of PyTorch, while it traces
+def test_a_compiled_module_has_the_updates_of_an_uncompiled_one(rule):
+    """PyTorch compiles what it can and leaves the rule layers as they are; where it compiled a piece that bursts
+    must pass, the rule says so instead of learning something else."""
+    updates = []
+    for compiled in (False, True):
+        generators = dict(generator=torch.Generator(), feedback_generator=torch.Generator())
+        torch.manual_seed(0)
+        made = _Joined(rule_from_name(rule, teacher="cross_entropy"), **generators)
+        images = torch.randn(6, 2, 9, 9, generator=torch.Generator().manual_seed(2))
+        called = torch.compile(made, backend="aot_eager") if compiled else made
+        loss = teaching_loss(called(images), torch.arange(6) % 5, "softmax", "cross_entropy")
+        if rule == "burstprop" and compiled:
+            with pytest.raises(BurstpropError, match=r"CompiledFunctionBackward: torch\.compile made"):
+                loss.backward()
+            return
+        loss.backward()
+        updates.append([p.grad for p in made.parameters() if p.grad is not None])
+    torch.testing.assert_close(*updates, rtol=1e-5, atol=1e-7)
 
 
 def test_bursts_pass_through_an_operation_with_several_outputs():
@@ -327,26 +351,45 @@ def test_cells_that_are_not_the_lowest_say_so():
         loss.backward()
 
 
-@pytest.mark.parametrize("name", ["burstprop", "burstccn", "direct_feedback_alignment", "node_perturbation"])
-def test_every_kind_of_rule_trains_a_residual_network(name):
-    """And bfloat16, which changes the forward pass too, changes its updates by at most three times what it
-    changes backpropagation's."""
+def _change_by_bfloat16(name, seed):
+    """How far bfloat16 moves the update of a rule, over the update's size."""
+    spec = dataclasses.replace(_spec("group"), gain=0.7)
+    images, target = probes.batch(spec, 8, seed=100 + seed, dtype=torch.float32)
+    updates = []
+    for low in (False, True):
+        made = build_network(spec, rule_from_name(name, teacher="cross_entropy"), seed=seed)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            logits = made(images)
+        made.loss(logits, target).backward()
+        updates.append(torch.cat([p.grad.flatten() for p in made.parameters() if p.grad is not None]))
+    return float((updates[1] - updates[0]).norm() / updates[0].norm())
+
+
+def test_bfloat16_moves_bursts_no_further_than_two_sweeps_of_backpropagation():
+    """Two signals go down where backpropagation has one, each rounded as that one is: at most twice its change.
+
+    The change of a single network is mostly that of the few cells whose input is so near zero that rounding
+    switches them on or off (1 to 13 % with backpropagation), so that the medians of five networks are compared.
+    """
+    rules = ("backprop", "burstprop", "burstprop_direct", "burstccn", "direct_feedback_alignment")
+    changes = {rule: np.median([_change_by_bfloat16(rule, seed) for seed in range(1, 6)]) for rule in rules}
+    assert max(changes.values()) < 2.0 * changes["backprop"], changes
+    assert changes["backprop"] > 0.01  # it did run in the lower precision
+
+
+@pytest.mark.parametrize("name", ["burstprop", "burstprop_direct", "burstccn", "node_perturbation"])
+@pytest.mark.parametrize("low", [False, True], ids=["float32", "bfloat16"])
+def test_every_kind_of_rule_teaches_every_weight_of_a_residual_network(name, low):
     spec = dataclasses.replace(_spec("group"), gain=0.7)
     images, target = probes.batch(spec, 8, dtype=torch.float32)
-    changes = {}
-    for rule in ("backprop", name):
-        updates = []
-        for low in (False, True):
-            made = build_network(spec, rule_from_name(rule, teacher="cross_entropy"), seed=1)
-            torch.manual_seed(0)
-            with torch.autocast("cpu", torch.bfloat16, enabled=low):
-                logits = made(images)
-            made.loss(logits, target).backward()
-            updates.append(torch.cat([p.grad.flatten() for p in made.parameters() if p.grad is not None]))
-        assert updates[0].isfinite().all()
-        changes[rule] = float((updates[1] - updates[0]).norm() / updates[0].norm())
-    if name != "node_perturbation":  # which measures a small change of the loss
-        assert changes[name] < 3.0 * changes["backprop"]
+    made = build_network(spec, rule_from_name(name, teacher="cross_entropy"), seed=1)
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        logits = made(images)
+    made.loss(logits, target).backward()
+    for layer in made.layers():
+        assert layer.weight.grad.dtype == torch.float32
+        assert 0 < float(layer.weight.grad.norm()) < float("inf")
 
 
 def test_recurrent_inhibition_of_cells_apart():

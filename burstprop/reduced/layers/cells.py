@@ -25,7 +25,7 @@ from torch import Tensor
 from burstprop.errors import BurstpropError
 from burstprop.reduced.layers.feedback import Weights
 from burstprop.reduced.layers.messages import Message, deliver
-from burstprop.reduced.layers.module import RuleModule, check_first_derivative
+from burstprop.reduced.layers.module import RuleModule, check_first_derivative, uncompiled
 from burstprop.reduced.layers.rule import Activity, Arrival, Rule
 from burstprop.reduced.layers.units import units
 
@@ -121,6 +121,7 @@ class Cells(RuleModule):
         self.output_shape = None if size is None else (size, *output_size)
         self.keep(rule.cell_weights(self, feedback_generator))
 
+    @uncompiled
     def forward(self, somatic: Tensor) -> Tensor:
         """Return the event rates."""
         return _CellsFunction.apply(self, somatic, *self.stored())

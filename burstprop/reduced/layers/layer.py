@@ -23,7 +23,7 @@ from torch.nn import functional
 from burstprop.errors import BurstpropError
 from burstprop.reduced.layers.feedback import Weights
 from burstprop.reduced.layers.messages import Message, deliver
-from burstprop.reduced.layers.module import RuleModule, check_first_derivative
+from burstprop.reduced.layers.module import RuleModule, check_first_derivative, uncompiled
 from burstprop.reduced.layers.rule import Activity, Arrival, Rule, Signals
 from burstprop.reduced.layers.units import output_rates, units
 
@@ -200,6 +200,7 @@ class RuleLayer(RuleModule):
         bias)."""
         raise NotImplementedError
 
+    @uncompiled
     def forward(self, inputs: Tensor) -> Tensor:
         """Return event rates, or an output layer's logits; raises BurstpropError for inputs of other axes."""
         if inputs.dim() != self.weight.dim():

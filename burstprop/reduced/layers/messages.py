@@ -85,16 +85,29 @@ def deliver(edge: tuple[Any, int], message: Message) -> None:
         with torch.no_grad():
             passed = node(*gradients)
     else:
-        raise BurstpropError(
-            f"burst rates cannot pass through {type(node).__name__}: between two rule layers use "
-            "PyTorch's own modules (Flatten, MaxPool2d, BatchNorm2d ...) uncompiled, or a rule layer"
-        )
+        raise BurstpropError(_refusal(type(node).__name__))
     passed = passed if isinstance(passed, tuple) else (passed,)
     shared = message.shared or len(passed) > 1
     for below, burst in zip(node.next_functions, passed, strict=True):
         if burst is not None and below[0] is not None:
             onward = Message(message.scale, _fitting(burst, below), message.broadcast, shared, message.clash)
             deliver(below, onward)
+
+
+def _refusal(name: str) -> str:
+    """Return why a backward node written in Python does not carry burst rates, and the way out."""
+    if name.startswith("CompiledFunction"):
+        why = (
+            "torch.compile made it, and a compiled backward pass writes over what it kept for the gradient, "
+            "so it cannot be run a second time for the burst rates"
+        )
+    else:
+        why = "a backward pass of its own may do more than pass on a gradient, and is not run a second time"
+    return (
+        f"burst rates cannot pass through {name}: {why}. Between two rule layers use PyTorch's own modules "
+        "(Flatten, MaxPool2d, BatchNorm2d ...) uncompiled or a rule layer, or train by a rule that sends an "
+        "error alone (burstccn, burstprop_direct)"
+    )
 
 
 def _fitting(burst: Tensor, edge: tuple[Any, int]) -> Tensor:

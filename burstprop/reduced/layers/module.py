@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,19 @@ from burstprop.reduced.layers.feedback import FeedbackWeight, Weights
 from burstprop.reduced.layers.messages import Message
 from burstprop.reduced.layers.rule import Activity, Arrival, Rule
 from burstprop.reduced.layers.units import Units
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def uncompiled(forward: Method) -> Method:
+    """Mark a method that ``torch.compile`` leaves as it is, and does not look into.
+
+    A rule's backward pass hands messages from one layer to another, which the compiler cannot follow.
+    (``torch.compiler.disable`` sets the same mark, and imports the compiler: a second of every start.)
+    """
+    forward._torchdynamo_disable = True  # type: ignore[attr-defined]
+    forward._torchdynamo_disable_msg = "rule layers run uncompiled"  # type: ignore[attr-defined]
+    return forward
 
 
 class RuleModule(nn.Module):
