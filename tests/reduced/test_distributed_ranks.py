@@ -105,22 +105,22 @@ def test_broken_images_and_folders_that_are_not_shared(tmp_path):
 
 
 def test_the_command_of_a_cluster_trains_a_residual_network(tmp_path, capsys):
-    """The one command of docs/explanation/depth.md, on a made folder in ImageNet's layout: two processes, bfloat16,
-    photographs decoded by workers; then the same command with --resume, and the test of what it left."""
+    """The command of docs/explanation/depth.md with a smaller network, on a made folder in ImageNet's layout.
+
+    Two processes, bfloat16, photographs decoded by workers; then the test of the run that it left.
+    """
     data, out = imagenet_layout(tmp_path / "data", train=6, val=2), tmp_path / "run"
     words = [
-        "-m", "burstprop", "train", "--dataset", "imagenet", "--data", str(data), "--network", "resnet18",
-        "--rule", "burstprop", "--precision", "bfloat16", "--channels-last", "--out", str(out), "--resume",
-        "--image-size", "64", "--epochs", "1", "--set", "batch_size=6", "--workers", "1", "--threads", "1",
+        "-m", "burstprop", "train", "--dataset", "imagenet", "--data", str(data), "--network", "resnet-small",
+        "--rule", "burstprop", "--precision", "bfloat16", "--channels-last", "--out", str(out),
+        "--image-size", "32", "--epochs", "1", "--set", "batch_size=6", "--workers", "1", "--threads", "1",
         "--backend", "gloo", "--json", "--quiet",
     ]  # fmt: skip
     result = last_line(run_python(words, processes=2))
     assert result["epochs"] == 1
     layers = read_log(out, "layer")
-    assert len(layers) == 21  # 18 of weights, 3 of shortcuts
+    assert len(layers) == 8
     assert layers["update_angle_deg"].notna().all()
-    again = last_line(run_python(words, processes=2))
-    assert again["test_error_percent"] == result["test_error_percent"]
     assert main(["eval", str(out), "--data", str(data), "--json"]) == 0
     assert last_line(capsys.readouterr().out)["error_percent"] == result["test_error_percent"]
 
