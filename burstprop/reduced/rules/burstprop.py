@@ -189,7 +189,7 @@ class Burstprop(Rule):
             return activity.scale / self.teaching, 4.0
         return activity.scale, 1.0
 
-    def downward(self, weights: Mapping[str, Tensor]) -> Tensor | None:
+    def downward(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Y, or W."""
         return weights["weight"] if self.feedback == "symmetric" else pathway(weights, "Y")
 
