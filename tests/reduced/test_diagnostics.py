@@ -58,7 +58,7 @@ def test_every_rule_is_described_and_left_alone(name):
     bursts = name.startswith("burst")
     assert frame.burst_prob[:3].notna().all() == bursts
     assert frame.weight_feedback_angle_deg[1:].notna().all() == (
-        name not in ("direct_feedback_alignment", "node_perturbation")
+        name not in ("direct_feedback_alignment", "burstprop_direct", "node_perturbation")
     )
 
 
