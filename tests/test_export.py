@@ -1,6 +1,7 @@
 """What other tools are given is what was recorded, and find_bursts reads it back."""
 
 import importlib.util
+import json
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from burstprop import (
     PyramidalNeuron,
     Record,
     Recording,
+    SpikeSource,
     StateRecord,
     find_bursts,
     simulate,
@@ -24,6 +26,7 @@ from burstprop import (
 from burstprop.errors import BurstpropError
 from burstprop.recording import export
 from burstprop.system import extras
+from burstprop.system.files import plain
 
 CIRCUIT = Circuit(
     populations=(Population("low", 20, PyramidalNeuron()), Population("high", 12, PyramidalNeuron())),
@@ -179,6 +182,75 @@ def test_parquet_holds_every_frame(recording, tmp_path):
     for name in export.FRAMES:
         frame = pd.read_parquet(folder / f"{name}.parquet")
         pd.testing.assert_frame_equal(frame, getattr(recording, name), check_categorical=False)
+
+
+def test_parquet_comes_back_whole(recording, tmp_path):
+    needs("pyarrow")
+    folder = recording.to_parquet(tmp_path / "run")
+    again = Recording.load(folder)
+    for name in export.FRAMES:
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(recording, name), check_categorical=False)
+    assert again.info == json.loads(json.dumps(plain(recording.info)))
+    assert_same_events(recording, folder)
+    assert_same_events(recording, folder / "spikes.parquet")
+    second = recording.spikes.query("realization == 2")
+    second.to_parquet(tmp_path / "second.parquet")
+    source = SpikeSource.of("in", tmp_path / "second.parquet", 20, population="low")
+    np.testing.assert_array_equal(source.times_ms, np.sort(second["time_ms"]))
+    (folder / "rates.parquet").write_bytes(b"PAR1")
+    with pytest.raises(BurstpropError, match=r"rates.parquet' cannot be read as Parquet"):
+        Recording.load(folder)
+    (folder / "rates.parquet").unlink()
+    with pytest.raises(BurstpropError, match=r"no file '.*rates.parquet'"):
+        Recording.load(folder)
+    recording.spikes.to_parquet(folder / "rates.parquet")
+    with pytest.raises(BurstpropError, match=r"rates.parquet lacks rate_hz, event_rate_hz"):
+        Recording.load(folder)
+
+
+def test_sonata_comes_back_and_drives_a_circuit(recording, tmp_path):
+    needs("h5py")
+    path = recording.to_sonata(tmp_path / "run.h5", realization=2)
+    own = recording.spikes[recording.spikes["realization"] == 2].sort_values(["time_ms", "neuron_id"])
+    again = Recording.load(path)
+    columns = ["time_ms", "neuron_id"]
+    np.testing.assert_array_equal(again.spikes[columns], own[columns])
+    assert again.info == {"spikes_of": ["high", "low"]}
+    assert len(again.rates) == len(again.states) == len(again.weights) == 0
+    low = SpikeSource.of("in", str(path), 20, population="low")
+    np.testing.assert_array_equal(low.times_ms, own["time_ms"])
+    np.testing.assert_array_equal(np.sort(low.neurons), np.sort(own["neuron_id"]))
+    assert len(SpikeSource.of("in", path, 12, population="high").times_ms) == 0, "silent, and in the file"
+    driven = simulate(Circuit((low,)), 400.0).spikes
+    np.testing.assert_allclose(driven["time_ms"], own["time_ms"], atol=1e-9)
+
+
+def test_sonata_of_others_is_read_in_its_own_unit_or_refused(tmp_path):
+    needs("h5py")
+    import h5py
+
+    path = tmp_path / "theirs.h5"
+    with h5py.File(path, "w") as file:
+        file["spikes/v1/timestamps"], file["spikes/v1/node_ids"] = [0.25, 0.001], np.array([3, 0], np.uint64)
+        file["spikes/v1/timestamps"].attrs["units"] = np.bytes_("seconds")
+    assert SpikeSource.of("v1", path).times_ms.tolist() == [1.0, 250.0]
+    with h5py.File(path, "a") as file:
+        file["spikes/v1/timestamps"].attrs["units"] = "fortnights"
+    with pytest.raises(BurstpropError, match=r"times of 'v1' are in 'fortnights'; known are milliseconds"):
+        find_bursts(path)
+    with h5py.File(path, "a") as file:
+        del file["spikes/v1/node_ids"]
+    with pytest.raises(BurstpropError, match=r"'/spikes/v1' has no timestamps and node_ids"):
+        find_bursts(path)
+    with h5py.File(path, "a") as file:
+        del file["spikes"]
+    with pytest.raises(BurstpropError, match="is not SONATA: it has no group '/spikes'"):
+        find_bursts(path)
+    path.write_bytes(b"no HDF5")
+    with pytest.raises(BurstpropError, match="cannot be read as SONATA"):
+        find_bursts(path)
+    with pytest.raises(BurstpropError, match=r"is no file of spikes: give \.npz"):
+        find_bursts(tmp_path / "spikes.csv")
 
 
 def test_trains_leave_out_populations_that_were_not_recorded():

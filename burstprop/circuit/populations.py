@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from burstprop.errors import BurstpropError, near
 from burstprop.neurons.model import NeuronModel
 from burstprop.parameters import check_value, quantity
 from burstprop.spikes.spike_table import spike_table
-from burstprop.system.npz import read_arrays
 
 BURST_DEFINITIONS = ("trace", "interval")
 
@@ -208,8 +206,9 @@ class SpikeSource:
         ----------
         spikes
             Whatever `burstprop.find_bursts` reads: a frame or dict with the columns ``time_ms, neuron_id``, a
-            Brian2 SpikeMonitor, NEST's events. Also a `Recording`, the path of a saved one, the units of an
-            NWB file (``spike_times``), or a list with one array of times for each neuron.
+            Brian2 SpikeMonitor, NEST's events, the path of a saved recording, of a SONATA or of a Parquet
+            file. Also a `Recording`, the units of an NWB file (``spike_times``), or a list with one array of
+            times for each neuron.
         n : int, optional
             Neurons; left out: as many as the table names.
         population : str, optional
@@ -263,16 +262,6 @@ Source = PoissonPopulation | SpikeSource
 
 def _columns(spikes: Any, time_unit: str | None) -> tuple[Any, str | None]:
     """Return spikes as a table that `spike_table` knows, and the unit of its times."""
-    if isinstance(spikes, str | Path):
-        arrays = read_arrays(spikes, "a recording")
-        columns = ("time_ms", "population", "neuron_id", "realization")
-        try:
-            table = {column: arrays[f"spikes/{column}"] for column in columns}
-            names = [str(name) for name in arrays["spikes/population/names"]]
-        except KeyError as error:
-            raise BurstpropError(f"{str(spikes)!r} is not a recording saved by burstprop ({error})") from None
-        codes = pd.Categorical.from_codes(table["population"], pd.Index(names))
-        return table | {"population": codes.remove_unused_categories()}, time_unit
     if isinstance(getattr(spikes, "spikes", None), pd.DataFrame):  # a Recording
         return spikes.spikes, time_unit
     if hasattr(spikes, "colnames") and "spike_times" in spikes.colnames:  # units of an NWB file, in s

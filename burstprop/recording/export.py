@@ -13,7 +13,8 @@ function            extra               what for
 
 Every neuron of the recorded populations is there, silent ones too, with its ``population``, ``neuron_id`` and
 ``realization``. pynapple and NWB count seconds, and are given seconds; everything else counts milliseconds.
-`burstprop.find_bursts` reads pynapple, Neo and NWB back.
+`burstprop.find_bursts` and `burstprop.SpikeSource.of` read pynapple, Neo, NWB, SONATA and Parquet,
+`burstprop.Recording.load` SONATA and Parquet.
 """
 
 from __future__ import annotations

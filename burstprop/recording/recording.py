@@ -220,13 +220,26 @@ class Recording:
 
     @staticmethod
     def load(path: str | Path) -> Recording:
-        """Read what `save` wrote.
+        """Read a recording back.
+
+        Parameters
+        ----------
+        path : path
+            The .npz file that `save` wrote, the folder that `to_parquet` wrote, or a SONATA file (``.h5``),
+            of which only spikes are known.
 
         Raises
         ------
         BurstpropError
-            There is no such file, or it is truncated, altered, or not a recording.
+            There is no such file, it is truncated, altered, or not a recording, or the library that reads it
+            is missing.
         """
+        path = Path(path)
+        if path.is_dir() or path.suffix == ".h5":
+            from burstprop.recording.read_back import from_parquet, from_sonata
+
+            frames, info = from_parquet(path) if path.is_dir() else from_sonata(path)
+            return Recording(**frames, info=info)
         arrays = read_arrays(path, "a recording")
         frames = {}
         try:

@@ -273,10 +273,14 @@ def reference(x: Iterable[float], y: Iterable[float], axes: Axes, label: str = "
     return axes
 
 
-def level(axes: Axes, y: float, text: str, linestyle: Any = "--") -> None:
-    """Draw a level that the data are compared with as a broken line, and say at its right end what it is."""
+def level(axes: Axes, y: float, text: str, linestyle: Any = "--", *, left: bool = False) -> None:
+    """Draw a level that the data are compared with as a broken line, and say what it is.
+
+    The words stand over its right end, or with ``left`` under its left end, where a falling curve is not.
+    """
     axes.axhline(y, color=GREY, linestyle=linestyle, linewidth=0.9, zorder=1)
-    axes.annotate(text, (1.0, y), xycoords=("axes fraction", "data"), **_CORNER)
+    place = _CORNER | ({"xytext": (3, -2), "ha": "left", "va": "top"} if left else {})
+    axes.annotate(text, (0.0 if left else 1.0, y), xycoords=("axes fraction", "data"), **place)
 
 
 def title(axes: Axes, text: str) -> None:

@@ -50,11 +50,12 @@ def find_bursts(
 
     Parameters
     ----------
-    spikes : DataFrame, mapping of arrays, object with ``i`` and ``t``, or trains
+    spikes : DataFrame, mapping of arrays, object with ``i`` and ``t``, trains, or path
         In any order. Columns of burstprop (``time_ms, neuron_id``, and ``population, realization`` where
         there are several), of Brian2 (``i, t``; a SpikeMonitor itself will do), or of NEST (``senders,
         times``). Trains: a pynapple ``TsGroup``, a Neo ``Block``, ``Segment`` or list of ``SpikeTrain``, an
-        ``NWBFile`` or its units.
+        ``NWBFile`` or its units. The path of a file: a saved recording, SONATA, Parquet
+        (`burstprop.spikes.spike_files`).
     definition : {"trace", "interval"}
         See the module.
     window_ms : float

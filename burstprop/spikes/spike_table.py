@@ -1,4 +1,4 @@
-"""Reads anybody's spikes: tables of burstprop, Brian2, NEST, trains of Neo, pynapple, NWB, as one frame.
+"""Reads anybody's spikes as one frame: tables of burstprop, Brian2, NEST, trains of Neo and others, files.
 
 Columns are known by name: ``time_ms, neuron_id`` (burstprop; ``population`` and ``realization`` where there
 are several), ``i, t`` (Brian2, with or without units), ``senders, times`` (NEST, ms).
@@ -7,6 +7,7 @@ are several), ``i, t`` (Brian2, with or without units), ``senders, times`` (NEST
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 
 from burstprop.errors import BurstpropError
 from burstprop.spikes.foreign import train_columns
+from burstprop.spikes.spike_files import spikes_of_file
 
 
 def spike_table(spikes: Any, time_unit: str | None = None) -> pd.DataFrame:
@@ -60,6 +62,9 @@ def _categorical(values: Any) -> bool:
 def _columns(spikes: Any) -> dict[str, Any]:
     if isinstance(spikes, pd.DataFrame):
         return {str(name): spikes[name].array for name in spikes.columns}
+    if isinstance(spikes, str | Path):
+        found = spikes_of_file(spikes)
+        return _columns(found) if isinstance(found, pd.DataFrame) else found
     trains = train_columns(spikes)
     if trains is not None:
         return dict(trains)
@@ -70,7 +75,7 @@ def _columns(spikes: Any) -> dict[str, Any]:
     raise BurstpropError(
         f"spikes are a {type(spikes).__name__}: give a DataFrame or dict with the columns "
         "time_ms and neuron_id (burstprop), i and t (Brian2), or senders and times (NEST), a TsGroup of "
-        "pynapple, a Block or Segment of Neo, or an NWBFile"
+        "pynapple, a Block or Segment of Neo, an NWBFile, or the path of a file: .npz, .h5 (SONATA), .parquet"
     )
 
 

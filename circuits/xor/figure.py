@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PATTERN_COLOURS = dict(
     zip(PATTERNS, (plotting.BLACK, plotting.VERMILION, plotting.ORANGE, plotting.BLUE), strict=True)
 )
+NAMES = {"example_4s": "examples of 4 s", "tau_avg_500ms": "averages over 500 ms"}
+"""What a figure calls variants whose own name is no words."""
 EARLY_EPOCHS = 100
 """The signal to the hidden layer is drawn for these: later there is little left to teach."""
 
@@ -35,6 +37,8 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     _signal(frames["rates"], signal)
     _weights(frames["weights"], weights)
     plotting.panel_letters(axes.flat)
+    note = "lines: means over realizations; bands and bars: SD; vertical axes start at 0, but in E and F"
+    fig.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return fig
 
 
@@ -52,8 +56,8 @@ def compare(xor: pd.DataFrame) -> Figure:
         own = xor[xor["variant"] == variant]
         panel.plot(mean.index, mean, color=plotting.GREY, linewidth=0.9)
         plotting.learning_curve(own, panel, chance=CHANCE, smooth=5)
-        plotting.level(panel, CHANCE / 2, "half of chance", ":")
-        plotting.title(panel, f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})")
+        plotting.level(panel, CHANCE / 2, "chance / 2", ":", left=True)
+        plotting.title(panel, _name(own, variant))
         panel.label_outer()
         if k >= len(variants) - columns:
             # the lowest of its column, also where the last row is not full
@@ -75,9 +79,8 @@ def costs_and_outputs(xor: pd.DataFrame) -> Figure:
     for (cost, output), variant in zip(axes.T, variants, strict=True):
         own = xor[xor["variant"] == variant]
         plotting.learning_curve(own, cost, chance=CHANCE, smooth=5)
-        plotting.level(cost, CHANCE / 2, "half of chance", ":")
-        name = f"{str(variant).replace('_', ' ')} ({own['realization'].nunique()})"
-        plotting.title(cost, textwrap.fill(name, 18))
+        plotting.level(cost, CHANCE / 2, "chance / 2", ":", left=True)
+        plotting.title(cost, textwrap.fill(_name(own, variant), 18))
         _learned_outputs(own, output, smooth=5)
         output.set(xlabel="epoch", ylabel="output event rate (Hz)")
         output.set_ylim(bottom=0.0)
@@ -94,9 +97,15 @@ def costs_and_outputs(xor: pd.DataFrame) -> Figure:
     return fig
 
 
+def _name(own: pd.DataFrame, variant: str) -> str:
+    """Return the words for a variant, and how many realizations are drawn (in one piece, where lines end)."""
+    words = NAMES.get(variant, str(variant).replace("_", " "))
+    return f"{words}, n\u00a0=\u00a0{own['realization'].nunique()}"
+
+
 def _cost(frames: dict[str, pd.DataFrame], axes: Axes) -> None:
     plotting.learning_curve(frames["xor"], axes, chance=CHANCE, smooth=3)
-    plotting.level(axes, CHANCE / 2, "half of chance", ":")
+    plotting.level(axes, CHANCE / 2, "chance / 2", ":", left=True)
     if frames["protocol"]["published"].iloc[0]:
         middles = [(first + last) / 2 for (first, last), _ in CURVE]
         plotting.reference(middles, [value for _, value in CURVE], axes, "independent program")
@@ -170,7 +179,8 @@ def _rates(tests: pd.DataFrame, axes: Axes) -> None:
     axes.tick_params(axis="x", length=0)
     axes.set(ylabel="event rate (Hz)")
     axes.set_ylim(bottom=0.0)
-    plotting.title(axes, "all populations, patterns as in B")
+    axes.set_xlabel("colours: patterns, as in B")
+    plotting.title(axes, "all populations")
 
 
 def _phase_legend(axes: Axes, phases: Sequence[str]) -> None:
@@ -214,7 +224,8 @@ def _signal(rates: pd.DataFrame, axes: Axes) -> None:
     axes.set_xticks(range(len(shown)), shown)
     axes.tick_params(axis="x", length=0)
     axes.set(ylabel="change of burst rate (Hz)", xlim=(-0.6, len(shown) - 0.2))
-    plotting.title(axes, f"while taught, epochs 1 to {EARLY_EPOCHS}, patterns as in B")
+    axes.set_xlabel("colours: patterns, as in B")
+    plotting.title(axes, f"while taught, epochs 1 to {EARLY_EPOCHS}")
 
 
 def _weights(weights: pd.DataFrame, axes: Axes) -> None:

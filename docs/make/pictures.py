@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from burstprop.circuit.sketch import draw
-from burstprop.circuits.propagation.experiment import EXPERIMENT
+from burstprop.circuits.propagation.experiment import EXPERIMENT, feedback, feedforward
 from burstprop.report.plotting import BLACK, GREY, band, colour, figure
 
 if TYPE_CHECKING:
@@ -31,26 +31,27 @@ def propagation() -> Figure:
     rates = pd.read_csv(RESULTS / "propagation" / "rates.csv")
     p = EXPERIMENT.params
     time = np.arange(p.settling_ms, p.settling_ms + p.stimulation_ms, 5.0)
+    somatic, dendritic = (wave(p).current(time) for wave in (feedforward, feedback))
     drawn, axes = figure(1, 2, width=8.0, height=2.6)
     panels = (
-        ("event_rate_hz", "event rate E (Hz)", 1.0, p.feedforward_period_ms, "current into somata of pyr1"),
+        ("event_rate_hz", "event rate E (Hz)", 1.0, somatic, "current into somata of pyr1"),
         (
             "burst_prob",
             "burst probability P (%)",
             100.0,
-            p.feedback_period_ms,
+            dendritic,
             "current into dendrites of pyr2",
         ),
     )
-    for axis, (column, label, factor, period, current) in zip(axes, panels, strict=True):
+    for axis, (column, label, factor, current, words) in zip(axes, panels, strict=True):
         for population in ("pyr1", "pyr2"):
             own = rates[(rates["population"] == population) & (rates["time_ms"] > p.settling_ms)]
             shown = own.assign(y=own[column] * factor)
             band(shown, axis, "time_ms", "y", colour(population), population)
         low, high = axis.get_ylim()
-        wave = np.sin(2 * np.pi * (time - p.settling_ms) / period)
         middle, reach = (low + high) / 2, (high - low) / 3
-        axis.plot(time, middle + reach * wave, "--", color=GREY, linewidth=1.0, label=f"{current} (scaled)")
+        scaled = middle + reach * current / abs(current).max()
+        axis.plot(time, scaled, "--", color=GREY, linewidth=1.0, label=f"{words} (scaled)")
         axis.set(xlabel="time (ms)", ylabel=label)
         axis.legend(frameon=False, fontsize=7, loc="upper right")
         axis.set_ylim(low, high + 0.35 * (high - low))

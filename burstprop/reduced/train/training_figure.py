@@ -59,6 +59,8 @@ _WIDEST = 4
 """Panels of one run beside each other."""
 _FEW = 12
 """Epochs up to which each has a dot."""
+_THINNEST, _WIDER = 1.4, 2.4
+"""Width of the last layer's line in points, and how much wider the first layer's is."""
 
 
 def layers_figure(
@@ -194,9 +196,13 @@ def _grid(panels: int, runs: int | None) -> tuple[Figure, Any]:
 
 
 def _draw_layers(axes: Axes, name: str, layers: pd.DataFrame, shades: dict[str, Any]) -> None:
-    for layer, shade in shades.items():
+    for k, (layer, shade) in enumerate(shades.items()):
         if name in layers:
-            _line(axes, layers[layers["layer"] == layer], name, shade, layer, PANELS[name].factor)
+            # layers that agree lie on each other: the lower one is wider, so that it shows on both sides
+            width = _THINNEST + _WIDER * (len(shades) - 1 - k) / max(len(shades) - 1, 1)
+            _line(
+                axes, layers[layers["layer"] == layer], name, shade, layer, PANELS[name].factor, width=width
+            )
     mark = PANELS[name].mark
     if mark is not None and axes.lines:
         plotting.level(axes, mark, "right angle", ":")
@@ -218,6 +224,7 @@ def _line(
     label: str,
     factor: float = 1.0,
     dashes: Any = "-",
+    width: float = _THINNEST,
 ) -> None:
     """Draw a column over the epochs, with dots where these are few: one alone makes no line."""
     frame = frame.dropna(subset=[column])
@@ -225,9 +232,9 @@ def _line(
         return
     plotting.band(frame.assign(shown=factor * frame[column]), axes, "epoch", "shown", shade, label)
     (*_, line) = axes.get_lines()
-    line.set_linestyle(dashes)
+    line.set(linestyle=dashes, linewidth=width)
     if frame["epoch"].nunique() <= _FEW:
-        line.set(marker="o", markersize=2.5)
+        line.set(marker="o", markersize=1.6 + width)
 
 
 def _name_panels(grid: Any, chosen: list[str], runs: list[str] | None) -> None:
