@@ -279,7 +279,7 @@ def level(axes: Axes, y: float, text: str, linestyle: Any = "--", *, left: bool 
     The words stand over its right end, or with ``left`` under its left end, where a falling curve is not.
     """
     axes.axhline(y, color=GREY, linestyle=linestyle, linewidth=0.9, zorder=1)
-    place = _CORNER | ({"xytext": (3, -2), "ha": "left", "va": "top"} if left else {})
+    place = _CORNER | ({"xytext": (3, -6), "ha": "left", "va": "top"} if left else {})
     axes.annotate(text, (0.0 if left else 1.0, y), xycoords=("axes fraction", "data"), **place)
 
 

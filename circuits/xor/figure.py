@@ -66,6 +66,8 @@ def compare(xor: pd.DataFrame) -> Figure:
     for panel in axes.flat[len(variants) :]:
         panel.set_axis_off()
     plotting.panel_letters(axes.flat[: len(variants)])
+    note = f"grey: {variants[0]}; thick: mean of n realizations, thin: each; axes start at 0"
+    fig.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return fig
 
 
