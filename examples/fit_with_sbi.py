@@ -86,6 +86,12 @@ def learn_posterior(sets: int = 2000, seed: int = 1):
     return inference.build_posterior()
 
 
+def sample(posterior, theta: np.ndarray, seed: int, samples: int = 1000) -> np.ndarray:
+    """Measure neurons with parameters ``theta``, and return what the posterior says of them, (samples, 2)."""
+    observed = torch.as_tensor(measure(theta[np.newaxis], seed)[0], dtype=torch.float32)
+    return posterior.sample((samples,), x=observed, show_progress_bars=False).numpy()
+
+
 def draw(samples: np.ndarray, path: str) -> None:
     """Draw the posterior, with the value that made the data."""
     from burstprop.report.plotting import figure
@@ -101,17 +107,13 @@ def draw(samples: np.ndarray, path: str) -> None:
 
 def main(sets: int = 2000) -> None:
     """Learn the posterior, and ask it for the parameters of neurons that it has not seen."""
-    posterior = learn_posterior(sets)
-    observed = measure(np.array([TRUE]), seed=2)
-    samples = posterior.sample(
-        (1000,), x=torch.as_tensor(observed[0], dtype=torch.float32), show_progress_bars=False
-    )
-    low, middle, high = np.quantile(samples.numpy(), (0.05, 0.5, 0.95), axis=0)
-    for name, true, *around in zip(NAMES, TRUE, low, middle, high, strict=True):
-        print(
-            f"{name}: true {true:g}, median {around[1]:.0f}, 90 % between {around[0]:.0f} and {around[2]:.0f}"
-        )
-    draw(samples.numpy(), "posterior.png")
+    samples = sample(learn_posterior(sets), np.array(TRUE), seed=2)
+    for name, true, *around in zip(
+        NAMES, TRUE, *np.quantile(samples, (0.05, 0.5, 0.95), axis=0), strict=True
+    ):
+        low, median, high = around
+        print(f"{name}: true {true:g}, median {median:.0f}, 90 % between {low:.0f} and {high:.0f}")
+    draw(samples, "posterior.png")
 
 
 if __name__ == "__main__":

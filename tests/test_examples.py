@@ -49,7 +49,9 @@ def test_circuit_is_simulated_by_its_path(tmp_path):
 def test_every_example_that_a_text_names_is_there():
     texts = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     named = {
-        name for text in texts for name in re.findall(r"examples/(\w+\.py)", text.read_text(encoding="utf-8"))
+        name
+        for text in texts
+        for name in re.findall(r"examples/((?:\w+/)?\w+\.py)", text.read_text(encoding="utf-8"))
     }
-    assert named >= {path.name for path in EXAMPLES.glob("*.py")}
+    assert named >= {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.py")}
     assert all((EXAMPLES / name).is_file() for name in named)

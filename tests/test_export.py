@@ -221,7 +221,8 @@ def test_sonata_comes_back_and_drives_a_circuit(recording, tmp_path):
     np.testing.assert_array_equal(low.times_ms, own["time_ms"])
     np.testing.assert_array_equal(np.sort(low.neurons), np.sort(own["neuron_id"]))
     assert len(SpikeSource.of("in", path, 12, population="high").times_ms) == 0, "silent, and in the file"
-    driven = simulate(Circuit((low,)), 400.0).spikes
+    circuit = Circuit((low, Population("quiet", 1, PyramidalNeuron())))
+    driven = simulate(circuit, 400.0, record=Record(spikes=("in",))).spikes
     np.testing.assert_allclose(driven["time_ms"], own["time_ms"], atol=1e-9)
 
 

@@ -9,15 +9,22 @@ import sys
 import pytest
 
 import burstprop
+import burstprop.circuit
 from burstprop import NeuronModel, PyramidalNeuron
 from burstprop.errors import BurstpropError
 from burstprop.parameters import allowed, documented, quantity
 
-NAMES = [name for name in burstprop.__all__ if not name.startswith("__")]
+PARTS = [name for name in burstprop.circuit.__all__ if name not in burstprop.__all__ and name != "Change"]
+"""Parts of a circuit that are imported from `burstprop.circuit`."""
+NAMES = [name for name in burstprop.__all__ if not name.startswith("__")] + PARTS
 FROM_PAPERS = ("burstprop.neurons", "burstprop.circuit", "burstprop.spikes")
 """Rooms whose equations come from papers, which they name."""
 RAISE_NOTHING = {"Claim"}
 """A number that is not finite is no error, but a claim that fails."""
+
+
+def public(name):
+    return getattr(burstprop.circuit if name in PARTS else burstprop, name)
 
 
 def parameters(obj):
@@ -44,7 +51,7 @@ def described(text):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_is_described_with_errors_and_an_example(name):
-    obj = getattr(burstprop, name)
+    obj = public(name)
     text = inspect.getdoc(obj)
     missing = [given for given in parameters(obj) if given not in described(text)]
     assert not missing, f"help({name}) says nothing of {', '.join(missing)}"
@@ -58,7 +65,7 @@ def test_every_parameter_is_described_with_errors_and_an_example(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_runs(name):
-    obj = getattr(burstprop, name)
+    obj = public(name)
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     test = parser.get_doctest(obj.__doc__, {name: obj}, name, None, 0)
     assert test.examples

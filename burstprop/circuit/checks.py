@@ -67,6 +67,12 @@ def check_circuit(circuit: Parts) -> None:
         _check_current(circuit, current)
     for change in circuit.protocol:
         _check_change(circuit, change)
+    if not any(isinstance(population, Population) for population in circuit.populations):
+        names = ", ".join(repr(population.name) for population in circuit.populations)
+        raise BurstpropError(
+            f"Circuit.populations holds sources alone ({names}): a circuit needs at least one Population, "
+            "such as Population('pyr', 100, PyramidalNeuron())"
+        )
 
 
 def _check_unique(what: str, names: Iterable[str]) -> None:

@@ -29,6 +29,20 @@ class Opposed:
         Receptor of the same target.
     weight : float
         Conductance in units of the target compartment's leak, before the STP efficacy.
+
+    Raises
+    ------
+    BurstpropError
+        The weight is negative or no number; from `Circuit`, where the target has no such receptor.
+
+    Examples
+    --------
+    >>> from burstprop import AllToAll, BurstDependentRule, Projection
+    >>> from burstprop.circuit import Opposed
+    >>> against = Opposed("soma_inh", 0.2)
+    >>> joined, rule = AllToAll(), BurstDependentRule()
+    >>> Projection("in", "hid", "soma_exc", 0.2, joined, "events", rule=rule, opposed=against).opposed.weight
+    0.2
     """
 
     receptor: str

@@ -11,7 +11,28 @@ from burstprop.parameters import check_value, quantity
 
 @dataclass(frozen=True)
 class WeightChange:
-    """From ``at_ms`` on, the (uniform) weight of a projection is ``weight``."""
+    """From ``at_ms`` on, the (uniform) weight of a projection is ``weight``.
+
+    Parameters
+    ----------
+    at_ms : float
+        Counted from the start of the run.
+    projection : str
+    weight : float
+        Conductance in units of the leak, at least 0.
+
+    Raises
+    ------
+    BurstpropError
+        The time or the weight is negative or no number; from `Circuit`, where there is no such projection, or
+        its synapses have weights of their own.
+
+    Examples
+    --------
+    >>> from burstprop.circuit import WeightChange
+    >>> WeightChange(500.0, "pyr->som.soma_exc", 0.0).weight
+    0.0
+    """
 
     at_ms: float
     projection: str
@@ -25,7 +46,27 @@ class WeightChange:
 
 @dataclass(frozen=True)
 class RateChange:
-    """From ``at_ms`` on, the sources of a Poisson population have ``rate_hz``."""
+    """From ``at_ms`` on, the sources of a Poisson population have ``rate_hz``.
+
+    Parameters
+    ----------
+    at_ms : float
+        Counted from the start of the run.
+    population : str
+    rate_hz : float
+        Rate of each source.
+
+    Raises
+    ------
+    BurstpropError
+        The time or the rate is negative or no number; from `Circuit`, where there is no such population.
+
+    Examples
+    --------
+    >>> from burstprop.circuit import RateChange
+    >>> RateChange(500.0, "input", 20.0).rate_hz
+    20.0
+    """
 
     at_ms: float
     population: str
@@ -39,7 +80,25 @@ class RateChange:
 
 @dataclass(frozen=True)
 class PlasticityChange:
-    """From ``at_ms`` on, plastic projections learn, or do not."""
+    """From ``at_ms`` on, plastic projections learn, or do not.
+
+    Parameters
+    ----------
+    at_ms : float
+        Counted from the start of the run.
+    on : bool
+
+    Raises
+    ------
+    BurstpropError
+        The time is negative or no number.
+
+    Examples
+    --------
+    >>> from burstprop.circuit import PlasticityChange
+    >>> PlasticityChange(500.0, on=False).on
+    False
+    """
 
     at_ms: float
     on: bool
@@ -55,6 +114,28 @@ class LearningRateChange:
 
     It goes there at once, or in a straight line that takes ``over_ms``: a schedule is several of these, or
     one.
+
+    Parameters
+    ----------
+    at_ms : float
+        Counted from the start of the run.
+    projection : str
+    eta : float
+        Learning rate, at least 0.
+    over_ms : float
+        How long the change takes.
+
+    Raises
+    ------
+    BurstpropError
+        A time or the learning rate is negative or no number; from `Circuit`, where there is no such plastic
+        projection.
+
+    Examples
+    --------
+    >>> from burstprop.circuit import LearningRateChange
+    >>> LearningRateChange(500.0, "in->hid.soma_exc", eta=4e-4, over_ms=1000.0).over_ms
+    1000.0
     """
 
     at_ms: float
@@ -76,6 +157,24 @@ class AveragingChange:
 
     Those of ``projection`` and of all that share them (same target and time constants); left out: all. An
     average of its own for homeostasis (``tau_homeostasis_ms``) always goes on.
+
+    Parameters
+    ----------
+    at_ms : float
+        Counted from the start of the run.
+    on : bool
+    projection : str, optional
+
+    Raises
+    ------
+    BurstpropError
+        The time is negative or no number; from `Circuit`, where there is no such plastic projection.
+
+    Examples
+    --------
+    >>> from burstprop.circuit import AveragingChange
+    >>> AveragingChange(500.0, on=False).on
+    False
     """
 
     at_ms: float

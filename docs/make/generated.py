@@ -33,12 +33,14 @@ MODELS = {
 
 NAMESPACES = {
     "burstprop": "Circuits, simulation, records, experiments",
+    "burstprop.circuit": "Parts of a circuit that have no name at the top: what changes in a run, `Opposed`",
     "burstprop.spikes.bursts": "Events and bursts in any spikes",
     "burstprop.circuit.synapses": "Presets of synapses",
     "burstprop.neurons": "Neuron models",
     "burstprop.parameters": "Parameters with units",
     "burstprop.runs.sweep": "Many runs",
     "burstprop.report.plotting": "Figures",
+    "burstprop.ensemble": "Rates of a circuit from its isolated populations",
     "burstprop.reduced": "Deep networks that learn with bursts",
     "burstprop.reduced.data": "Images",
 }

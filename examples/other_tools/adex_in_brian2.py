@@ -9,16 +9,11 @@ exponential of the upstroke. `compare` runs both and returns what they measured.
 # pyright: basic
 from __future__ import annotations
 
-import warnings
-
+import brian2 as b
 import numpy as np
 import pandas as pd
 
 from burstprop import AdEx, Circuit, Controlled, Current, Population, Simulation
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # Brian2 2.9 calls pyparsing by its old names
-    import brian2 as b
 
 N, DURATION_MS = 20, 1000.0
 

@@ -98,7 +98,7 @@ def in_snntorch(spikes: torch.Tensor, layer: torch.nn.Linear) -> np.ndarray:
         for x in spikes:
             spike, membrane = neuron(layer(x), membrane)
             out.append(spike)
-    return torch.stack(out).numpy()
+    return torch.stack(out).numpy().astype(float)
 
 
 def in_burstprop(spikes: torch.Tensor, layer: torch.nn.Linear) -> np.ndarray:
