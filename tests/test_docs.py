@@ -27,17 +27,24 @@ GENERATED = {"api", "models", "command_line", "results", "changes"}
 """Pages that the build makes (docs/make/generated.py), beside the notebooks."""
 
 
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """One folder for each page: a block may read what an earlier one of its page wrote."""
+    return {page: tmp_path_factory.mktemp(page.stem) for page in PAGES}
+
+
 @pytest.mark.parametrize(("page", "block"), BLOCKS)
-def test_block_runs(page, block, tmp_path, monkeypatch):
+def test_block_runs(page, block, folders, monkeypatch):
+    folder = folders[page]
     if "burstprop.reduced" in block or "torch" in block:
         pytest.importorskip("torch", reason="the reduced model needs PyTorch")
     if "brian2" in block:
         pytest.importorskip("brian2", reason="this block compares with Brian2")
         warnings.simplefilter("ignore")  # of Brian2's own making; pytest sets them back after the test
-    program = tmp_path / f"block_{abs(hash(block))}.py"
+    program = folder / f"block_{abs(hash(block))}.py"
     program.write_text(block, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
     runpy.run_path(str(program), run_name=program.stem)
 
 

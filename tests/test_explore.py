@@ -1,5 +1,6 @@
 """The page with sliders: what it says as Python, what its knobs do, and the page in a real browser."""
 
+import argparse
 import dataclasses
 import http.client
 import os
@@ -24,6 +25,7 @@ from burstprop import (
     Simulation,
 )
 from burstprop.circuits import plasticity_rule, propagation, xor
+from burstprop.cli import explore as explore_cli
 from burstprop.errors import BurstpropError
 from burstprop.explore import first_circuit
 from burstprop.explore.as_python import as_python
@@ -123,6 +125,25 @@ def test_a_live_run_goes_on_over_starts_and_is_written_to_a_file(tmp_path):
     ]
     with pytest.raises(BurstpropError, match="nothing was kept yet"):
         live.save()
+
+
+def test_a_file_with_a_circuit_alone_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    text = """'''Mine.'''
+from burstprop import *
+circuit = Circuit((SpikeSource("given", 2, [1.0], [0]), Population("pyr", 3, PyramidalNeuron())))
+"""
+    (tmp_path / "opened_alone.py").write_text(text, encoding="utf-8")
+    (tmp_path / "opened_empty.py").write_text("x = 1", encoding="utf-8")
+    words = {"settings": [], "variant": None}
+    alone = str(tmp_path / "opened_alone.py")
+    title, circuit = explore_cli._named(argparse.Namespace(name=alone, **words))
+    assert title == "Mine."
+    assert [population.name for population in circuit.populations] == ["given", "pyr"]
+    with pytest.raises(BurstpropError, match=r"defines a circuit without parameters: leave out --set"):
+        explore_cli._named(argparse.Namespace(name=alone, settings=["n=1"], variant=None))
+    with pytest.raises(BurstpropError, match=r"defines no circuit: write circuit = Circuit\(...\)"):
+        explore_cli._named(argparse.Namespace(name=str(tmp_path / "opened_empty.py"), **words))
 
 
 def test_a_circuit_that_cannot_run_says_so():

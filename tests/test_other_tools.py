@@ -74,3 +74,25 @@ def test_what_is_stored_was_allowed(part):
     judged = claims[claims["verdict"] != "not judged"]
     assert len(judged) == {"statistics": 11, "posterior": 2}[part]
     assert judged["passed"].all()
+
+
+def test_pages_quote_what_is_stored():
+    both = pd.concat(pd.read_csv(STORED / f"{part}_claims.csv") for part in ("statistics", "posterior"))
+    measured = both.set_index("claim")["measured"]
+
+    def apart(claim, digits=1):
+        return f"{abs(measured[claim + ', difference']):.{digits}f} %"
+
+    page = (ROOT / "docs" / "how-to" / "coming_from_other_tools.md").read_text(encoding="utf-8")
+    brian = [apart(f"Brian2: {what}") for what in ("mean rate of 20 currents", "slope of rate over current")]
+    assert f"mean rate {brian[0]}, slope {brian[1]} apart" in page
+    rates = [apart(f"NEST: {name}: rate") for name in ("pv", "som")]
+    cv = [apart(f"NEST: {name}: CV of the intervals") for name in ("pv", "som")]
+    said = f"rates {rates[0]} (PV) and {rates[1]} (SOM), CV of the intervals {cv[0]} and {cv[1]} apart"
+    assert said in page
+    assert measured["snnTorch: part of all neurons and steps that agree, difference"] == 0.0
+    assert f"spike {apart('NEST, dt_ms = 0.1: pv: rate', 0)} less than in NEST" in page
+    page = (ROOT / "docs" / "how-to" / "fit_parameters.md").read_text(encoding="utf-8")
+    for name in ("tau_ws (ms)", "b_ws (pA)"):
+        held = measured[f"{name}: true values in the 90 % interval"]
+        assert f"{held:.0f} of 50 ({name.split()[0]})" in page

@@ -13,19 +13,25 @@ examples:
   burstprop explore propagation
   burstprop explore pairing
   burstprop explore propagation --set n_pyr1=1000 n_pyr2=1000 --port 5010 --out recordings
-  burstprop explore my_circuit.py --no-browser         your own module, with
-      Params (a dataclass) and build(params) -> Circuit
+  burstprop explore my_circuit.py --no-browser         your own file: it defines circuit = Circuit(...), or
+      an EXPERIMENT, whose parameters --set then changes
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from burstprop.cli.arguments import add_name, add_seed, chosen, require, require_figure, whole
+from burstprop.errors import BurstpropError
 from burstprop.experiments import catalogue
 
+if TYPE_CHECKING:
+    from burstprop.circuit import Circuit
+
+OWN = "circuit"
+"""What a user's own file may define in place of an experiment."""
 SYNAPSE = "pairing"
 """The one NAME that is no circuit: a single synapse, with a page of its own."""
 
@@ -78,12 +84,38 @@ def _page(args: argparse.Namespace) -> Callable[[Any], None]:
 
         title, circuit = "400 pyramidal neurons, 100 SOM cells", first_circuit.build()
     else:
-        entry, experiment, params = chosen(args)
-        build = catalogue.need(entry, experiment, "build", "explore")
-        title, circuit = entry.title, build(params)
+        title, circuit = _named(args)
     folder, picture = writable_folder(args.out), svg(circuit)
 
     def page(document: Any) -> None:
         CircuitPage(document, Live(circuit, seed=args.seed, folder=folder), title=title, sketch=picture)
 
     return page
+
+
+def _named(args: argparse.Namespace) -> tuple[str, Circuit]:
+    """Return title and circuit of NAME: an experiment's, or the one that a user's own file defines.
+
+    Raises
+    ------
+    BurstpropError
+        NAME is not known, its file defines neither, or --set and --variant are given for a circuit alone.
+    """
+    from burstprop.circuit import Circuit
+
+    entry = catalogue.find(args.name)
+    if not args.name.endswith(".py") or entry.defined:
+        entry, experiment, params = chosen(args)
+        return entry.title, catalogue.need(entry, experiment, "build", "explore")(params)
+    circuit = getattr(catalogue.source(entry), OWN, None)
+    if not isinstance(circuit, Circuit):
+        raise BurstpropError(
+            f"{args.name!r} defines no {OWN}: write {OWN} = Circuit(...) at its top level, or an "
+            f"{catalogue.OBJECT} (see help(burstprop.experiments.experiment))"
+        )
+    if args.settings or args.variant:
+        raise BurstpropError(
+            f"{args.name!r} defines a {OWN} without parameters: leave out --set and --variant, or define an "
+            f"{catalogue.OBJECT} (see help(burstprop.experiments.experiment))"
+        )
+    return entry.title or args.name, circuit
