@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted((ROOT / "docs" / "results").glob("*.md"))
+PAGES = [
+    *sorted((ROOT / "docs" / "results").glob("*.md")),
+    ROOT / "docs" / "explanation" / "giant_circuits.md",
+]
 TEXT = "\n".join([README, *(page.read_text(encoding="utf-8") for page in PAGES)])
 
 
@@ -126,6 +129,34 @@ def test_times_in_the_readme():
     assert digits["epochs"] == 30
     cost = stored("simulator/scaling").set_index("neurons").loc[10_000, "ns_per_neuron_step"]
     assert said["one neuron, one step, at 10,000 neurons"] == f"{cost:.1f} ns"
+
+
+def test_the_sizes_of_the_design_note():
+    sizes = stored("simulator/scaling").set_index("neurons")
+    head, *rows = table("neurons")
+    assert head[2:] == ["ns per neuron and step", "bytes per neuron", "bytes per synapse", "to build"]
+    assert [row[0] for row in rows] == ["10,000", "100,000", "1,000,000"]
+    for neurons, synapses, cost, neuron, synapse, build in rows:
+        measured = sizes.loc[int(neurons.replace(",", ""))]
+        assert synapses == f"{measured['synapses']:,.0f}"
+        assert cost == f"{measured['ns_per_neuron_step']:.2f}"
+        assert (neuron, synapse) == (
+            f"{measured['bytes_per_neuron']:.0f}",
+            f"{measured['bytes_per_synapse']:.0f}",
+        )
+        assert build == f"{measured['build_s']:.1f} s"
+    note = PAGES[-1].read_text(encoding="utf-8")
+    touched = [row["ns_per_touched"] for row in learning_cost()]
+    assert f"costs {min(touched):.1f} to {max(touched):.1f} ns each time" in note
+    million = sizes.loc[1_000_000]
+    assert f"takes {million['ns_per_neuron_step'] * 10:.0f} s" in note
+    bytes_of_all = 1e6 * million["bytes_per_neuron"] + 1e8 * million["bytes_per_synapse"]
+    assert f"a million neurons take {bytes_of_all / 1e9:.1f} GB" in note
+
+
+def learning_cost() -> list[dict]:
+    found = json.loads((RESULTS / "simulator" / "learning_cost.json").read_text(encoding="utf-8"))
+    return found["rows"] if isinstance(found, dict) else found
 
 
 # --- who made them
