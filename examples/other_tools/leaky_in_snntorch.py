@@ -36,15 +36,6 @@ class LeakyState(NamedTuple):
     inhibition: float
 
 
-class LeakyConstants(NamedTuple):
-    """What one step needs."""
-
-    beta: float
-    threshold: float
-    reset: float
-    zero: float
-
-
 class LeakyDrive(NamedTuple):
     """Injected current, added to the membrane in each step."""
 
@@ -58,7 +49,7 @@ class Leaky(NeuronModel):
     beta: float = quantity(0.9, "1", "what is left of the membrane after one step", low=0, high=1)
     threshold: float = quantity(1.0, "1", "threshold", low=0, open_low=True)
 
-    State, Constants, Drive = LeakyState, LeakyConstants, LeakyDrive
+    State, Drive = LeakyState, LeakyDrive
     receptors = {"soma_exc": "excitation", "soma_inh": "inhibition"}  # noqa: RUF012
     voltages = ("u",)
 
@@ -66,9 +57,9 @@ class Leaky(NeuronModel):
         """Check the parameters."""
         validate(self)
 
-    def constants(self, dt: float) -> LeakyConstants:
-        """Return what one step needs; the reset is divided by beta, since the next step multiplies by it."""
-        return LeakyConstants(self.beta, self.threshold, self.threshold / self.beta, 0.0)
+    def derived(self, dt: float) -> dict[str, float]:
+        """Return what one step needs beside the parameters: the next step multiplies the reset by beta."""
+        return {"reset": self.threshold / self.beta}
 
     def initial(self, n: int, rng: np.random.Generator, dt: float) -> LeakyState:
         """Return the state at t = 0."""
