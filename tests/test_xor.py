@@ -309,8 +309,8 @@ def test_figures_draw_what_was_measured(quick):
     assert all(axis.has_data() for axis in shown.axes)
     two = pd.concat([quick["xor"].assign(variant=name) for name in ("published", "no_feedback")])
     assert [axis.get_title(loc="left") for axis in xor.compare(two).axes[:2]] == [
-        "published (1)",
-        "no feedback (1)",
+        "published, n\u00a0=\u00a01",
+        "no feedback, n\u00a0=\u00a01",
     ]
 
 
