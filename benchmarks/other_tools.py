@@ -5,9 +5,9 @@
 
 The first runs ``compare`` of each file in examples/other_tools with five seeds and writes statistics.csv (a
 row for each seed and statistic) and statistics_claims.csv: the difference of the means over the seeds, and
-what was allowed. The second runs examples/fit_with_sbi.py, draws its posterior, and asks how often the true
-value of parameters that the posterior has not seen lies in its 90 % interval (posterior_claims.csv). Both go
-to benchmarks/results/other_tools, with command, versions, machine and date beside them.
+what was allowed. The second runs fit_with_sbi.py there, draws its posterior, and asks how often the true value
+of parameters that the posterior has not seen lies in its 90 % interval (posterior_claims.csv). Both go to
+benchmarks/results/other_tools, with command, versions, machine and date beside them.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ TRUTHS, COVERED = 50, (39, 50)
 
 
 def example(name: str) -> Any:
-    """Import a file of examples/ or examples/other_tools."""
-    for folder in (ROOT / "examples", ROOT / "examples" / "other_tools"):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    """Import a file of examples/other_tools."""
+    folder = str(ROOT / "examples" / "other_tools")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     return importlib.import_module(name)
 
 

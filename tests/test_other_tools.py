@@ -26,8 +26,8 @@ COMPARED = {
 }
 
 
-def run(folder: str, program: str, cwd: Path) -> str:
-    begin = f"import sys; sys.path.insert(0, {str(ROOT / folder)!r})\n"
+def run(program: str, cwd: Path) -> str:
+    begin = f"import sys; sys.path.insert(0, {str(ROOT / 'examples' / 'other_tools')!r})\n"
     done = subprocess.run(
         [sys.executable, "-c", begin + program], capture_output=True, text=True, cwd=cwd, check=False
     )
@@ -43,7 +43,7 @@ def test_both_measure_the_same(name, tmp_path):
     changes = "".join(f"m.{constant} = {value}\n" for constant, value in smaller.items())
     step = ", m.DT_MS" if "DT_MS" in smaller else ""
     program = f"import {name} as m\n{changes}print('TABLE'); print(m.compare(1{step}).to_csv(index=False))"
-    out = run("examples/other_tools", program, tmp_path)
+    out = run(program, tmp_path)
     table = pd.read_csv(io.StringIO(out.partition("TABLE\n")[2]), index_col="statistic")
     for statistic, row in table.iterrows():
         assert row["theirs"] > 0
@@ -58,7 +58,7 @@ import numpy as np
 samples = m.sample(m.learn_posterior(300), np.array(m.TRUE), seed=2)
 m.draw(samples, "posterior.png")
 print("SAID", *np.median(samples, axis=0), *samples.std(axis=0))"""
-    said = run("examples", program, tmp_path).partition("SAID ")[2].split()
+    said = run(program, tmp_path).partition("SAID ")[2].split()
     tau_ws, b_ws, tau_sd, b_sd = map(float, said)
     assert tau_ws == pytest.approx(100.0, abs=50.0)
     assert b_ws == pytest.approx(-200.0, abs=90.0)

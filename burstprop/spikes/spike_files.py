@@ -12,6 +12,7 @@ a folder              its ``spikes.parquet``, as `burstprop.Recording.to_parquet
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,11 @@ def spikes_of_file(path: str | Path) -> dict[str, Any] | pd.DataFrame:
     path = Path(path)
     if path.is_dir():
         return parquet_frame(path / "spikes.parquet")
-    readers = {".npz": _of_recording, ".h5": sonata_spikes, ".parquet": parquet_frame}
+    readers: dict[str, Callable[[Path], dict[str, Any] | pd.DataFrame]] = {
+        ".npz": _of_recording,
+        ".h5": sonata_spikes,
+        ".parquet": parquet_frame,
+    }
     if path.suffix not in readers:
         raise BurstpropError(f"{str(path)!r} is no file of spikes: give {KINDS}")
     return readers[path.suffix](path)

@@ -6,7 +6,6 @@ exponential of the upstroke. `compare` runs both and returns what they measured.
 ``python adex_in_brian2.py``; it needs Brian2.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 import brian2 as b

@@ -20,7 +20,6 @@ ones, ``DT_MS``: with 0.1 ms these PV cells spike 6 to 9 % less. `compare` runs 
 measured. Run it with ``python interneurons_in_nest.py``; it needs NEST 3 (``pip install nest-simulator``).
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import replace

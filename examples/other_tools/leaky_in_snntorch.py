@@ -10,7 +10,6 @@ synapse has one sign. `compare` runs both and returns what they measured. Run it
 ``python leaky_in_snntorch.py``; it needs snnTorch.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass

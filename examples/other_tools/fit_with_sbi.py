@@ -6,7 +6,6 @@ simulation tries all parameter sets at once: each has 40 neurons of one large po
 arrays. Run it with ``python fit_with_sbi.py``; it needs sbi (``pip install sbi``) and draws posterior.png.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 import sys
