@@ -5,8 +5,8 @@
 
 The first runs ``compare`` of each file in examples/other_tools with five seeds and writes statistics.csv (a
 row for each seed and statistic) and statistics_claims.csv: the difference of the means over the seeds, and
-what was allowed. The second runs fit_with_sbi.py there, draws its posterior, and asks how often the true value
-of parameters that the posterior has not seen lies in its 90 % interval (posterior_claims.csv). Both go to
+what was allowed. The second runs fit_with_sbi.py there, draws its posterior, and asks how often the true
+value of parameters that the posterior has not seen lies in its 90 % interval (posterior_claims.csv). Both go to
 benchmarks/results/other_tools, with command, versions, machine and date beside them.
 """
 
