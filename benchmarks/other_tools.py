@@ -3,11 +3,11 @@
     python benchmarks/other_tools.py statistics     needs brian2, nest-simulator and snntorch; minutes
     python benchmarks/other_tools.py posterior      needs sbi; a minute
 
-The first runs ``compare`` of each file in examples/other_tools with five seeds and writes statistics.csv (a
-row for each seed and statistic) and statistics_claims.csv: the difference of the means over the seeds, and
-what was allowed. The second runs fit_with_sbi.py there, draws its posterior, and asks how often the true
-value of parameters that the posterior has not seen lies in its 90 % interval (posterior_claims.csv). Both go to
-benchmarks/results/other_tools, with command, versions, machine and date beside them.
+The first runs ``compare`` of each file in examples/other_tools with five seeds. It writes statistics.csv (a row
+for each seed and statistic) and statistics_claims.csv: the difference of the means over the seeds, and what
+was allowed. The second runs fit_with_sbi.py there and draws its posterior. For 50 parameter sets that the
+posterior has not seen it counts how many true values lie in the 90 % interval (posterior_claims.csv). Both
+write to benchmarks/results/other_tools, with command, versions, machine and date.
 """
 
 from __future__ import annotations
