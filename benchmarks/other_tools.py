@@ -3,11 +3,11 @@
     python benchmarks/other_tools.py statistics     needs brian2, nest-simulator and snntorch; minutes
     python benchmarks/other_tools.py posterior      needs sbi; a minute
 
-The first runs ``compare`` of each file in examples/other_tools with five seeds. It writes statistics.csv (a row
-for each seed and statistic) and statistics_claims.csv: the difference of the means over the seeds, and what
-was allowed. The second runs fit_with_sbi.py there and draws its posterior. For 50 parameter sets that the
-posterior has not seen it counts how many true values lie in the 90 % interval (posterior_claims.csv). Both
-write to benchmarks/results/other_tools, with command, versions, machine and date.
+The first runs ``compare`` of each file in examples/other_tools with five seeds. It writes statistics.csv (a
+row for each seed and statistic) and statistics_claims.csv: how far the means of the seeds are apart, and
+what was allowed. The second runs fit_with_sbi.py there and draws its posterior. For 50 parameter sets that
+the posterior has not seen it counts how many true values lie in the 90 % interval (posterior_claims.csv).
+Both write to benchmarks/results/other_tools, with command, versions, machine and date.
 """
 
 from __future__ import annotations
