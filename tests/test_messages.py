@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from burstprop import (
+    Background,
     BurstpropError,
     Circuit,
     Constant,
     Current,
+    Matrix,
     Population,
     Probability,
     Projection,
@@ -21,6 +23,7 @@ from burstprop import (
     Simulation,
     simulate,
 )
+from burstprop.circuit import WeightChange
 from burstprop.cli import main
 from burstprop.parameters import parse, quantity
 
@@ -45,10 +48,26 @@ def recurrent(**how):
         ),
         (lambda: PyramidalNeuron(**{"tau": 3.0}), r"PyramidalNeuron has no field 'tau': did you mean 'tau"),
         (lambda: recurrent(weight=float("inf")), r"weight = inf: must be finite and at least 0"),
+        (lambda: recurrent(weight=1e39), r"weight = 1e\+39: give a conductance .* of at most 3\.4e\+38"),
+        (
+            lambda: recurrent(weight=1e20, connectivity=Matrix(np.full((10, 10), 1e20))),
+            r"the largest of the matrix times weight = 1e\+40: give a conductance",
+        ),
+        (lambda: Background("pyr", "soma_exc", 5.0, 1e39), r"weight = 1e\+39: give a conductance"),
+        (lambda: WeightChange(1.0, "a", 1e39), r"weight = 1e\+39: give a conductance"),
+        (lambda: simulate(one(), 10.0, threads=100_000), r"threads = 100000: this process may use \d+ core"),
         (lambda: simulate(one(), 10.0, seed=-1), r"seed = -1: must be at least 0 \(a part of all random"),
         (
             lambda: simulate(one(currents=(Current("pyr", "soma", Constant(1e39)),)), 10.0),
             r"the current into pyr\.soma is 1e\+39 pA: give finite numbers of at most 3\.4e\+38 pA",
+        ),
+        (
+            lambda: Simulation(one()).set_current("pyr", "soma", -1e39),
+            r"current into pyr\.soma is -1e\+39 pA: give finite numbers of at most 3\.4e\+38 pA",
+        ),
+        (
+            lambda: simulate(one(), 1e39),
+            r"duration_ms = 1e\+39 ms: more steps of 0\.1 ms than can be counted",
         ),
         (
             lambda: simulate(one(2_000_000_000), 10.0),
@@ -110,11 +129,10 @@ def test_a_file_that_unpacks_to_more_than_the_memory_is_not_unpacked(tmp_path, m
 
 def test_the_estimate_of_memory_is_that_of_the_circuit():
     circuit = one(20_000, projections=(recurrent(connectivity=Probability(0.01)),))
-    from burstprop.engine.compile.plan import make_plan
-
+    from burstprop.engine.compile.blueprint import make_blueprint
     from burstprop.engine.compile.memory import memory_needed
 
-    needed = memory_needed(make_plan(circuit, 1, 1, np.float32))
+    needed = memory_needed(make_blueprint(circuit, 1, 1, np.float32))
     drawing = needed.pop("drawing the synapses")
     sizes = Simulation(circuit).sizes()
     assert sum(needed.values()) == pytest.approx(sizes["neuron_bytes"] + sizes["synapse_bytes"], rel=0.15)

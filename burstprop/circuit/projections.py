@@ -112,6 +112,10 @@ class Projection:
         """Check weight and delay; fill in delay and name where they are left out."""
         where = f"projection {self.source}->{self.target}.{self.receptor}: "
         check_weight(where, self.weight)
+        largest = self.weight
+        if isinstance(self.connectivity, Matrix):
+            largest *= float(self.connectivity.weights.data.max(initial=0.0))
+            check_weight(f"{where}the largest of the matrix times ", largest)
         if self.transmits not in TRANSMITS:
             raise BurstpropError(f"{where}transmits = {self.transmits!r}: give one of {', '.join(TRANSMITS)}")
         if self.rule is not None:
@@ -129,9 +133,6 @@ class Projection:
                 raise BurstpropError(
                     f"{where}a plastic projection has no short-term plasticity; leave out stp or rule"
                 )
-            largest = self.weight
-            if isinstance(self.connectivity, Matrix):
-                largest *= self.connectivity.weights.data.max(initial=0.0)
             if largest > self.rule.w_max:
                 raise BurstpropError(
                     f"{where}weight = {largest:g} is above the rule's w_max = {self.rule.w_max:g}"

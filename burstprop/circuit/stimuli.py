@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from burstprop.circuit.synapses import AXONAL_DELAY_MS
+from burstprop.circuit.synapses import AXONAL_DELAY_MS, LARGEST_WEIGHT
 from burstprop.errors import BurstpropError
 from burstprop.parameters import check_value, documented, quantity, validate
 
@@ -276,7 +276,7 @@ def check_source_rate(where: str, rate_hz: float, dt_ms: float) -> None:
 
 
 def check_weight(where: str, weight: float) -> None:
-    """Refuse a weight that is negative or no number."""
+    """Refuse a weight that is negative, no number, or too large for single precision."""
     if np.ndim(weight) == 0 and np.isfinite(weight) and weight < 0:
         raise BurstpropError(
             f"{where}weight = {weight:g}: a weight is a conductance (in units of the leak) and cannot be "
@@ -285,6 +285,11 @@ def check_weight(where: str, weight: float) -> None:
     check_value(
         f"{where}weight", weight, quantity(0.0, "1", "conductance in units of the leak", low=0).metadata
     )
+    if weight > LARGEST_WEIGHT:
+        raise BurstpropError(
+            f"{where}weight = {weight:g}: give a conductance (in units of the leak) of at most "
+            f"{LARGEST_WEIGHT:.3g}, the largest number in single precision"
+        )
 
 
 def check_counts(where: str, counts: str) -> None:

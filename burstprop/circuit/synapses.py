@@ -22,10 +22,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from burstprop.parameters import documented, quantity, validate
 
 AXONAL_DELAY_MS = 0.8
 """Axonal delay of Poisson, static and short-term-plastic projections in the published circuits."""
+LARGEST_WEIGHT = float(np.finfo(np.float32).max)
+"""A larger weight is infinite in single precision."""
 
 
 @documented

@@ -13,7 +13,7 @@ import argparse
 import json
 from pathlib import Path
 
-from burstprop.cli.arguments import require
+from burstprop.cli.arguments import check_threads, require
 from burstprop.cli.train import add_loading, add_machine
 
 
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from burstprop.reduced.train.distributed import join
     from burstprop.reduced.train.evaluation import evaluate_checkpoint, read_trained
 
+    check_threads(args.threads)
     if args.threads:
         torch.set_num_threads(args.threads)
     path = Path(args.run_folder)

@@ -17,7 +17,7 @@ examples:
   burstprop train --rule burstprop --dataset mnist --data ~/data/mnist --epochs 20 --out mnist --resume
   burstprop train --rule burstprop --dataset cifar10 --data ~/data/cifar10 --network resnet-small --out resnet
   burstprop train --setting published                          watch it lose whole classes
-  burstprop train --rule my_rule.py:MyRule --set lr=0.05 --set-rule teacher=cross_entropy
+  burstprop train --rule my_rule.py:BlendedFeedback --set lr=0.05 --set-rule blend=0.8
   burstprop train --dataset imagenet --data ~/data/imagenet --workers 8 --on-broken-image skip --out imagenet
   torchrun --nproc-per-node 4 -m burstprop train --dataset cifar10 --data ~/data/cifar10 --out cifar
 
@@ -36,13 +36,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstprop.cli.arguments import add_seed, folder, require, whole
+from burstprop.cli.arguments import add_seed, check_threads, folder, require, whole
 from burstprop.errors import BurstpropError
 
 if TYPE_CHECKING:
     from burstprop.reduced.train.plan import Plan
 
 logger = logging.getLogger("burstprop")
+WORKERS_A_CORE = 16
+"""Decoding processes at most: some wait for the disk."""
 RULES = (
     "backprop, burstprop (learned feedback), burstprop_fixed, burstprop_symmetric, burstccn and its "
     "variants, "
@@ -153,6 +155,7 @@ def run(args: argparse.Namespace) -> int:
         raise BurstpropError("--tensorboard needs the folder of the run, for its log: give --out DIR")
     if not args.checkpoint_minutes > 0:
         raise BurstpropError(f"--checkpoint-minutes {args.checkpoint_minutes:g}: must be above 0 min")
+    check_threads(args.threads)
     if args.threads:
         torch.set_num_threads(args.threads)
     plan = make_plan(args)
@@ -231,10 +234,21 @@ def check_data(dataset: str, data: str | None) -> None:
 
 
 def default_workers(given: int | None, dataset: str) -> int:
-    """Return the number of decoding processes: as given, or one for each core where images are files."""
+    """Return the number of decoding processes: as given, or one for each core where images are files.
+
+    Raises
+    ------
+    BurstpropError
+        So many that they would only wait for one another.
+    """
     from burstprop.system.machine import cores
 
     if given is not None:
+        if given > WORKERS_A_CORE * cores():
+            raise BurstpropError(
+                f"--workers {given}: this process may use {cores()} core{'s' * (cores() > 1)}, and so many "
+                f"decoding processes would only wait for one another; give {cores()} or less"
+            )
         return given
     if dataset in ("digits", "mnist"):
         return 0

@@ -12,6 +12,7 @@ from burstprop.circuit.checks import check_plastic
 from burstprop.circuit.connectivity import Matrix, Tied
 from burstprop.circuit.plasticity import FeedbackRule, check_eta
 from burstprop.circuit.stimuli import check_source_rate, check_weight
+from burstprop.circuit.synapses import LARGEST_WEIGHT
 from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.compile.learning import average_key
@@ -89,7 +90,7 @@ def set_weights(compiled: Compiled, projection: str, weights: Any) -> None:
             f"{where}weights of shape {values.shape} and type {values.dtype}: give numbers of shape "
             f"{own.shape}, in the order of Simulation.synapses, or {shape}"
         )
-    highest = np.inf if description.rule is None else description.rule.w_max
+    highest = LARGEST_WEIGHT if description.rule is None else description.rule.w_max
     lowest = -highest if isinstance(description.rule, FeedbackRule) and description.rule.signed else 0.0
     bad = np.flatnonzero(~((values >= lowest) & (values <= highest) & np.isfinite(values)))
     if len(bad):

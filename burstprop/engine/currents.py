@@ -47,6 +47,8 @@ class Currents:
         circuit.compartment(population, compartment)
         what = f"current into {population}.{compartment}"
         check_value(what, current_pa, quantity(0.0, "pA", "injected current", per_neuron=True).metadata)
+        neurons = next(own for of, own in self._compiled.pairs() if of.name == population)
+        _check_size(what, np.asarray(current_pa), neurons.drive.dtype)
         own = self._own.get(_name(population, compartment))
         n = circuit.neurons(population).n
         if own is not None:
@@ -102,12 +104,7 @@ class Currents:
             if of_this and not is_per_neuron(current.waveform):
                 total += _waveform(current, steps * self._compiled.circuit.dt_ms)
         total[steps < 0] = 0.0
-        largest = float(np.finfo(neurons.drive.dtype).max)
-        if not np.all(np.abs(total) <= largest):
-            raise BurstpropError(
-                f"the current into {population.name}.{name} is {total[~(np.abs(total) <= largest)][0]:g} pA: "
-                f"give finite numbers of at most {largest:.3g} pA"
-            )
+        _check_size(f"the current into {population.name}.{name}", total, neurons.drive.dtype)
         names = population.neuron.Drive._fields
         table = neurons.drive.reshape(-1, len(names), ROW)[:, names.index(name)]
         table[: WINDOW // LANES, :LANES] = total[:-1].reshape(-1, LANES)
@@ -155,3 +152,13 @@ def _waveform(current: Current, t_ms: np.ndarray) -> np.ndarray:
             f"t = {t_ms[0]:g} ms; give one finite pA per time"
         )
     return values
+
+
+def _check_size(what: str, current_pa: np.ndarray, dtype: np.dtype[Any]) -> None:
+    """Raise BurstpropError for a current that is infinite in this precision, or no number."""
+    largest = float(np.finfo(dtype).max)
+    bad = ~(np.abs(current_pa) <= largest)
+    if np.any(bad):
+        raise BurstpropError(
+            f"{what} is {current_pa[bad][0]:g} pA: give finite numbers of at most {largest:.3g} pA"
+        )

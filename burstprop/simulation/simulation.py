@@ -39,11 +39,13 @@ from burstprop.recording.recorder import Recorder
 from burstprop.recording.recording import recorded_names
 from burstprop.simulation.checkpoint import code_of, no_checkpoint, read_checkpoint, write_checkpoint
 from burstprop.system.interrupts import deferred_stop
-from burstprop.system.machine import threads_at_hand
+from burstprop.system.machine import cores, threads_at_hand
 from burstprop.system.progress import Progress, Shown
 
 _DURATION = quantity(0.0, "ms", "how long to run", low=0).metadata
 DTYPES = {"float32": np.float32, "float64": np.float64}
+THREADS_A_CORE = 8
+"""At most; more than one on a core only wait for one another, and thousands can no longer be stopped."""
 
 
 def simulate(
@@ -148,6 +150,11 @@ class Simulation:
             check_value(name, value, quantity(1, "1", "a part of all random numbers", low=0).metadata, int)
         threads = threads_at_hand() if threads is None else threads
         check_value("threads", threads, quantity(1, "1", "threads of the time loop", low=1).metadata, int)
+        if threads > THREADS_A_CORE * cores():
+            raise BurstpropError(
+                f"threads = {threads}: this process may use {cores()} core{'s' * (cores() > 1)}, and so many "
+                f"threads would only wait for one another; give {cores()} or less"
+            )
         if dtype not in DTYPES:
             raise BurstpropError(f"dtype = {dtype!r}: give 'float32' or 'float64'")
         if not isinstance(circuit, Circuit):
@@ -213,6 +220,11 @@ class Simulation:
         if not (isinstance(duration_ms, float) and 0.0 <= duration_ms < math.inf):
             check_value("duration_ms", duration_ms, _DURATION)
         end = self.step + self.circuit.steps("duration_ms", duration_ms)
+        if end >= FAR:
+            raise BurstpropError(
+                f"duration_ms = {duration_ms:g} ms: more steps of {self.circuit.dt_ms:g} ms than can be "
+                f"counted; give less than {FAR * self.circuit.dt_ms:.2g} ms"
+            )
         begin = self.step
         with Progress(duration_ms, label, enabled=progress) as bar:
             self.compile(bar.say)
