@@ -16,7 +16,7 @@ examples:
   burstprop reproduce xor --controls                   and, beside it, what each part is needed for
   burstprop reproduce xor --extended                   and the variants of the extended data
   burstprop reproduce propagation --realizations 2 --seed 7 --set w_pyr1_pyr2=0.06
-  burstprop reproduce my_circuit.py                    your own file, with an Experiment that has run(params,
+  burstprop reproduce my_experiment.py                 your own file, with an Experiment that has run(params,
                                                        execution), and check and figure if you like
 """
 

@@ -10,8 +10,8 @@ Seeds are written as in Python: 1:6 are the seeds 1, 2, 3, 4, 5; also 1:10:2, or
 
 examples:
   burstprop sweep xor --set eta_hidden=4e-3,8e-3 --seeds 1:6 --out sweep
-  burstprop sweep propagation --set w_pyr1_pyr2=0.04,0.05 w_pv_pyr2=0.06,0.07 --seeds 1:3 --out grid --jobs 2
-  burstprop sweep my_circuit.py --set rate_hz=2,4 --out mine    your own file, as for 'burstprop reproduce'
+  burstprop sweep propagation --set w_pyr1_pyr2=0.04,0.05 w_from_som=0.03,0.04 --seeds 1:3 --out grid --jobs 2
+  burstprop sweep my_experiment.py --set soma_pa=100,200 --out mine    your own file, as for 'reproduce'
 
 on a SLURM cluster, as an array of jobs (--out on a disk that all nodes share), in a file for sbatch:
   #!/bin/bash
