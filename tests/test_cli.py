@@ -240,7 +240,10 @@ def test_sweep_over_variants_and_a_run_that_diverges(capsys, tmp_path):
     assert "realizations is 1 there and 2 here" in err
 
 
-def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_stop_ends_with_its_code_and_a_message(tmp_path, number, code, word):
     slow = tmp_path / "slow_circuit.py"
     slow.write_text(
         "import dataclasses, time\nimport demo_circuit\n"
@@ -255,10 +258,10 @@ def test_ctrl_c_ends_with_130_and_a_message(tmp_path):
         env=os.environ | {"PYTHONPATH": str(HERE)},
     )
     assert process.stdout.readline() == "running\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=300)  # it would sleep for longer
-    assert process.returncode == 130
-    assert err == "burstprop: stopped by Ctrl-C\n"
+    assert process.returncode == code
+    assert err == f"burstprop: stopped by {word}\n"
     assert not (tmp_path / "x").exists()
 
 

@@ -74,12 +74,16 @@ def test_killed_and_resumed_is_the_same(tmp_path, whole):
     pd.testing.assert_frame_equal(Recording.load(out / "spikes.npz").rates, whole.rates)
 
 
-def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(tmp_path, whole):
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_stop_keeps_what_was_recorded_and_says_how_to_go_on(tmp_path, whole, number, code, word):
     out = tmp_path / "run"
     process = start(out)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, message = process.communicate(timeout=120)
-    assert process.returncode == 130, message
+    assert process.returncode == code, message
+    assert f"stopped by {word}" in message
     assert f"burstprop simulate --resume {out}" in message
     assert "Traceback" not in message
     kept = Recording.load(out / "spikes.npz").rates
@@ -201,3 +205,4 @@ def test_bench_prints_one_json_object(capsys):
     assert result["neurons"] == 40
     assert result["steps"] == 500
     assert 0 < result["ns_per_neuron_step_min"] <= result["ns_per_neuron_step"] < 1e5
+    assert 0 < result["ns_processor"] < 1e5

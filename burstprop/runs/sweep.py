@@ -190,8 +190,10 @@ def run_many(
                     raise locked
                 results[k] = load_frames(runs[k]) if runs[k].complete else locked
                 parts[k] = runs[k].parts()
-        except KeyboardInterrupt:
-            kept = f"{len(results)} of {len(tasks)} runs are finished"
+        except KeyboardInterrupt as stop:
+            # a run that says where it stopped raises a class of its own
+            where_in_it = "" if type(stop) is KeyboardInterrupt else f"{stop}; "
+            kept = f"{where_in_it}{len(results)} of {len(tasks)} runs are finished"
             where = f" and kept in {os.fspath(out)}; the same command goes on from there" if out else ""
             raise KeyboardInterrupt(kept + where) from None
         finally:

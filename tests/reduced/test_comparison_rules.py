@@ -391,4 +391,5 @@ def test_ctrl_c_ends_with_130_and_says_where(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("burstprop.reduced.train.training.train", stop)
     assert main(["reproduce", "reduced", "--quick", "--out", str(tmp_path), "--jobs", "1", "--quiet"]) == 130
-    assert "stopped by Ctrl-C: 0 of 5 runs are finished" in capsys.readouterr().err
+    said = "stopped by Ctrl-C: stopped in epoch 2, after 7 of 40 steps; 0 of 5 runs are finished"
+    assert said in capsys.readouterr().err

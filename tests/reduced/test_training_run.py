@@ -132,21 +132,32 @@ def test_the_logged_learning_rate_is_that_with_which_the_epoch_began(digits):
     assert [line["learning_rate"] for line in history] == pytest.approx([1.5, 1.0, 0.5])
 
 
-COMMAND = [
-    sys.executable, "-m", "burstprop", "train", "--rule", "burstprop", "--epochs", "12", "--threads", "1",
-    "--json", "--no-layers", "--checkpoint-minutes", "0.0005",
+WORDS = [
+    "train", "--rule", "burstprop", "--epochs", "8", "--threads", "1", "--json", "--quiet", "--no-layers",
 ]  # fmt: skip
 
 
 def start(out: Path, *more: str) -> subprocess.Popen:
+    """Start the run in a process of its own, with a checkpoint after nearly every step."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = [*WORDS, "--checkpoint-minutes", "0.0005", "--out", str(out), *more]
     return subprocess.Popen(
-        [*COMMAND, "--out", str(out), *more],
+        [sys.executable, "-m", "burstprop", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
     )
+
+
+def run_here(capsys, out: Path, *more: str) -> dict:
+    """Run the same in this process, to its end, and return what it prints."""
+    threads = torch.get_num_threads()
+    try:
+        assert main([*WORDS, "--out", str(out), *more]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    return json.loads(capsys.readouterr().out)
 
 
 def wait_for_epoch(out: Path, process: subprocess.Popen) -> None:
@@ -160,39 +171,37 @@ def wait_for_epoch(out: Path, process: subprocess.Popen) -> None:
     raise AssertionError("no epoch within 4 minutes")
 
 
-def test_ctrl_c_and_kill_and_resume_give_the_same_bits(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_stop_and_a_kill_and_resume_give_the_same_bits(tmp_path, capsys, number, code, word):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = start(whole)
-    output, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    straight = json.loads(output)
+    straight = run_here(capsys, whole)
 
     process = start(killed)
     wait_for_epoch(killed, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=300)
-    assert process.returncode == 130
-    assert "stopped by Ctrl-C" in errors
+    assert process.returncode == code
+    assert f"stopped by {word}" in errors
     assert "--resume" in errors
     assert "Traceback" not in errors
     first = load_checkpoint(killed)
-    assert 0 < first["epoch"] * 40 + first["step"] < 12 * 40
+    assert 0 < first["epoch"] * 40 + first["step"] < 8 * 40
 
-    process = start(killed, "--resume")
-    time.sleep(0.1)
-    while load_checkpoint(killed)["seconds"] <= first["seconds"] and process.poll() is None:
-        time.sleep(0.02)
-    process.kill()
-    process.communicate(timeout=300)
+    if number == signal.SIGINT:
+        process = start(killed, "--resume")
+        time.sleep(0.1)
+        while load_checkpoint(killed)["seconds"] <= first["seconds"] and process.poll() is None:
+            time.sleep(0.02)
+        process.kill()
+        process.communicate(timeout=300)
 
-    process = start(killed, "--resume")
-    output, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    resumed = json.loads(output)
+    resumed = run_here(capsys, killed, "--resume")
     assert same_weights(load_checkpoint(whole), load_checkpoint(killed))
     for name in ("test_error_percent", "validation_error_percent", "train_error_percent"):
         assert resumed[name] == straight[name]
-    assert read_log(killed)["epoch"].tolist() == list(range(1, 13))  # no epoch twice, none missing
+    assert read_log(killed)["epoch"].tolist() == list(range(1, 9))  # no epoch twice, none missing
     assert (
         json.loads((killed / "result.json").read_text())["test_error_percent"]
         == straight["test_error_percent"]
@@ -510,6 +519,8 @@ def test_eval_of_a_run_agrees_with_its_result(tmp_path, capsys):
         (["--rule", ":MyRule"], "write path/to/file.py:ClassName"),
         (["--network", "imagenets"], "did you mean"),
         (["--seed", "18446744073709551615"], "below 2**63"),
+        (["--threads", "5000"], "--threads 5000: this process may use"),
+        (["--workers", "100000"], "--workers 100000: this process may use"),
         (["--tensorboard"], "--tensorboard needs the folder of the run"),
         (["--backend", "gloo"], "start them with torchrun"),
         (["--backend", "foo"], "give one of auto, gloo, nccl"),
