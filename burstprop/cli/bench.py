@@ -1,7 +1,8 @@
 """Measure how fast a circuit, or the reduced model, runs on this machine.
 
 For a circuit: nanoseconds of wall time per neuron and step, everything included (neurons, background,
-synapses, recording), median and minimum over several repeats. A circuit that learns is timed as in its
+synapses, recording), median and minimum over several repeats, and the processor time of all threads together
+(ns_processor), which a busy machine does not change. A circuit that learns is timed as in its
 protocol, with plasticity on for a tenth of the time, and beside it with plasticity off and always on. For the
 reduced model: the processor time and memory of a training step of each rule against backpropagation by
 autograd on the same network; --threads are PyTorch's, --repeats are rounds in which every rule makes a step.
@@ -19,7 +20,7 @@ import argparse
 import json
 from typing import Any
 
-from burstprop.cli.arguments import add_name, add_seed, chosen, number, require, whole
+from burstprop.cli.arguments import add_name, add_seed, check_threads, chosen, number, require, whole
 from burstprop.errors import BurstpropError
 
 
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Time it and print the figures."""
+    check_threads(args.threads)
     result = _reduced(args) if args.name == "reduced" else _circuit(args)
     print(json.dumps(result) if args.json else "\n".join(_lines(result)))
     return 0
