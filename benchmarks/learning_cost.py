@@ -31,6 +31,7 @@ from burstprop import (
 )
 from burstprop.parameters import text_table
 from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
 
 N_PRE, N_POST = 2000, 500
 PIECE_MS, PIECES = 200.0, 5
@@ -98,7 +99,7 @@ def main():
     rows += [row(0.1, rate, current) for rate, current in ((1.0, 600.0), (5.0, 700.0), (20.0, 1500.0))]
     if args.json:
         command = ["python", "benchmarks/learning_cost.py", *sys.argv[1:]]
-        known = provenance(command=command, seed=1, parameters=vars(args), rows=rows)
+        known = code_of_run(main, {}) | provenance(command=command, seed=1, parameters=vars(args), rows=rows)
         print(json.dumps(known, indent=2))
         return
     header = tuple(rows[0])

@@ -26,6 +26,7 @@ from burstprop.experiments import catalogue
 from burstprop.parameters import parse
 from burstprop.report.claim import Claim
 from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
 from burstprop.runs.sweep import work_counted
 from burstprop.system.files import write_json, write_text, writing
 
@@ -196,7 +197,7 @@ def main() -> None:
         with writing(RESULTS / f"{args.name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.4g")
         command = f"python benchmarks/power.py {args.name}"
-        known = provenance(command=command, seed=SEED, parameters={}, parts=work)
+        known = code_of_run(main, {}) | provenance(command=command, seed=SEED, parameters={}, parts=work)
         write_json(RESULTS / f"{args.name}.json", known)
         print(table.drop(columns="why").to_string(index=False))
     if args.docs:

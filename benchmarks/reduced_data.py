@@ -27,6 +27,7 @@ from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
 from burstprop.reduced.train.trainer import Trainer
 from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
 
 
 def photographs(folder: Path, count: int = 256) -> Path:
@@ -115,7 +116,8 @@ def main() -> int:
         rows.append(measure(dataset, args.rule, args.workers, args.seconds))
     if args.json:
         command = ["python", "benchmarks/reduced_data.py", *sys.argv[1:]]
-        known = provenance(command=command, seed=1, parameters=vars(args), datasets=rows)
+        known = code_of_run(main, {})
+        known |= provenance(command=command, seed=1, parameters=vars(args), datasets=rows)
         print(json.dumps(known, indent=2))
         return 0
     for row in rows:

@@ -27,6 +27,7 @@ from burstprop.reduced import build_network, rule_from_name
 from burstprop.reduced.networks import residual_of_depth
 from burstprop.reduced.train.diagnostics import diagnose
 from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
 from burstprop.system.files import writable_folder, write_json, writing
 
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -98,7 +99,8 @@ def main() -> int:
         known = {name: value for name, value in vars(args).items() if name != "results"}
         options = [word for name, value in known.items() for word in (f"--{name}", str(value))]
         command = ["python", "benchmarks/reduced_dendrites.py", *options]
-        write_json(folder / "depth_start.json", provenance(command=command, seed=SEED, parameters=known))
+        made = code_of_run(main, {}) | provenance(command=command, seed=SEED, parameters=known)
+        write_json(folder / "depth_start.json", made)
     print(summary(frame))
     return 0
 

@@ -44,6 +44,7 @@ from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
 from burstprop.reduced.train.training import Options, train
 from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
 from burstprop.system.files import writable_folder, write_json, writing
 
 RULES = ("backprop", "burstprop", "burstccn", "feedback_alignment")
@@ -221,7 +222,8 @@ def write(folder: Path, study: str, done: dict[Job, Path]) -> pd.DataFrame:
             frame.round(5).to_csv(temporary, index=False)
     known = dataclasses.asdict(STUDIES[study]) | {"runs": [job.name for job in done]}
     command = ["python", "benchmarks/reduced_depth.py", "--study", study, "--data", "DIR"]
-    write_json(folder / f"{study}.json", provenance(command=command, seed=1, parameters=known))
+    made = code_of_run(write, {}) | provenance(command=command, seed=1, parameters=known)
+    write_json(folder / f"{study}.json", made)
     return frames[""]
 
 

@@ -22,6 +22,7 @@ import torch
 from burstprop.errors import BurstpropError
 from burstprop.reduced import build_network, setting
 from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
 
 
 def measure(rule: str, batch: int, steps: int, threads: int) -> dict[str, Any]:
@@ -73,7 +74,8 @@ def main() -> int:
         row["memory_ratio"] = row["peak_memory_MiB"] / rows[0]["peak_memory_MiB"]
     if args.json:
         command = ["python", "benchmarks/reduced_imagenet.py", *sys.argv[1:]]
-        known = provenance(command=command, seed=1, parameters=vars(args), rules=rows)
+        known = code_of_run(main, {})
+        known |= provenance(command=command, seed=1, parameters=vars(args), rules=rows)
         print(json.dumps(known, indent=2))
         return 0
     for row in rows:

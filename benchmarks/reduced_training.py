@@ -30,6 +30,7 @@ from burstprop.circuits.rules import experiment as comparison
 from burstprop.errors import BurstpropError
 from burstprop.reduced.train.checkpoint import load_checkpoint
 from burstprop.report.report import claims_frame, claims_text, provenance
+from burstprop.runs.run_code import code_of_run
 from burstprop.system.files import writable_folder, write_json, writing
 
 Run = tuple[dict, list[dict]]  # a row of the table of runs, and its epochs
@@ -160,7 +161,8 @@ def write(results: Path, args: argparse.Namespace, frames: dict[str, pd.DataFram
         comparison.figure(frames).savefig(temporary, dpi=110)
     first = int(frames["results"]["seed"].min())
     command = again(frames["results"], args)
-    known = provenance(command=command, seed=first, parameters={"threads": args.threads})
+    known = code_of_run(main, {})
+    known |= provenance(command=command, seed=first, parameters={"threads": args.threads})
     write_json(results / f"{name}.json", known)
     return f"{frames['table'].round(3).to_string(index=False)}\n\n{claims_text(claims)}"
 

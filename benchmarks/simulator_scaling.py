@@ -3,17 +3,17 @@
     python benchmarks/simulator_scaling.py --out DIR          some minutes, 3 GB of memory for the largest
 
 One population of pyramidal neurons with the background of the propagation circuit (four Poisson sources of
-500 Hz a
-neuron) and recurrent inhibition of the dendrites. Writes scaling.csv and scaling.png: nanoseconds per neuron
-and step
-(median, minimum), bytes per neuron and per synapse. What grows with the size is what no longer fits a cache:
-the state (42 bytes a neuron are touched in every step) and the synapses of the neurons that spike.
+500 Hz a neuron) and recurrent inhibition of the dendrites. Writes scaling.csv and scaling.png: nanoseconds
+per neuron and step (median, minimum), bytes per neuron and per synapse; and scaling.json, how they were made.
+What grows with the size is what no longer fits a cache: the state (42 bytes a neuron are touched in every
+step) and the synapses of the neurons that spike.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -29,6 +29,9 @@ from burstprop import (
     Record,
     Simulation,
 )
+from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
+from burstprop.system.files import write_json
 from burstprop.system.machine import cpu_model
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -119,6 +122,10 @@ def main() -> None:
             print(", ".join(f"{name} {value:,.4g}" for name, value in rows[-1].items()), flush=True)
     frame = pd.DataFrame(rows)
     frame.to_csv(args.out / "scaling.csv", index=False)
+    command = ["python", "benchmarks/simulator_scaling.py", *sys.argv[1:]]
+    parameters = {"in_degree": IN_DEGREE, "largest": args.largest, "repeats": args.repeats}
+    known = code_of_run(main, {}) | provenance(command=command, seed=1, parameters=parameters)
+    write_json(args.out / "scaling.json", known)
     draw(frame, args.out / "scaling.png")
 
 

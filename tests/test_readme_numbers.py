@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "benchmarks"))
 RESULTS = ROOT / "benchmarks" / "results"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
@@ -161,8 +163,44 @@ def learning_cost() -> list[dict]:
 
 # --- who made them
 
-#: Timings from before their programs said on what machine, when, and how to make them again; they do now.
-SAYS_NOT = {"reduced/data_path.json", "reduced/imagenet_step.json", "simulator/learning_cost.json"}
+#: Stored before its program said on what machine, when, and how to make it again, as it does now. All are times
+#: (of machines with AVX-512); they wait for a machine that does nothing else.
+SAYS_NOT = {
+    "reduced/data_path.json",
+    "reduced/imagenet_step.json",
+    "simulator/learning_cost.json",
+    "simulator/scaling.csv",
+    "simulator/scaling.png",
+}
+#: Stored before its program named the code; hours of work (`python benchmarks/reduced_training.py`,
+#: `burstprop reproduce xor`), or timings.
+NAMES_NO_CODE = {
+    "reduced/cifar10.json",
+    "reduced/digits.json",
+    "reduced/mnist.json",
+    "reduced/tiny-imagenet.json",
+    "xor/controls.json",
+    "xor/extended.json",
+    "xor/run.json",
+}
+CODE_FIRST, CODE_SINCE = "2026-11-28", "2026-11-29"
+"""From the first day on programs learned to name the code, from the second on all do."""
+FILES = sorted(str(path.relative_to(RESULTS)) for path in RESULTS.rglob("*") if path.is_file())
+
+
+def made_by(name: str) -> Path | None:
+    """Return the file that says how a stored file was made: its own name's, or the run's of its folder."""
+    path = RESULTS / name
+    own = [
+        known for known in path.parent.glob("*.json") if re.match(rf"{re.escape(known.stem)}(_|$)", path.stem)
+    ]
+    run = path.with_name("run.json")
+    return max(own, key=lambda known: len(known.stem), default=run if run.exists() else None)
+
+
+def test_every_stored_file_says_how_it_was_made():
+    silent = {name for name in FILES if made_by(name) is None or name in SAYS_NOT}
+    assert silent == SAYS_NOT
 
 
 @pytest.mark.parametrize(
@@ -173,10 +211,49 @@ SAYS_NOT = {"reduced/data_path.json", "reduced/imagenet_step.json", "simulator/l
     ),
     ids=lambda path: str(path.relative_to(ROOT)),
 )
-def test_every_stored_result_says_command_machine_and_date(path):
+def test_every_stored_result_says_command_machine_date_and_code(path):
     known = json.loads(path.read_text(encoding="utf-8"))
     assert known["cpu"]
     assert known["run_again"]
     assert known["date"]
-    for part in known.get("parts", []):  # of each run, beside the whole
-        assert part["code"]
+    parts = known.get("parts", [])  # of each run, beside the whole
+    assert all(part["code"] for part in parts)
+    if path.is_relative_to(RESULTS) and known["date"] >= CODE_SINCE:
+        assert known.get("code") or known.get("commit") or parts
+
+
+def test_results_that_name_no_code_are_those_of_before():
+    names_none = set()
+    for name in {name for name in FILES if name.endswith(".json")} - SAYS_NOT:
+        known = json.loads((RESULTS / name).read_text(encoding="utf-8"))
+        if (
+            not (known.get("code") or known.get("commit") or known.get("parts"))
+            and known["date"] < CODE_FIRST
+        ):
+            names_none.add(name)
+    assert names_none <= NAMES_NO_CODE
+
+
+def test_one_command_a_table_is_listed():
+    """benchmarks/README.md names a command for every folder and file of results."""
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for name in FILES:
+        known = made_by(name)
+        stem = known.stem if known is not None and known.stem != "run" else Path(name).stem
+        folder = name.partition("/")[0]
+        assert any(f"`{row}" in text for row in (f"{folder}/{stem}`", f"{folder}`", f"{folder}/depth")), name
+
+
+# --- how much memory things take
+
+
+def test_bytes_in_the_docs_are_those_that_bench_prints():
+    from simulator_scaling import circuit as one_population
+
+    from burstprop import Simulation
+    from burstprop.circuits.propagation.experiment import Params, build
+
+    said = re.search(r"takes (\d+) bytes a neuron .* takes (\d+) a neuron", TEXT, re.DOTALL)
+    for circuit, words in zip((one_population(30_000), build(Params())), said.groups(), strict=True):
+        sizes = Simulation(circuit).sizes()
+        assert sizes["neuron_bytes"] / sizes["neurons"] == pytest.approx(int(words), rel=0.02)
