@@ -1,12 +1,13 @@
 """Faults made on purpose, one line each, and whether the tests notice: what the test suite can see.
 
     python benchmarks/mutants.py                  every fault of mutants.toml, some minutes on a core
+    python benchmarks/mutants.py --new            those that the stored table has not, or has otherwise
     python benchmarks/mutants.py --only trainer   those whose name or file holds the word; stores nothing
 
 Each fault is made in a copy of the repository, and the tests that should notice it run there: it is killed
 where they fail. They have to pass in the copy without any fault first, so that a failure means the fault. The
-table goes to results/mutants/mutants.csv, versions, machine and date to mutants.json beside it. Exit code 1:
-there are survivors.
+table goes to results/mutants/mutants.csv, with the commit at which each was made, versions, machine and date
+to mutants.json beside it. Exit code 1: there are survivors.
 
 Every fault has a process of its own, forked from one that has loaded the large libraries, and nothing of
 burstprop.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -104,13 +106,33 @@ def carry_out(fault: Fault, folder: Path) -> dict[str, object]:
     killed = not passes(folder, list(fault.tests))
     file.write_text(sound, encoding="utf-8")
     return {
-        "fault": fault.name, "file": fault.file, "line": fault.line(folder), "old": fault.old.strip(),
-        "new": fault.new.strip(), "tests": " ".join(fault.tests),
-        "outcome": "killed" if killed else "SURVIVED", "seconds": round(time.monotonic() - began, 1),
+        **row_of(fault), "line": fault.line(folder), "outcome": "killed" if killed else "SURVIVED",
+        "seconds": round(time.monotonic() - began, 1), "commit": commit(),
     }  # fmt: skip
 
 
-def store(table: pd.DataFrame) -> None:
+def stored() -> pd.DataFrame:
+    """Return the rows of the stored table whose faults are those of mutants.toml still."""
+    path = RESULTS / "mutants.csv"
+    if not path.exists():
+        return pd.DataFrame(columns=["fault"])
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if "commit" not in table:  # all were made at once
+        table["commit"] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["commit"]
+    now = {fault.name: row_of(fault) for fault in faults()}
+    same = [now.get(row["fault"], {}).items() <= row.items() for row in table.to_dict("records")]
+    return table[[fine and name in now for fine, name in zip(same, table["fault"], strict=True)]]
+
+
+def row_of(fault: Fault) -> dict[str, str]:
+    """Return what the table says of a fault before it is made."""
+    old, new = fault.old.strip(), fault.new.strip()
+    return {
+        "fault": fault.name, "file": fault.file, "old": old, "new": new, "tests": " ".join(fault.tests),
+    }  # fmt: skip
+
+
+def store(table: pd.DataFrame, command: str) -> None:
     """Write the table, and beside it what made it."""
     from burstprop.report.report import provenance
     from burstprop.system.files import write_json, writing
@@ -118,7 +140,7 @@ def store(table: pd.DataFrame) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     with writing(RESULTS / "mutants.csv") as temporary:
         table.to_csv(temporary, index=False)
-    known = provenance(command="python benchmarks/mutants.py", seed=0, parameters={"faults": len(table)})
+    known = provenance(command=command, seed=0, parameters={"faults": len(table)})
     write_json(RESULTS / "mutants.json", {**known, "commit": commit()})
 
 
@@ -132,10 +154,12 @@ def main() -> int:
     """Make every fault, run its tests, store and print the table; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", metavar="WORD", help="faults whose name or file holds it")
-    only = parser.parse_args().only
-    chosen = faults(only)
+    parser.add_argument("--new", action="store_true", help="faults that the stored table has not")
+    args = parser.parse_args()
+    kept = stored() if args.new else pd.DataFrame(columns=["fault"])
+    chosen = [fault for fault in faults(args.only) if fault.name not in set(kept["fault"])]
     if not chosen:
-        raise SystemExit(f"no fault of mutants.toml has {only!r} in its name or file")
+        raise SystemExit("no such fault in mutants.toml")
     for fault in chosen:
         fault.text()
     with tempfile.TemporaryDirectory() as place:
@@ -150,11 +174,11 @@ def main() -> int:
         for fault in chosen:
             rows.append(carry_out(fault, folder))
             print(f"{rows[-1]['outcome']:8} {rows[-1]['seconds']:6.1f} s  {fault.name}", flush=True)
-    table = pd.DataFrame(rows)
+    table = pd.concat([kept, pd.DataFrame(rows)], ignore_index=True)
     survivors = table.loc[table["outcome"] != "killed", "fault"].tolist()
     print(f"{len(table) - len(survivors)} of {len(table)} faults killed; survivors: {survivors or 'none'}")
-    if not only:
-        store(table)
+    if not args.only:
+        store(table, "python benchmarks/mutants.py" + " --new" * args.new)
     return 1 if survivors else 0
 
 

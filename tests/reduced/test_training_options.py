@@ -87,6 +87,11 @@ def test_a_residual_network_learns_the_digits(digits, rule):
     assert result["test_error_percent"] < 45
 
 
+def test_adamw_takes_its_momentum_from_the_setting(digits):
+    trainer = Trainer(_plan(optimizer="adamw", momentum=0.5), digits)
+    assert {group["betas"] for group in trainer.optimizer.param_groups} == {(0.5, 0.999)}
+
+
 def test_clipping_bounds_a_step(digits):
     """With SGD without momentum a step is at most the rate times the largest norm."""
     plan = _plan(clip_norm=0.01, momentum=0.0, weight_decay=0.0, schedule="constant")
