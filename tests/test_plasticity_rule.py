@@ -14,6 +14,8 @@ from burstprop.circuits.plasticity_rule import experiment as plasticity_rule
 from burstprop.circuits.plasticity_rule.check import QUANTITIES, by_segment
 from burstprop.circuits.plasticity_rule.reference import PUBLISHED, WEIGHT
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = Path(__file__).parent / "reference" / "plasticity_rule.csv"
 
 

@@ -12,6 +12,8 @@ SPEC = importlib.util.spec_from_file_location("power", ROOT / "benchmarks" / "po
 power = importlib.util.module_from_spec(SPEC)
 sys.modules["power"] = power  # where its dataclass looks for its own module
 SPEC.loader.exec_module(power)
+pytestmark = pytest.mark.slow
+
 STORED = sorted(path.stem for path in power.RESULTS.glob("*.csv"))
 
 

@@ -15,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from shared_runs import quick_xor
 
 from burstprop import BurstpropError, Matrix, Simulation
 from burstprop.circuits.xor import experiment as xor
 from burstprop.circuits.xor import protocol
 from burstprop.circuits.xor.circuit import PATTERNS, TARGETS
 from burstprop.runs import checkpoints, sweep
+
+pytestmark = pytest.mark.slow
 
 TINY = xor.Params(n=64, in_degree=32.0, tau_avg_ms=200.0, example_ms=400.0, epochs=12)
 
@@ -276,8 +279,8 @@ def test_check_fails_where_a_pattern_is_on_the_wrong_side_or_the_cost_is_high():
 
 
 @pytest.fixture(scope="module")
-def quick():
-    return xor.EXPERIMENT.frames(quick=True, jobs=1, progress=False)
+def quick(tmp_path_factory):
+    return xor.EXPERIMENT.frames(quick=True, jobs=1, progress=False, out=quick_xor(tmp_path_factory))
 
 
 def test_quick_version_learns(quick):

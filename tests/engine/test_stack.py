@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-PROGRAM = """
-from burstprop import BurstPoissonNeuron, Circuit, Population, PyramidalNeuron, Record, simulate
-from burstprop.neurons import pv_interneuron
+TESTS = Path(__file__).parents[1]
 
-models = (PyramidalNeuron(), BurstPoissonNeuron(), pv_interneuron(), PyramidalNeuron(), pv_interneuron())
-circuit = Circuit(populations=tuple(Population(f"p{k}", 5, model) for k, model in enumerate(models)))
+PROGRAM = """
+from burstprop import Record, simulate
+from engine import zoo
+
+circuit = zoo.circuit(populations=zoo.populations(sizes=dict(pyr=5, bp=5, pv=5)), projections=(), backgrounds=())
 record = Record(spikes=False, rates_bin_ms=None)
 simulate(circuit, 0.1, record=record)  # the compiler itself may take what it likes
-simulate(circuit, 3000.0, record=record)
+simulate(circuit, 5000.0, record=record)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit of the stack to set on Windows")
 def test_two_megabytes_of_stack_do():
     limited = f"ulimit -s 2048 && exec {sys.executable} -c '{PROGRAM}'"
-    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        ["bash", "-c", limited], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
     assert done.returncode == 0, (done.returncode, done.stderr)
