@@ -81,8 +81,10 @@ def test_a_resumed_run_ends_with_the_same_bits(digits, tmp_path, monkeypatch, ch
 
 @pytest.mark.parametrize("rule", ["burstprop", "burstccn"])
 def test_a_residual_network_learns_the_digits(digits, rule):
-    """With less than half of the errors of guessing (90 %), in about 180 steps; a network that is not taught
-    below its output layer has 80 % and more."""
+    """With less than half of the errors of guessing (90 %), in 160 steps.
+
+    Measured on three seeds: 15 to 27 %, and 65 to 76 % where only the output layer learns.
+    """
     result = train(_plan(rule, epochs=8, weight_decay=2e-3), digits)
     assert result["test_error_percent"] < 45
 
