@@ -205,7 +205,7 @@ def tables(done: dict[Job, Path]) -> dict[str, pd.DataFrame]:
             "seed": job.seed,
         }
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        kept = ("epochs", "test_error_percent", "validation_error_percent", "seconds", "trouble")
+        kept = ("epochs", "test_error_percent", "validation_error_percent", "seconds", "code", "trouble")
         frames[""].append(pd.DataFrame([head | {name: result.get(name) for name in kept}]))
         layers = read_log(folder, "layer")
         last = layers[layers["epoch"] == layers["epoch"].max()]

@@ -82,7 +82,9 @@ class _CellsFunction(torch.autograd.Function):
 
 
 class Cells(RuleModule):
-    """Cells whose somatic input comes ready: N x units, or N x maps x height x width, to rates of that shape.
+    """Cells whose somatic input other modules make.
+
+    They turn it, N x units or N x maps x height x width, into event rates of the same shape.
 
     Attributes
     ----------
@@ -90,8 +92,8 @@ class Cells(RuleModule):
     size : int or None
         Number of units, or of maps.
     inplace : bool
-        The rates are written over the somatic input, as by ``nn.ReLU(inplace=True)``: where what made the
-        input keeps it for its own gradient, PyTorch says so.
+        The rates are written over the somatic input, as by ``nn.ReLU(inplace=True)``. PyTorch raises an error
+        where the module that made the input needs it for its own gradient.
     """
 
     weight = None

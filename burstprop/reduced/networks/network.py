@@ -24,7 +24,7 @@ from burstprop.reduced.networks.named import network_spec
 from burstprop.reduced.rules import Rule, rule_from_name
 
 GROUP = 16
-"""Largest number of maps that are normalised together."""
+"""Largest number of maps in one group of a group or divisive normalisation."""
 
 
 class ResidualBlock(nn.Module):

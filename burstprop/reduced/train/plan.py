@@ -22,8 +22,8 @@ from burstprop.reduced.train.settings import Setting
 
 PRECISIONS = ("float32", "bfloat16")
 LATER = ("optimizer", "clip_norm", "average", "channels_last")
-"""Fields that files of earlier versions lack: left out while they have their default, so that a run of then
-is still known as the same."""
+"""Fields that files of earlier versions lack. A record leaves them out while they have their defaults, so a
+run of an earlier version still counts as the same run."""
 RENAMED = {
     "hidden_rate": "hidden_lr",
     "output_rate": "output_lr",

@@ -80,8 +80,8 @@ class Setting:
             raise BurstpropError(f"Setting.schedule = {self.schedule!r}: give one of {', '.join(SCHEDULES)}")
 
     def factor(self, epoch: float) -> float:
-        """Return the learning rate over ``lr`` after ``epoch`` passes (a fraction within a pass is meant
-        so)."""
+        """Return the learning rate over ``lr`` after ``epoch`` passes which may be a
+        fraction."""
         if epoch < self.warmup_epochs:
             return epoch / self.warmup_epochs
         done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)

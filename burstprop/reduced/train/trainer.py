@@ -42,9 +42,9 @@ from burstprop.system.progress import Progress
 
 logger = logging.getLogger("burstprop")
 LOOK_AT = 128
-"""Validation images on which the layers are looked at after an epoch."""
+"""Validation images on which the layers are diagnosed after an epoch."""
 FINITE_EVERY = 50
-"""Steps between two looks at the loss on a GPU, where every look waits for it."""
+"""Steps between two checks of the loss on a GPU; each check waits for the GPU."""
 
 
 @dataclass
