@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pandas as pd
@@ -29,3 +30,9 @@ def test_what_dendrites_cost_at_the_start():
         if saturated:
             assert float(saturated) == pytest.approx(100 * hidden["saturated_fraction"].mean(), abs=0.051)
             assert float(events) == pytest.approx(low["events_needed"], rel=0.06), (depth, way)
+
+
+def test_what_each_constraint_costs():
+    made = runpy.run_path(str(ROOT / "docs" / "make" / "depth.py"))
+    runs, layers = (pd.read_csv(RESULTS / f"constraints{suffix}.csv") for suffix in ("", "_layers"))
+    assert made["table"](runs, layers) in PAGE

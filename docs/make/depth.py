@@ -1,0 +1,143 @@
+"""Draw what each constraint costs a residual network of eight layers, and print its table.
+
+Run ``python docs/make/depth.py``. Both are made from ``benchmarks/results/reduced/constraints*.csv``, which
+``python benchmarks/reduced_depth.py --study constraints`` wrote; docs/explanation/depth.md holds them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from burstprop.report.plotting import BLACK, GREY, figure
+from burstprop.report.rule_style import STYLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "reduced"
+PICTURE = ROOT / "docs" / "pictures" / "depth_constraints.png"
+
+
+class Way(NamedTuple):
+    """How a way of teaching is called and drawn; ``layers``: whether its layers are drawn too."""
+
+    name: str
+    colour: str
+    line: str = "-"
+    layers: bool = True
+
+
+def _rule(name: str, **more: bool) -> Way:
+    return Way(*STYLES[name], "-", **more)
+
+
+BLUE = STYLES["burstprop"].colour
+WAYS = {
+    "backprop": _rule("backprop", layers=False),
+    "backprop_group": Way("backprop, group norm", BLACK, layers=False),
+    "backprop_divisive": Way("backprop, divisive norm", BLACK, layers=False),
+    "burstprop_symmetric": _rule("burstprop_symmetric"),
+    "burstprop": Way("burstprop, learned feedback", BLUE),
+    "burstprop_group": Way("burstprop, group norm", BLUE, layers=False),
+    "burstprop_divisive": Way("burstprop, divisive norm", BLUE, layers=False),
+    "burstprop_uninhibited": Way("burstprop, not inhibited", BLUE, "--"),
+    "burstprop_published": Way("burstprop, as published", BLUE, ":"),
+    "burstprop_fixed": _rule("burstprop_fixed"),
+    "burstprop_direct": _rule("burstprop_direct"),
+    "burstccn_tied": _rule("burstccn_tied", layers=False),
+    "burstccn": _rule("burstccn"),
+    "feedback_alignment": _rule("feedback_alignment"),
+}
+"""Row of the study -> its name and style, in the order of table and figure."""
+PANELS = {
+    "update_angle_deg": ("angle of the update to backprop's (°)", 1.0),
+    "weight_feedback_distance": ("|Y - W| over |W|", 1.0),
+    "saturated_fraction": ("saturated dendrites (%)", 100.0),
+    "events_needed": ("events needed", 1.0),
+}
+
+
+def panel(axis: Axes, layers: pd.DataFrame, column: str) -> None:
+    """Draw a column of the table of layers over the layers, a line for each way; seeds are averaged."""
+    label, factor = PANELS[column]
+    for name, way in WAYS.items():
+        own = layers[(layers["rule"] == name) & (layers["layer"] != "output")]
+        if not way.layers or own[column].notna().sum() == 0:
+            continue
+        mean = own.groupby("layer", sort=False)[column].mean() * factor
+        axis.plot(range(1, 1 + len(mean)), mean.to_numpy(), way.line, color=way.colour, label=way.name)
+    axis.set(xlabel="layer (1: the lowest)", ylabel=label)
+    if column == "events_needed":
+        axis.set_yscale("log")
+    else:
+        axis.set_ylim(bottom=0.0)
+
+
+def draw(runs: pd.DataFrame, layers: pd.DataFrame) -> Figure:
+    """Return the figure: test errors, and what the layers are like after the last epoch."""
+    drawn, axes = figure(2, 3, width=9.0, height=5.2)
+    left = axes[0, 0]
+    there = [name for name in WAYS if (runs["rule"] == name).any()]
+    for place, name in enumerate(reversed(there)):
+        errors = runs.loc[runs["rule"] == name, "test_error_percent"]
+        left.plot(errors, [place] * len(errors), "o", color=WAYS[name].colour)
+    left.set_yticks(range(len(there)), [WAYS[name].name for name in reversed(there)], fontsize=6.5)
+    left.axvline(90.0, linestyle="--", color=GREY, linewidth=1.0)
+    left.text(89.5, len(there) - 1, "guessing", ha="right", va="top", color=GREY, fontsize=6.5)
+    left.set(xlabel="test error (%)")
+    for axis, column in zip((axes[0, 1], axes[0, 2], axes[1, 0], axes[1, 1]), PANELS, strict=True):
+        panel(axis, layers, column)
+    handles = {
+        handle.get_label(): handle for handle in (line for axis in axes.flat for line in axis.get_lines())
+    }
+    shown = [way.name for way in WAYS.values() if way.layers and way.name in handles]
+    axes[1, 2].axis("off")
+    axes[1, 2].legend([handles[name] for name in shown], shown, frameon=False, fontsize=7, loc="center left")
+    return drawn
+
+
+def table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
+    """Return the table of docs/explanation/depth.md."""
+    lines = [
+        "| way of teaching | test error (%) | lowest layer: angle | mean angle | Y - W | saturated (%) "
+        "| events, lowest |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+
+    def said(value: float, form: str) -> str:
+        return format(value, form) if value == value else ""
+
+    for name, way in WAYS.items():
+        own = layers[(layers["rule"] == name) & (layers["layer"] != "output")]
+        if own.empty:
+            continue
+        error = runs.loc[runs["rule"] == name, "test_error_percent"].mean()
+        low, mean = own[own["layer"] == "layer0"], own.mean(numeric_only=True)
+        cells = (
+            way.name,
+            f"{error:.1f}",
+            said(low["update_angle_deg"].mean(), ".0f"),
+            said(mean["update_angle_deg"], ".0f"),
+            said(mean["weight_feedback_distance"], ".2f"),
+            said(100 * mean["saturated_fraction"], ".1f"),
+            said(low["events_needed"].mean(), ".1g"),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the figure and print the table."""
+    runs, layers = (pd.read_csv(RESULTS / f"constraints{suffix}.csv") for suffix in ("", "_layers"))
+    draw(runs, layers).savefig(PICTURE, dpi=130, metadata={"Software": None})
+    print(table(runs, layers))
+    print(f"written: {PICTURE}")
+
+
+if __name__ == "__main__":
+    main()
