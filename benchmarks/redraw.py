@@ -2,8 +2,8 @@
 
     python benchmarks/redraw.py
 
-reads benchmarks/results/xor and benchmarks/results/reduced, runs nothing, changes no number, and writes each
-PNG beside the tables that it shows.
+reads benchmarks/results/propagation, xor and reduced, runs nothing, changes no number, and writes each PNG
+beside the tables that it shows.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from burstprop.circuits.propagation.experiment import EXPERIMENT as PROPAGATION
 from burstprop.circuits.rules.figure import draw
 from burstprop.circuits.xor.experiment import EXPERIMENT as XOR
 from burstprop.system.files import writing
@@ -37,10 +38,13 @@ def write(
 
 def main() -> None:
     """Draw all."""
+    assert PROPAGATION.figure is not None
     assert XOR.figure is not None
     assert XOR.controls is not None
     assert XOR.extended is not None
-    xor, reduced = RESULTS / "xor", RESULTS / "reduced"
+    propagation, xor, reduced = (RESULTS / name for name in ("propagation", "xor", "reduced"))
+    tables = frames(propagation, **{name: name for name in ("rates", "spikes", "stimuli", "protocol")})
+    write(propagation / "propagation.png", PROPAGATION.figure, tables, 160)
     names = ("xor", "outputs", "protocol", "rates", "tests", "weights", "examples")
     write(xor / "xor.png", XOR.figure, frames(xor, **{name: name for name in names}), 160)
     write(xor / "controls.png", XOR.controls.figure, frames(xor, controls="controls"), 160)

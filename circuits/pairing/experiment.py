@@ -143,7 +143,8 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
             frames[name][frames[name]["protocol"] == protocol] for name in ("pairing", "closed_form")
         )
         title, label, legend = PANELS[protocol]
-        plotting.level(axis, 0.0, "no change")
+        # in words once: in the others they would lie on points
+        plotting.level(axis, 0.0, "no change" if axis is axes[0] else "")
         for colour, condition in zip(COLOURS, summary["condition"].unique(), strict=False):
             points, curve = (frame[frame["condition"] == condition] for frame in (summary, curves))
             axis.plot(curve["x"], curve["dw"], color=colour, linewidth=1.2, alpha=0.7)
@@ -156,7 +157,8 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
     axes[0].set_ylabel("weight change (weight at the start: 0)")
     plotting.panel_letters(axes)
     realizations = int(frames["pairing"]["realizations"].max())
-    note = f"points: mean and SD of {realizations} realizations (A needs one); lines: closed form"
+    points = f"points: mean and SD of {realizations} realizations (A needs one)"
+    note = f"{points}; lines: closed form; dashed: no change"
     shown.supxlabel(note, x=0.99, ha="right", fontsize=7.5, color=plotting.GREY)
     return shown
 

@@ -59,7 +59,7 @@ _WIDEST = 4
 """Panels of one run beside each other."""
 _FEW = 12
 """Epochs up to which each has a dot."""
-_THINNEST, _WIDER = 1.4, 2.4
+_THINNEST, _WIDER = 1.4, 1.6
 """Width of the last layer's line in points, and how much wider the first layer's is."""
 
 
