@@ -41,6 +41,7 @@ COLOURS = {
     "input": GREY,
     "input1": SKY,
     "input2": GREY,
+    "hidden": BLUE,
     "hidden1": BLUE,
     "hidden2": GREEN,
     "output": VERMILION,
