@@ -11,6 +11,7 @@ from burstprop import (
     Projection,
     PyramidalNeuron,
 )
+from burstprop.circuit import Opposed
 from burstprop.circuit.sketch import APART, BAR, DASHES, THICK, THIN, TRUNK, arrange, draw, pair_effect, svg
 from burstprop.circuit.synapses import ShortTermPlasticity, depressing, facilitating
 from burstprop.neurons import pv_interneuron
@@ -78,6 +79,19 @@ def test_every_projection_is_drawn_with_its_sign_its_end_and_what_it_passes():
     assert legend == ["passes spikes", "passes events", "passes bursts", "learns"]
     assert set(DASHES) == {"spikes", "events", "bursts"}
     assert BAR
+
+
+def test_what_is_added_to_a_second_receptor_is_a_thin_bar_of_its_own():
+    rule, against = BurstDependentRule(), Opposed("soma_inh", 0.1)
+    circuit = Circuit(
+        populations=(Population("a", 2, PyramidalNeuron()), Population("b", 2, PyramidalNeuron())),
+        projections=(Projection("a", "b", "soma_exc", 0.1, transmits="events", rule=rule, opposed=against),),
+    )
+    fig = draw(circuit)
+    kinds = [(type(arrow.get_arrowstyle()).__name__, arrow.get_linewidth()) for arrow in arrows(fig)]
+    assert kinds[0][1] == THICK
+    assert kinds[1:] == [("BarAB", THIN)]
+    assert "bar: inhibits" in fig.legends[0].get_title().get_text()
 
 
 def test_the_words_of_synapses_follow_from_a_pair_of_spikes():

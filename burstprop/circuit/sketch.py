@@ -4,13 +4,15 @@ Principal populations (two compartments, or sources) stand in levels from bottom
 drive its somata; the others, interneurons, stand beside the levels that they join. A projection ends at the
 compartment of its receptor: with an arrow where it excites, with a bar where it inhibits. Thick lines learn,
 dashed lines pass events only, dotted ones bursts; a word on a line says what its short-term plasticity does
-to a pair of spikes. Backgrounds and currents are not drawn.
+to a pair of spikes. What the same spikes add to a second receptor (`Opposed`) is a line of its own, which
+does not learn. Backgrounds and currents are not drawn.
 """
 
 from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from burstprop.circuit.parts import Parts
@@ -52,7 +54,7 @@ def draw(circuit: Parts) -> Figure:
     axes.axis("off")
     shades = {population.name: colour(population.name, k) for k, population in enumerate(circuit.populations)}
     seen: dict[tuple[str, str], int] = {}
-    for projection in circuit.projections:
+    for projection in _lines(circuit):
         ends = projection.source, projection.target
         seen[ends] = seen.get(ends, 0) + 1
         _draw_projection(axes, projection, places, shades[projection.source], seen[ends])
@@ -137,6 +139,17 @@ def _has_dendrite(population: Any) -> bool:
     )
 
 
+def _lines(circuit: Parts) -> list[Projection]:
+    """Return what is a line each: the projections, and what some of them add to a second receptor."""
+    lines = []
+    for projection in circuit.projections:
+        lines.append(projection)
+        if projection.opposed is not None:
+            second = projection.opposed.receptor
+            lines.append(replace(projection, receptor=second, rule=None, opposed=None, name=""))
+    return lines
+
+
 def _draw_population(axes: Axes, population: Any, place: Place, shade: str) -> None:
     from matplotlib.patches import Circle, Rectangle
 
@@ -194,7 +207,7 @@ def _draw_legend(fig: Figure, circuit: Parts) -> None:
     """Say under the drawing what the kinds of lines in it mean."""
     from matplotlib.lines import Line2D
 
-    inhibits = any(p.receptor.endswith("inh") for p in circuit.projections)
+    inhibits = any(line.receptor.endswith("inh") for line in _lines(circuit))
     transmits = [kind for kind in DASHES if any(p.transmits == kind for p in circuit.projections)]
     handles = [Line2D([], [], color=GREY, linestyle=DASHES[kind], linewidth=THIN) for kind in transmits]
     words = [f"passes {kind}" for kind in transmits]
