@@ -174,11 +174,13 @@ def main() -> int:
         for fault in chosen:
             rows.append(carry_out(fault, folder))
             print(f"{rows[-1]['outcome']:8} {rows[-1]['seconds']:6.1f} s  {fault.name}", flush=True)
-    table = pd.concat([kept, pd.DataFrame(rows)], ignore_index=True)
+            table = pd.concat([kept, pd.DataFrame(rows)], ignore_index=True)
+            if args.new:  # stopped, it goes on with those that are left
+                store(table, "python benchmarks/mutants.py --new")
     survivors = table.loc[table["outcome"] != "killed", "fault"].tolist()
     print(f"{len(table) - len(survivors)} of {len(table)} faults killed; survivors: {survivors or 'none'}")
-    if not args.only:
-        store(table, "python benchmarks/mutants.py" + " --new" * args.new)
+    if not (args.only or args.new):
+        store(table, "python benchmarks/mutants.py")
     return 1 if survivors else 0
 
 

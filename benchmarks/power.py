@@ -149,6 +149,7 @@ def docs() -> str:
         for row in rows:
             distance = f"{row['distance']:.2f} ({row['bound']:.2f})" if pd.notna(row["distance"]) else ""
             word = "yes" if row["noticed"] else f"no: {row['why']}" if pd.notna(row["why"]) else "no"
+            word += ", though it was expected to be" * (row["expected"] and not row["noticed"])
             text.append(
                 f"| {row['change']} | {row['realizations']} | {distance} | {row['failed']} | {word} |"
             )
