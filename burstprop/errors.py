@@ -1,4 +1,4 @@
-"""The exception for a request that cannot be met, which names the way out; and the warning.
+"""The errors and the warning that burstprop raises.
 
 Every message names the field, the value with its unit, what is allowed, and what to do. The command line
 prints the message without a traceback and ends with exit code 2.

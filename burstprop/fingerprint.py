@@ -1,7 +1,7 @@
 """A hash of a whole description: equal hashes mean equal descriptions.
 
-It must not differ from process to process, or a saved run could not go on. So nothing whose text holds an
-address enters it: what has no description of its own is taken apart into what it holds, or refused.
+It must be the same in every process, or a saved run could not go on. So nothing whose text holds an address
+enters it: an object without a description of its own is hashed by what it holds, or refused.
 
 A hash of a description is this one. Others stand where something else is hashed: of the compiled code, as the
 key of its cache (`burstprop.jit.kernel`, and `burstprop.jit.model_code` for one model); of the text of all

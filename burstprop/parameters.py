@@ -1,4 +1,4 @@
-"""Fields that know their unit and bounds, the check of them, and the table printed from them.
+"""Fields that know their unit and bounds; their check, and the table printed from them.
 
 A description (neuron, synapse, projection, circuit parameters) is a frozen dataclass whose fields are made by
 `quantity`. Its ``__post_init__`` calls `validate`. A field may hold one number, or, where
@@ -50,7 +50,7 @@ def quantity(
     Parameters
     ----------
     default : number, bool or None
-        The published or otherwise stated default.
+        The published default, or another that the model states.
     unit : str
         ``"ms"``, ``"mV"``, ``"pA"``, ``"pF"``, ``"nS"``, ``"Hz"``, ``"1"`` for a pure number, ``""`` for a
         switch.
@@ -99,7 +99,7 @@ def validate(obj: Any) -> None:
     Raises
     ------
     BurstpropError
-        Naming the field, the value with its unit, and what is allowed.
+        A value is out of bounds; the message names the field, the value with its unit, and what is allowed.
     """
     for field in dataclasses.fields(obj):
         meta = field.metadata
@@ -142,15 +142,15 @@ def check_value(name: str, value: Any, meta: Any, default_type: type = float) ->
 
 
 class Named:
-    """Base of descriptions that are made by name: a wrong name lists the near ones, as `replace` does."""
+    """Base of descriptions: a wrong field name is refused, and the near ones are listed."""
 
     def __new__(cls, *values: Any, **named: Any) -> Any:
-        """Look at the names before the dataclass does.
+        """Check the names before the dataclass does.
 
         Raises
         ------
         BurstpropError
-            There is no field of a given name.
+            A given name is not a field.
         """
         if dataclasses.is_dataclass(cls):
             known = [field.name for field in dataclasses.fields(cls) if field.init]
@@ -224,7 +224,7 @@ def replace(obj: Any, **changes: Any) -> Any:
 def parse(obj: Any, settings: list[str]) -> Any:
     """Return a copy of a description changed by strings ``NAME=VALUE``, as typed on a command line.
 
-    A field whose metadata name an ``option`` is not changed here, but by that option of the command line.
+    A field whose metadata names an ``option`` is changed by that option of the command line, not here.
 
     Raises
     ------

@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "currents": (Current,),
     "protocol": CHANGES,
 }
-"""What the parts of a circuit are made of."""
+"""The kinds of parts that each field of a circuit holds."""
 
 
 def check_circuit(circuit: Parts) -> None:
@@ -40,7 +40,7 @@ def check_circuit(circuit: Parts) -> None:
     Raises
     ------
     BurstpropError
-        Naming the first part that does not fit, and what is known.
+        A part does not fit; the message names the first such part, and what is known.
     """
     step = quantity(0.1, "ms", "time step, 0.1 in the paper", low=0, open_low=True)
     check_value("Circuit.dt_ms", circuit.dt_ms, step.metadata)

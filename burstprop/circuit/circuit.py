@@ -45,7 +45,7 @@ class Circuit(Parts):
     projections : sequence of Projection
     backgrounds : sequence of Background
     currents : sequence of Current
-    protocol : sequence of WeightChange, RateChange and PlasticityChange
+    protocol : sequence of Change (`burstprop.circuit.protocol`)
         What changes during a run, at times counted from its start.
     plastic : bool
         Whether plastic projections learn from the start.
@@ -55,7 +55,7 @@ class Circuit(Parts):
     Raises
     ------
     BurstpropError
-        Naming what does not fit, and what is known.
+        A part does not fit; the message names it, and what is known.
 
     Examples
     --------

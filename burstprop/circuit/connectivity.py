@@ -1,8 +1,8 @@
 """Who is connected to whom: by probability, by a fixed in-degree, one to one, all to all, or by a matrix.
 
 A population that is connected to itself by probability or in-degree leaves out the connection of a neuron
-with itself; one to one, every neuron is connected with itself and with nothing else; all to all, with itself
-and with all others; and a matrix is taken as it is.
+with itself. One to one, every neuron is connected with itself only; all to all, with itself and with all
+others. A matrix is taken as it is.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class OneToOne:
 class AllToAll:
     """Every source neuron to every target neuron; with itself too, where a population is connected to itself.
 
-    It takes no index: with one weight for all it has no memory at all and costs as much as its targets; with
-    weights of their own (a rule) it costs a row of neurons that lie next to each other for every spike.
+    There is no index. With one weight for all, the projection takes no memory, and a step costs one addition
+    per target. With a weight for each synapse (a rule), a spike costs one pass over the target population.
 
     Examples
     --------

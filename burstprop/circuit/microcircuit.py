@@ -45,7 +45,7 @@ from burstprop.neurons import pv_interneuron, som_interneuron
 from burstprop.parameters import documented, quantity, validate
 
 
-class Parts(NamedTuple):
+class Addition(NamedTuple):
     """What a microcircuit adds to a circuit, under the names of the fields of `burstprop.Circuit`."""
 
     populations: tuple[Population, ...]
@@ -107,7 +107,7 @@ class Microcircuit:
         som: str = "som",
         feedforward: ShortTermPlasticity | None = None,
         feedback: ShortTermPlasticity | None = None,
-    ) -> Parts:
+    ) -> Addition:
         """Return what to add to a circuit with the pyramidal populations ``lower`` and ``upper``.
 
         Parameters
@@ -117,7 +117,7 @@ class Microcircuit:
         pv, som : str
             Names for the interneurons; a circuit with two microcircuits needs different ones.
         feedforward, feedback : ShortTermPlasticity, optional
-            Of the synapses onto PV and onto SOM; left out: `depressing` and `facilitating`.
+            Short-term plasticity onto PV and onto SOM; by default `depressing` and `facilitating`.
         """
         joined = Probability(self.connection_probability)
 
@@ -126,7 +126,7 @@ class Microcircuit:
         ) -> Projection:
             return Projection(source, target, receptor, weight, joined, stp=stp, delay_ms=self.delay_ms)
 
-        return Parts(
+        return Addition(
             populations=(
                 Population(pv, self.n_pv, pv_interneuron()),
                 Population(som, self.n_som, som_interneuron()),

@@ -1,6 +1,6 @@
 """The parts of a circuit and the look-ups by name that its checks and its text need.
 
-`burstprop.circuit.Circuit` adds the checks and the text; so neither has to know it.
+`burstprop.circuit.Circuit` adds the checks and the text, so that neither imports it.
 """
 
 from __future__ import annotations

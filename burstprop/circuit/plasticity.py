@@ -9,7 +9,7 @@ are exponential moving averages (tau_avg, in Hz) of the postsynaptic event and b
     at a presynaptic event:   dw = eta max(0, E_min - R)
     0 <= w <= w_max
 
-An event means "this neuron was active", a burst that the dendrite approved. Pbar is the probability that the
+An event says that the neuron was active, a burst that its dendrite was, too. Pbar is the probability that the
 neuron's own history predicts, so weights rise where bursts are more frequent than expected and fall where
 they are rarer.
 

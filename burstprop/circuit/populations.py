@@ -200,7 +200,7 @@ class SpikeSource:
         first_neuron: int = 0,
         **options: Any,
     ) -> SpikeSource:
-        """Return a source of anybody's spikes.
+        """Return a source of spikes that another program made.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class SpikeSource:
             file. Also a `Recording`, the units of an NWB file (``spike_times``), or a list with one array of
             times for each neuron.
         n : int, optional
-            Neurons; left out: as many as the table names.
+            Number of neurons; by default as many as the table names.
         population : str, optional
             Which of several populations in the table.
         time_unit : {"ms", "s"}, optional
@@ -257,7 +257,7 @@ class SpikeSource:
 
 
 Source = PoissonPopulation | SpikeSource
-"""What spikes without being driven, and receives nothing."""
+"""Populations that spike without being driven, and receive nothing."""
 
 
 def _columns(spikes: Any, time_unit: str | None) -> tuple[Any, str | None]:

@@ -74,17 +74,17 @@ class Projection:
     opposed : Opposed, optional
         What the same spikes add to a second receptor of the same targets, the same for all synapses.
     delay_ms : float, optional
-        Axonal delay; left out: 0.8 ms for spikes, none for events and bursts.
+        Axonal delay; by default 0.8 ms for spikes, none for events and bursts.
     trace_lag_ms : float
         The trace that tells events from bursts is raised this long after a spike, so the presynaptic window
         of event, burst and plastic projections is longer by it (0.8 ms in the published program).
     name : str, optional
-        Left out: ``source->target.receptor``.
+        By default ``source->target.receptor``.
 
     Raises
     ------
     BurstpropError
-        A value is out of bounds, or the parts do not go together: says which, and the way out.
+        A value is out of bounds, or two arguments do not go together.
 
     Examples
     --------

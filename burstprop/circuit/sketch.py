@@ -172,7 +172,7 @@ def _draw_population(axes: Axes, population: Any, place: Place, shade: str) -> N
 def _draw_projection(
     axes: Axes, projection: Projection, places: dict[str, Place], shade: str, number: int
 ) -> None:
-    """Draw one projection; ``number`` counts those between the same two populations, which part."""
+    """Draw one projection; ``number`` counts those between the same two populations, drawn side by side."""
     from matplotlib.patches import FancyArrowPatch
 
     source, target = places[projection.source], places[projection.target]
@@ -204,7 +204,7 @@ def _draw_projection(
 
 
 def _draw_legend(fig: Figure, circuit: Parts) -> None:
-    """Say under the drawing what the kinds of lines in it mean."""
+    """Explain the kinds of lines under the drawing."""
     from matplotlib.lines import Line2D
 
     inhibits = any(line.receptor.endswith("inh") for line in _lines(circuit))

@@ -11,6 +11,14 @@ from burstprop.circuit import PoissonPopulation
 from burstprop.circuit.checks import check_plastic
 from burstprop.circuit.connectivity import Matrix, Tied
 from burstprop.circuit.plasticity import FeedbackRule, check_eta
+from burstprop.circuit.protocol import (
+    AveragingChange,
+    Change,
+    LearningRateChange,
+    PlasticityChange,
+    RateChange,
+    WeightChange,
+)
 from burstprop.circuit.stimuli import check_source_rate, check_weight
 from burstprop.circuit.synapses import LARGEST_WEIGHT
 from burstprop.engine import network as nw
@@ -19,6 +27,21 @@ from burstprop.engine.compile.learning import average_key
 from burstprop.engine.compile.spikes import log_miss
 from burstprop.engine.inspection import endpoints, learning_rate, own_weights
 from burstprop.errors import BurstpropError
+
+
+def apply(compiled: Compiled, change: Change, step: int) -> None:
+    """Apply a change of the protocol."""
+    match change:
+        case WeightChange():
+            set_weight(compiled, change.projection, change.weight)
+        case RateChange():
+            set_rate(compiled, change.population, change.rate_hz)
+        case PlasticityChange():
+            set_plasticity(compiled, change.on)
+        case LearningRateChange():
+            set_eta(compiled, change.projection, change.eta, change.over_ms, step)
+        case AveragingChange():
+            set_averaging(compiled, change.on, change.projection, step)
 
 
 def set_plasticity(compiled: Compiled, on: bool) -> None:

@@ -34,7 +34,7 @@ class Currents:
             if isinstance(current.waveform, Steps) and current.waveform.per_neuron:
                 self._steps[_name(current.population, current.compartment)].append(current.waveform)
         times = [waveform.times_ms for waveforms in self._steps.values() for waveform in waveforms]
-        # a current is felt on the step after that at whose start it begins
+        # a current that begins at the start of a step is felt on the next step
         begun = np.ceil((np.concatenate([*times, np.zeros(0)]) - 1e-6) / compiled.circuit.dt_ms)
         self._begins = np.unique(begun.astype(np.int64) + 1)
         self._own = {name: np.zeros_like(injected) for name, injected in self._injected.items()}

@@ -18,7 +18,7 @@ SPIKE_BUFFER = 1 << 16
 
 
 class Handover:
-    """What lies between the arrays of a `Runner` and a `Recorder`."""
+    """Moves what was recorded from the arrays of a `Runner` to a `Recorder`."""
 
     def __init__(self, runner: Runner, recorder: Recorder) -> None:
         """Tell the compiled loop what to record."""
@@ -37,8 +37,8 @@ class Handover:
         if not all(neurons.has_afferents for neurons in sampled):
             arrays["sizes"][nw.LEAD_STOP] = self._state_steps
         recorded = recorded_populations(record, circuit)
-        runner.replace(sampled_place=self._places(), keeps_spikes=recorded)
-        self._make_room(SPIKE_BUFFER if recorded.any() else 0)
+        room = _spike_buffer(SPIKE_BUFFER if recorded.any() else 0)
+        runner.replace(sampled_place=self._places(), keeps_spikes=recorded, **room)
 
     def next_stop(self, step: int) -> int:
         """Return the step after ``step`` at which the run has to stop for a summary of the weights."""
@@ -112,14 +112,7 @@ class Handover:
                         self._recorder.add_spikes(
                             np.full(len(spikes), step, np.int64), np.full(len(spikes), e, np.int16), spikes
                         )
-        self._make_room(2 * len(arrays["recorded_step"]))
-
-    def _make_room(self, spikes: int) -> None:
-        self._runner.replace(
-            recorded_step=np.empty(spikes, np.int64),
-            recorded_population=np.empty(spikes, np.int16),
-            recorded_neuron=np.empty(spikes, np.int32),
-        )
+        self._runner.replace(**_spike_buffer(2 * len(arrays["recorded_step"])))
 
     def _places(self) -> np.ndarray:
         """Return population, neuron and place of every sampled variable, shape (variables, 3)."""
@@ -131,3 +124,11 @@ class Handover:
             at = neurons.offset + row * ROW + offset_of(neuron, neurons.variables)
             places.append((neurons.population, neuron, at))
         return np.array(places, np.int64).reshape(-1, 3)
+
+
+def _spike_buffer(spikes: int) -> dict[str, np.ndarray]:
+    return {
+        "recorded_step": np.empty(spikes, np.int64),
+        "recorded_population": np.empty(spikes, np.int16),
+        "recorded_neuron": np.empty(spikes, np.int32),
+    }

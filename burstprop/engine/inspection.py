@@ -16,7 +16,7 @@ from burstprop.errors import BurstpropError, Diverged, near
 COUNTED = ("spikes", "events", "bursts")
 """What is counted and averaged, in the order of the columns of ``neuron_counts``."""
 LARGEST_VOLTAGE_MV = 1e5
-"""A membrane potential of 100 V is no membrane potential any more."""
+"""A membrane potential beyond 100 V means that the run has diverged."""
 
 
 def state(compiled: Compiled, population: str, variable: str) -> np.ndarray:
@@ -150,15 +150,15 @@ def sizes(compiled: Compiled) -> dict[str, float]:
 def check_finite(compiled: Compiled, first: int, last: int) -> None:
     """Check the variables of all neurons after steps ``first`` to ``last`` have been run.
 
-    A voltage may be held within bounds while the variable that drives it is no number any more, so all are
-    looked at.
+    A model may keep its voltage within bounds while the variable that drives it is not a number any more, so
+    all variables are checked.
 
     Raises
     ------
     Diverged
         A voltage is beyond all bounds, or a variable no finite number: says in which population and when.
     """
-    # one look at everything nearly always does; a comparison with NaN is false
+    # one pass over everything nearly always suffices; a comparison with NaN is false
     found = compiled.arrays["state"]
     if max(found.max(initial=0.0), -found.min(initial=0.0)) <= LARGEST_VOLTAGE_MV:
         return

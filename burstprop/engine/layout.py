@@ -2,9 +2,9 @@
 
 Neurons come in *blocks* of 512. Within a block, variable ``k`` of lane ``l`` is at ``k * ROW + l``: one row
 a variable, so a loop over lanes is a loop over contiguous memory. ``ROW`` is a compile-time constant, which
-tells the compiler that rows do not overlap. A block of a dozen variables fits into the innermost cache, with
-rows that begin in alternate halves of its sets: with longer rows those of 500 neurons would all lie in one
-half, and throw one another out. Kernels work on *strips* of 64 lanes. Lanes past the last neuron hold neurons
+tells the compiler that rows do not overlap. A block of a dozen variables fits into the innermost cache,
+and its rows begin in alternate halves of the cache's sets. Longer rows would all begin in the same half, and
+evict one another. Kernels work on *strips* of 64 lanes. Lanes past the last neuron hold neurons
 without synapses (they get the current and the background of the others) that are never looked at.
 
 `load` gathers the variables of one neuron as the model's NamedTuple, `store` puts them back, and `per_neuron`
@@ -32,7 +32,7 @@ STRIP = 64
 CACHE_LINE = 64
 """Bytes."""
 ROW = LANES + 16
-"""Distance of two variables of one neuron, in numbers; half of 4096 bytes and a cache line, in float32."""
+"""Distance of two variables of one neuron, in numbers; half of 4096 bytes plus a cache line in float32."""
 WINDOW = 16 * LANES
 """Steps for which currents are tabulated, as many as one call into compiled code takes at most."""
 

@@ -8,8 +8,7 @@ with one number per neuron of every population (``last``, ``trace`` ...) begin f
 
 Python holds the arrays by name (`ARRAYS` tells type, number of axes, and what becomes of them in a run). A
 kernel takes a `Handle`, a list of addresses and shapes, and asks for an array by ``get(net, "state")``: so
-fifty arrays cost a call no more than one, and the compiler, which would otherwise spend minutes on passing
-them around, seconds.
+fifty arrays cost a call no more than one, and compile in seconds, not in minutes.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ target's place in the state."""
 
 
 class Role(Enum):
-    """What becomes of an array in a run, and so who has to know it."""
+    """What becomes of an array in a run, and so which modules must handle it."""
 
     FIXED = "follows from circuit, seed and threads; a run does not change it"
     SAVED = "changes in a run; a saved run holds it as it is"
@@ -244,7 +243,7 @@ class Neurons(NamedTuple):
 
 
 class Handle(NamedTuple):
-    """What a kernel gets: where the arrays are, and an example of either chosen type."""
+    """What a kernel gets: the addresses of the arrays, and an example of each type that the run chooses."""
 
     directory: Any
     real: Any

@@ -7,7 +7,7 @@ turns into vector code.
 
 Every stream has one recipe: numpy's `SeedSequence` of the run's seed (1,000,003 times the seed of the
 simulation, plus the realization) and the CRC of the stream's name. It stays as it is: another recipe would
-change every number that is stored and make none of them better.
+change every stored number and improve none.
 
 Lanes at some fixed distances are not perfectly independent: the private backgrounds of neurons up to 64 apart
 correlate by less than 0.003 in size (tests/engine/test_sources.py). A better mixer would take a third
@@ -62,13 +62,13 @@ def hash32(key_low, key_high, lane):
 
 @_wrapping
 def first_product(key_low, lane):
-    """Return what `mixed` makes random bits of."""
+    """Return the product from which `mixed` makes random bits."""
     return _U(_U(lane + key_low) * _MULTIPLY1)
 
 
 @_wrapping
 def next_product(product):
-    """Return the `first_product` of the next lane: in a loop over lanes, an addition does for a product."""
+    """Return the `first_product` of the next lane: in a loop over lanes an addition replaces the product."""
     return _U(product + _MULTIPLY1)
 
 

@@ -93,7 +93,7 @@ class Runner:
 
 
 class _Announced(event.Listener):
-    """Says that the compiler is at work when it begins; code that is read from the disk is not compiled."""
+    """Tells the user when the compiler starts; code read from the disk does not start it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say

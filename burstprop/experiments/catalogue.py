@@ -1,4 +1,4 @@
-"""What can be reproduced: the experiments in `burstprop.circuits`, and files of the user's own.
+"""What can be reproduced: the experiments in `burstprop.circuits`, and the user's own files.
 
 Names, claims and variants are read from the source text, without running it, so that a list of them costs no
 import of a compiler. `load` imports the source and returns its `EXPERIMENT`, a
@@ -21,7 +21,7 @@ from burstprop.errors import BurstpropError, near
 from burstprop.experiments.experiment import Experiment
 from burstprop.system.extras import missing
 
-#: Folders that the command line calls otherwise.
+#: Folders whose name on the command line is another.
 RENAMED = {"rules": "reduced", "digits": "digits-spiking"}
 #: Where a source keeps its experiment, and where the parameters of its variants.
 OBJECT, VARIANTS = "EXPERIMENT", "VARIANTS"
@@ -164,7 +164,7 @@ def parameters(entry: Entry, experiment: Experiment, variant: str | None, quick:
 
 
 def results_folder(entry: Entry, *words: str | None) -> Path:
-    """Return where results go that nobody has named a folder for: ``results/NAME-WORD-WORD``."""
+    """Return the default folder of results: ``results/NAME-WORD-WORD``."""
     return Path("results") / "-".join(filter(None, (Path(entry.name).stem, *words)))
 
 

@@ -2,7 +2,7 @@
 
 Everything that ``burstprop reproduce``, ``sweep``, ``simulate``, ``info`` and ``bench`` do with an experiment
 starts from one `Experiment`. A file of your own takes part by its path once it defines one, called
-``experiment``. All of it fits on a page::
+``EXPERIMENT``. All of it fits on a page::
 
     @dataclass(frozen=True)
     class Params:
@@ -21,7 +21,7 @@ starts from one `Experiment`. A file of your own takes part by its path once it 
     def check(frames):
         return [Claim("mean rate", frames["rates"]["rate_hz"].mean(), 4.0, 6.0, "Hz")]
 
-    experiment = Experiment("mine", Params(), build=build, run=run, check=check)
+    EXPERIMENT = Experiment("mine", Params(), build=build, run=run, check=check)
 
 The docstring of the file is the text of its report: the first line is the title, a paragraph that starts with
 ``Claim:`` is what ``burstprop list`` shows.
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     Frames = dict[str, pd.DataFrame]
 
-#: What each part is called with.
+#: The arguments that each callable of an experiment takes.
 CALLS = {
     "build": ("params",),
     "run": ("params", "execution"),
@@ -63,7 +63,7 @@ CALLS = {
 
 @dataclass(frozen=True)
 class Execution:
-    """How an experiment is executed: with which seed, how often, on how many cores, kept where.
+    """How an experiment is executed: seed, number of realizations, cores, folder.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ class Experiment:
     Raises
     ------
     BurstpropError
-        A part is not what it has to be, or cannot be called as above.
+        A field has the wrong type, or a callable does not take the arguments above.
 
     Examples
     --------
@@ -306,5 +306,5 @@ class Experiment:
         return self.run(params, execution)
 
     def claims(self, frames: Frames) -> list[Claim]:
-        """Return what ``check`` says of the frames; nothing where there is no check."""
+        """Return the claims that ``check`` makes of the frames; none without a check."""
         return list(self.check(frames)) if self.check else []

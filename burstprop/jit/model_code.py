@@ -1,4 +1,4 @@
-"""What the compiled functions of a neuron model are made of, so that a change of any of it is noticed.
+"""Finds the code and the numbers that a neuron model's compiled functions use, so that any change is noticed.
 
 A model's step may call functions of other files, take numbers from outside, or come out of a function that
 makes models. `reached` follows all that; `model_code` hashes it for the cache of compiled code, and
@@ -21,9 +21,9 @@ from burstprop.fingerprint import is_importable
 
 COMPILED_SOURCES = ("jit", "engine", "neurons")
 FUNCTIONS = ("step", "margin", "spike")
-"""What of a neuron model is compiled."""
+"""The functions of a neuron model that are compiled."""
 COVERED = ("numpy", "math", "numba", "builtins", *(f"burstprop.{folder}" for folder in COMPILED_SOURCES))
-"""Modules whose version or source is in the hash anyway."""
+"""Modules whose version or source is part of the hash already."""
 
 _models: dict[type, bytes | None] = {}
 
@@ -56,7 +56,7 @@ class Reached(NamedTuple):
     functions: dict[str, FunctionType]
     values: dict[str, str]
     complete: bool
-    """Whether there is nothing beside it."""
+    """Whether that is all."""
 
 
 def reached(model: type) -> Reached:
@@ -106,7 +106,7 @@ def reached(model: type) -> Reached:
 
 def _is_covered(obj: Any) -> bool:
     module = getattr(obj, "__module__", None) or ""
-    # a thing without a name is not the module's own, but somebody's instance of its class
+    # an object without a name is not the module's own, but an instance of a class of the module
     return hasattr(obj, "__name__") and f"{module}.".startswith(tuple(f"{name}." for name in COVERED))
 
 

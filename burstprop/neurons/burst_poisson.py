@@ -1,4 +1,4 @@
-"""The Burst-Poisson pyramidal neuron: the soma decides on events, a coin with the dendrite's bias on bursts.
+"""The Burst-Poisson pyramidal neuron: the soma fires events, a coin biased by the dendrite makes bursts.
 
 As `burstprop.neurons.pyramidal` without the dendrite-to-soma current, the dendritic nonlinearity and the
 back-propagating spike (voltages in mV, currents in pA, times in ms, conductances in units of the leak
@@ -38,7 +38,7 @@ from burstprop.parameters import PerNeuron, documented, quantity, validate
 class BurstPoissonState(NamedTuple):
     """Variables of one neuron: mV, pA (w_s), leak units (g), steps left (refractory, burst_at).
 
-    The second spike comes when ``refractory`` has counted down to ``burst_at``, never where that is -1: one
+    The second spike comes when ``refractory`` has counted down to ``burst_at``, never where that is -1. One
     countdown serves both, because the second spike falls into the refractory period.
     """
 
@@ -179,7 +179,7 @@ class BurstPoissonNeuron(NeuronModel):
             decay_exc=np.exp(-dt / self.tau_exc),
             decay_inh=np.exp(-dt / self.tau_inh),
             own=float(self.dendritic_driving_force == "own"),
-            # counted down before the test for a spike, so one more bars so many steps
+            # counted down before the test for a spike, so one more than the steps that are barred
             refractory_steps=np.round(self.refractory_ms / dt) + 1,
             # on the step of the first there is no second spike
             burst_first=whole_steps("BurstPoissonNeuron.burst_first_ms", self.burst_first_ms, dt, least=1),

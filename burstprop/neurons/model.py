@@ -83,8 +83,7 @@ class NeuronModel(Named):
     Raises
     ------
     BurstpropError
-        When a model is defined: a part is missing, names a field that State has not, or its State is another
-        model's.
+        When a model is defined: a part is missing, names no field of State, or its State is another model's.
 
     Examples
     --------
@@ -113,10 +112,10 @@ class NeuronModel(Named):
         Raises
         ------
         BurstpropError
-            A part of the model is missing, names a field that State has not, or its State is another model's.
+            A part of the model is missing, names no field of State, or its State is another model's.
         """
         super().__init_subclass__(**kwargs)
-        # before the dataclass gives its own, which compares arrays as if they were one truth
+        # before the dataclass adds its own, which cannot compare arrays
         if "__eq__" not in cls.__dict__:
             cls.__eq__, cls.__hash__ = _same, _hash  # type: ignore[method-assign,assignment]
         _check_parts(cls)
@@ -211,7 +210,7 @@ def whole_steps(field: str, time_ms: Any, dt: float, least: int = 0) -> Any:
     Raises
     ------
     BurstpropError
-        A time that is not 0 ms, or with ``least`` 1 any time, comes to no step.
+        A time above 0 ms (with ``least`` 1 any time) rounds to no step.
     """
     steps = np.round(time_ms / dt)
     lost = (np.asarray(time_ms) > 0 if least == 0 else True) & (steps < 1)

@@ -155,7 +155,7 @@ def to_nwb(recording: Recording, path: str | Path, *, session_start: datetime.da
     path : path
         Name of the file, ``.nwb``.
     session_start : datetime, optional
-        NWB asks when t = 0 was; left out, it is now.
+        Date of t = 0, which NWB requires; by default now.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def to_sonata(recording: Recording, path: str | Path, *, realization: int | None
     path : path
         Name of the file, ``.h5``.
     realization : int, optional
-        Left out, the only one.
+        Which one; may be omitted where there is only one.
 
     Returns
     -------

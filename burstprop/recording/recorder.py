@@ -13,7 +13,7 @@ from burstprop.recording.recording import Record, Recording, categories
 
 
 class Recorder:
-    """What was recorded so far, of the populations of a circuit in its order."""
+    """What was recorded so far; populations are numbered in the order of the circuit."""
 
     def __init__(self, circuit: Circuit, record: Record, realization: int) -> None:
         """Start with nothing."""

@@ -84,7 +84,7 @@ class Record:
     states : tuple of StateRecord
         State variables to sample every ``states_every_ms``.
     states_every_ms : float
-        Looked at only where states are recorded.
+        Sampling interval of the states; unused where none are recorded.
     weights_every_ms : float or None
         How often to summarise the weights of plastic projections.
 
@@ -287,7 +287,7 @@ class Recording:
         Parameters
         ----------
         populations : sequence of str, optional
-            Those to draw, from top to bottom; left out, all.
+            Populations to draw, from top to bottom; by default all.
         neurons : int
             Rows of the raster for each of them.
 
@@ -316,7 +316,7 @@ class Recording:
         return recording_figure(self, populations=populations, neurons=neurons)
 
     def _repr_html_(self) -> str | None:
-        """Return how it was made, and the first rows of its frames, for a notebook."""
+        """Return provenance and the first rows of the frames for a notebook."""
         from burstprop.report.notebook import recording_html
 
         return recording_html(self)
@@ -359,13 +359,13 @@ class Recording:
 
 
 def _check_several(what: str, value: Any, wanted: str) -> None:
-    """Refuse one thing where several are wanted: a string would be taken for its letters."""
+    """Refuse a single item where several are expected: a string would be read letter by letter."""
     if isinstance(value, str) or not isinstance(value, Collection):
         raise BurstpropError(f"{what} = {value!r}: give {wanted}")
 
 
 def categories(codes: np.ndarray, names: list[str]) -> pd.Categorical[str]:
-    """Return names as a column that takes a byte or two per row."""
+    """Return names as a categorical column: one or two bytes per row."""
     return pd.Categorical.from_codes(codes, pd.Index(names))
 
 

@@ -1,4 +1,4 @@
-"""A file with the state of a simulation: arrays, and beside them what they belong to."""
+"""The file of a saved simulation: its arrays, and the circuit, seed and code that they belong to."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read_checkpoint(
 
 
 def code_of(circuit: Circuit) -> dict[str, str]:
-    """Return a name for the code of every neuron model and waveform, by what it is the code of.
+    """Return a short hash of the code of every neuron model and waveform, by what uses it.
 
     The circuit's fingerprint knows a class by its name and what it holds; this one tells a model from itself
     with another step, and a waveform from itself with another ``current``.
@@ -112,5 +112,5 @@ def _plain_constants(code: CodeType) -> list[Any]:
 
 
 def no_checkpoint(path: str | Path, error: Exception) -> BurstpropError:
-    """Return the refusal of a file that holds something else."""
+    """Return the error for a file that is not a saved simulation."""
     return BurstpropError(f"{str(path)!r} is not a simulation saved by burstprop ({error})")

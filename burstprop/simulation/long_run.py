@@ -10,8 +10,8 @@ The folder holds while the run is on
     which of these belong together, with size and checksum (`burstprop.runs.checkpoints`).
 
 A process killed at any moment loses at most what it did since the last checkpoint, about a minute, and the
-result of going on is the same, bit for bit. Whose folder it is, and what becomes of the result, is for the
-caller to say: `burstprop.runs.run.Run`.
+result of going on is the same, bit for bit. The caller owns the folder and
+writes the result: `burstprop.runs.run.Run`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LongRun:
     simulation : Simulation
         Fresh, of the circuit, seed and record that the folder is for.
     folder : path
-        Exists and can be written; nobody else works in it.
+        An existing, writable folder that no other process uses.
     duration_ms : float
         Of the whole run, from t = 0.
     label : str
@@ -217,7 +217,7 @@ def run_kept(
 
 
 def _part(bar: Progress, begin_ms: float, piece_ms: float) -> Callable[[float], None]:
-    """Return what tells the bar of the whole run how much of one piece of it is done."""
+    """Return a callback that advances the progress bar of the whole run by one piece."""
     return lambda share: bar.update(begin_ms + share * piece_ms)
 
 

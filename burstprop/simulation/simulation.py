@@ -18,13 +18,6 @@ import pandas as pd
 
 import burstprop
 from burstprop.circuit import Circuit
-from burstprop.circuit.protocol import (
-    AveragingChange,
-    LearningRateChange,
-    PlasticityChange,
-    RateChange,
-    WeightChange,
-)
 from burstprop.engine import controls, inspection, snapshot
 from burstprop.engine.compile.circuit import compile_circuit
 from burstprop.engine.currents import Currents
@@ -71,9 +64,9 @@ def simulate(
     realization : int
         Another realization of the same seed draws other synapses and noise; it is a column of every frame.
     record : Record, optional
-        Left out: all spikes, and rates in bins of 50 ms.
+        By default all spikes, and rates in bins of 50 ms.
     threads : int, optional
-        Does not change the result. Left out: 1, or those that a run of a sweep has to itself.
+        They do not change the result. By default 1, or the share of this run within a sweep.
     dtype : {"float32", "float64"}
     progress : bool or callable, optional
         None shows a bar on a terminal and plain lines elsewhere; a callable is told the share done.
@@ -81,7 +74,7 @@ def simulate(
     Raises
     ------
     BurstpropError
-        For anything that does not fit; `Diverged` when a voltage is no longer a number.
+        An argument does not fit the circuit; `Diverged` when a voltage is no longer a number.
 
     Returns
     -------
@@ -113,13 +106,13 @@ class Simulation:
     seed, realization, threads : int
         See `simulate`.
     record : Record, optional
-        Left out: all spikes, and rates in bins of 50 ms.
+        By default all spikes, and rates in bins of 50 ms.
     dtype : {"float32", "float64"}
 
     Raises
     ------
     BurstpropError
-        For anything that does not fit.
+        An argument does not fit the circuit.
 
     Examples
     --------
@@ -165,7 +158,7 @@ class Simulation:
                 "spikes and rates in bins of 50 ms are kept"
             )
         self.circuit = circuit
-        # now, and not when the run is over: what cannot be described is refused here
+        # now, not at the end of the run: what cannot be hashed is refused here
         self._fingerprint = circuit.fingerprint()
         self._code = code_of(circuit)
         self.seed = int(seed)
@@ -186,16 +179,16 @@ class Simulation:
 
     @property
     def time_ms(self) -> float:
-        """How far the run is."""
+        """Simulated time so far."""
         return self.step * self.circuit.dt_ms
 
     def compile(self, say: Callable[[str], None] = lambda doing: None) -> None:
-        """Compile the time loop now, or read it from the disk, and not with the first step.
+        """Compile the time loop, or read it from the disk, before the first step.
 
         Parameters
         ----------
         say : callable, optional
-            Is told that it is being compiled, where it is, and an empty text when that is over.
+            Called with a message when compilation starts, and with an empty text when it ends.
 
         Raises
         ------
@@ -390,11 +383,10 @@ class Simulation:
         self.step, self._changes_done = step, changes_done
 
     def _layout(self) -> dict[str, Any]:
-        """Return what a file must agree in beside circuit and seed.
+        """Return what a file must match besides circuit and seed.
 
-        Numbers in it are counted by bins and by the ring of steps. This follows from the circuit, but
-        another version of burstprop may have another rule for it; and a circuit does not know the code of its
-        models.
+        Arrays in it are counted in bins and in steps of the ring. Both follow from the circuit, but another
+        version of burstprop may derive them otherwise; and the circuit does not hold the code of its models.
         """
         steps, ring = self._handover.bin_steps, int(self._compiled.arrays["sizes"][RING])
         bins = None if steps == FAR else f"{steps * self.circuit.dt_ms:.12g} ms"
@@ -406,17 +398,7 @@ class Simulation:
             change = self._changes[self._changes_done]
             if self.circuit.steps("at_ms", change.at_ms) > self.step:
                 return
-            match change:
-                case WeightChange():
-                    self.set_weight(change.projection, change.weight)
-                case RateChange():
-                    self.set_rate(change.population, change.rate_hz)
-                case PlasticityChange():
-                    self.set_plasticity(change.on)
-                case LearningRateChange():
-                    self.set_eta(change.projection, change.eta, change.over_ms)
-                case AveragingChange():
-                    self.set_averaging(change.on, change.projection)
+            controls.apply(self._compiled, change, self.step)
             self._changes_done += 1
 
     def _next_stop(self, end: int) -> int:

@@ -1,6 +1,6 @@
 """Events, bursts and burst probability of any spike table.
 
-A neuron's spikes are parted into *events*: single spikes, and bursts that count once (Naud & Sprekeler 2018,
+A neuron's spikes are grouped into *events*: a single spike is one, and so is a burst (Naud & Sprekeler 2018,
 PNAS 115, E6329; Payeur et al. 2021, Nat. Neurosci. 24, Methods). With E the rate of events and B the rate of
 bursts, the burst probability is P = B/E. Two definitions are in use, both here by name:
 
@@ -234,8 +234,8 @@ def event_rates(
 
 def _sizes(table: pd.DataFrame, n_neurons: int | Mapping[str, int]) -> dict[str, int]:
     population = table["population"]
-    # a part of a table still knows the names of the rest, which are not asked for; without any spike nothing
-    # tells them apart
+    # a filtered table still lists the categories of the rest, which are not asked for; without any spike
+    # nothing tells them apart
     population = population.cat.remove_unused_categories() if len(table) else population
     present = [str(name) for name in population.cat.categories]
     if isinstance(n_neurons, Mapping):

@@ -1,4 +1,4 @@
-"""Reads anybody's spikes as one frame: tables of burstprop, Brian2, NEST, trains of Neo and others, files.
+"""Reads spikes of any program or file into one frame: burstprop, Brian2, NEST, Neo, pynapple, NWB and others.
 
 Columns are known by name: ``time_ms, neuron_id`` (burstprop; ``population`` and ``realization`` where there
 are several), ``i, t`` (Brian2, with or without units), ``senders, times`` (NEST, ms).
@@ -19,7 +19,7 @@ from burstprop.spikes.spike_files import spikes_of_file
 
 
 def spike_table(spikes: Any, time_unit: str | None = None) -> pd.DataFrame:
-    """Return anybody's spikes as ``time_ms, population, neuron_id, realization`` (the names as categories).
+    """Return spikes as ``time_ms, population, neuron_id, realization`` (the names as categories).
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _times(columns: dict[str, Any], time_unit: str | None) -> np.ndarray:
 
 
 def _refuse_milliseconds(time: np.ndarray, neuron: np.ndarray) -> None:
-    """Stop where numbers read as seconds would leave no two spikes of a neuron within one second."""
+    """Refuse times in seconds if no two spikes of a neuron lie within one second: they are milliseconds."""
     if time.shape != neuron.shape or len(time) < 2:
         return
     order = np.lexsort((time, neuron))

@@ -5,7 +5,7 @@ random numbers and on k alone, not on how many are drawn: ten repetitions are th
 
 - `dead_time_poisson`: intervals of a dead time plus an exponential time; the mean rate is what is asked for.
 - `doublets`: events that come like that, each followed by a second spike with a given probability, after a
-  delay that is uniform in a range: a neuron whose events come at random and at random are bursts.
+  delay that is uniform in a range: random events, some of which are bursts at random.
 
 Source of both: single-synapse protocols of Payeur et al. (2021), Nature Neuroscience 24, Fig. 2 and Methods,
 https://doi.org/10.1038/s41593-021-00857-x.
@@ -39,7 +39,7 @@ class Trains(NamedTuple):
 
 
 def to_trains(times_ms: Sequence[ArrayLike]) -> Trains:
-    """Put spike trains of the caller's own together.
+    """Join the caller's spike trains into one `Trains`.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from burstprop.engine.compile.neurons import receptor_row
 from burstprop.engine.random import stream_key
 
 LARGEST_RATE_ERROR = 1e-4
-"""Relative error of a rate up to which a probability is rounded to 16 bits."""
+"""Largest relative error of a rate that rounding its probability to 16 bits may cause."""
 
 
 class Draw(NamedTuple):

@@ -49,7 +49,7 @@ class Compiled:
         return self.populations[self.neurons[population]]
 
     def state_of(self, population: str) -> np.ndarray:
-        """Return the part of the state that belongs to a population of neurons."""
+        """Return the slice of the state that belongs to a population of neurons."""
         neurons = self.neurons_of(population)
         size = blocks(self.circuit.neurons(population).n) * neurons.variables * ROW
         return self.arrays["state"][neurons.offset : neurons.offset + size]
@@ -61,10 +61,11 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
     Raises
     ------
     BurstpropError
-        It does not fit into the memory that is free; nothing has been drawn then.
+        It does not fit into the memory that is free; nothing has been drawn by then.
     """
     blueprint = make_blueprint(circuit, seed, threads, dtype)
     check_memory(blueprint)
+    call = dict(sizes=_sizes(blueprint), control=_control(), **_nothing_recorded(blueprint))
     neurons, state = build_neurons(blueprint)
     synapses, rows = build_projections(blueprint, neurons)
     plasticity, efficacy_places = build_short_term_plasticity(blueprint)
@@ -73,8 +74,7 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
     return Compiled(
         circuit=circuit,
         arrays=dict(
-            sizes=_sizes(blueprint),
-            control=_control(),
+            **call,
             state=state,
             bounds=blueprint.bounds,
             **build_populations(blueprint),
@@ -85,7 +85,6 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
             **plasticity,
             plastic_on=np.array([circuit.plastic], np.int64),
             **learning.arrays,
-            **_nothing_recorded(blueprint),
         ),
         populations=tuple(neurons.values()),
         number=blueprint.number,
@@ -98,12 +97,8 @@ def compile_circuit(circuit: Circuit, seed: int, threads: int, dtype: Any) -> Co
 
 def _sizes(blueprint: Blueprint) -> np.ndarray:
     sizes = np.zeros(nw.N_SIZES, np.int64)
-    sizes[nw.THREADS], sizes[nw.RING], sizes[nw.SLICE] = (
-        blueprint.threads,
-        blueprint.ring,
-        blueprint.time_slice,
-    )
-    sizes[nw.LEAD] = blueprint.lead
+    sizes[nw.THREADS], sizes[nw.RING] = blueprint.threads, blueprint.ring
+    sizes[nw.SLICE], sizes[nw.LEAD] = blueprint.time_slice, blueprint.lead
     sizes[nw.DELAYED] = sum(delay > 1 for delay in blueprint.delays)
     sizes[nw.BIN_STEPS] = sizes[nw.SAMPLE_EVERY] = sizes[nw.LEAD_STOP] = nw.FAR
     return sizes

@@ -52,7 +52,7 @@ def _by_probability(
     while p > 0 and position < total - 1:
         expected = (total - position) * p
         gaps = rng.geometric(p, int(min(CHUNK, expected + 5 * np.sqrt(expected) + 16)))
-        # what is beyond the matrix ends the search; the sum must not overflow where p is tiny
+        # a place beyond the matrix ends the search; where p is tiny the sum must not overflow
         np.minimum(gaps, total + 1, out=gaps)
         cells = position + np.cumsum(gaps, dtype=np.int64)
         position = int(cells[-1])

@@ -17,7 +17,7 @@ LONGEST_REBASE = 4096
 
 
 class AverageKey(NamedTuple):
-    """What averages are of: projections that agree in it share them."""
+    """What an average is taken of; projections with the same key share it."""
 
     population: str
     tau_avg_ms: float
@@ -135,7 +135,7 @@ def average_key(projection: Projection) -> AverageKey:
 
 
 def homeostasis_key(projection: Projection) -> AverageKey:
-    """Return the key of the averages that a rule keeps rates in bounds by."""
+    """Return the key of the averages that the homeostatic terms of a rule use."""
     key, rule = average_key(projection), projection.rule
     if not isinstance(rule, BurstDependentRule) or rule.tau_homeostasis_ms is None:
         return key

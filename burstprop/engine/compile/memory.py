@@ -1,4 +1,4 @@
-"""How much memory a circuit takes, told before any of it is allocated.
+"""How much memory a circuit takes, computed before any of it is allocated.
 
 What stands while the circuit runs is counted as `burstprop.engine.network` lays it out; on top comes what
 drawing the synapses of the largest projection takes for a moment. What is recorded is not counted.
@@ -15,16 +15,16 @@ from burstprop.errors import BurstpropError
 from burstprop.system.machine import free_memory
 
 RING_BYTES = 6
-"""Of one place in the ring: the neuron, and whether it is an event or a burst for either kind of listener."""
+"""One place in the ring: the neuron, and its flags for the two kinds of projections."""
 NEURON_BYTES = 38
-"""Of one neuron beside its state: when it spiked last, its traces, its counts."""
+"""One neuron besides its state: time of its last spike, traces, counts."""
 SYNAPSE_BYTES = 4
 PLASTIC_BYTES = 16
-"""Of one synapse that learns, beside its target: weight, place among the synapses of its target, neurons."""
+"""One synapse that learns, besides its target: weight, place among the synapses of its target, neurons."""
 WEIGHT_BYTES = 4
-"""Of one synapse of an all-to-all projection that learns; one weight for all takes nothing."""
+"""One synapse of an all-to-all projection that learns; without a rule such a synapse takes nothing."""
 DRAWING_BYTES = 24
-"""Of one synapse of the projection that is being drawn."""
+"""One synapse of the projection that is being drawn."""
 NAMED = 3
 
 
@@ -78,7 +78,7 @@ def check_memory(blueprint: Blueprint) -> None:
     Raises
     ------
     BurstpropError
-        Says how much it needs, what for, and how much is free.
+        It does not fit; the message says how much it needs, what for, and how much is free.
     """
     needed = memory_needed(blueprint)
     total, free = sum(needed.values()), free_memory()
@@ -93,5 +93,5 @@ def check_memory(blueprint: Blueprint) -> None:
 
 
 def gigabytes(size: float) -> str:
-    """Return a number of bytes as a person says it."""
+    """Return a number of bytes as text, in a unit that fits."""
     return f"{size / 1e9:,.0f} GB" if size >= 1e10 else f"{size / 1e9:.2g} GB"

@@ -14,7 +14,7 @@ from burstprop.engine.network import BIN_FIRST, BIN_STEPS, BURST, EVENT, INTERVA
 from burstprop.engine.ring import place_of, slot_of
 from burstprop.jit.kernel import kernel
 
-# a gap of exactly one window belongs to the burst, whatever the last digit of the exponential
+# a gap of exactly one window belongs to the burst, whatever the exponential's last digit
 _ONE_OVER_E = math.exp(-1.0) * (1.0 - 1e-9)
 _NONE = np.uint8(0)
 

@@ -254,7 +254,7 @@ def _change(net, k, i, change):
 
 @kernel
 def _forget(net, k, i):
-    """Let all weights onto neuron ``i`` lose their share."""
+    """Let all weights onto neuron ``i`` decay by their share."""
     plastic = get(net, "plastic")
     projection = get(net, "projection")
     column_position = get(net, "column_position")
@@ -270,7 +270,7 @@ def _forget(net, k, i):
 
 @kernel
 def _remember(net, k, i, kept):
-    """Keep e_pre of all synapses onto neuron ``i``, for the burst that may follow its event of now."""
+    """Keep e_pre of all synapses onto neuron ``i`` for the burst that may follow its present event."""
     plastic = get(net, "plastic")
     column_source = get(net, "column_source")
     eligibility = get(net, "eligibility")
