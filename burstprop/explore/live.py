@@ -61,11 +61,6 @@ class Live:
         return self._simulation is not None
 
     @property
-    def keeps(self) -> bool:
-        """Whether what runs is kept for a file."""
-        return self._kept is not None
-
-    @property
     def time_ms(self) -> float:
         """Time of the page: that of all starts together."""
         return self._began_ms + (self._simulation.time_ms if self._simulation is not None else 0.0)
