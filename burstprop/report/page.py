@@ -78,7 +78,7 @@ def frame(content: pd.DataFrame) -> list[Table | str]:
 
 
 def text_tables(text: str) -> list[Table | str]:
-    """Part text into aligned tables (`burstprop.parameters.text_table`) and other blocks, kept as typed."""
+    """Split text into aligned tables (`burstprop.parameters.text_table`) and other blocks, kept as typed."""
     parts: list[Table | str] = []
     for block in re.split(r"\n\s*\n", text.strip("\n")):
         lines = block.split("\n")

@@ -179,7 +179,7 @@ def over_time(
     value : str
         ``"event_rate_hz"``, ``"burst_prob"``, ``"weight"`` ...
     by : str
-        The column that parts the lines.
+        The column that separates the lines.
     only : sequence of str, optional
         The lines to draw, in this order; by default all that have a value.
     """
@@ -217,7 +217,7 @@ def learning_curve(
     x, y : str
         Columns of progress and of what is learned.
     by : str, optional
-        Column that parts the curves (rule, variant, control).
+        Column that separates the curves (rule, variant, control).
     chance : float, optional
         Level of guessing, drawn dashed.
     smooth : int

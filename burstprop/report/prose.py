@@ -32,7 +32,7 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> list[Block]:
-    """Part a docstring into paragraphs, lists of ``-`` items, and indented blocks, kept as typed."""
+    """Split a docstring into paragraphs, lists of ``-`` items, and indented blocks, kept as typed."""
     found = []
     for part in re.split(r"\n\s*\n", text.strip("\n")):
         if part.startswith((" ", "\t")):
@@ -45,7 +45,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def spans(text: str) -> tuple[Span, ...]:
-    """Part running text into `code`, *emphasis*, addresses, and a leading ``Claim:`` or ``Source:``.
+    """Split running text into `code`, *emphasis*, addresses, and a leading ``Claim:`` or ``Source:``.
 
     Only an address that begins with http:// or https:// is a link.
     """

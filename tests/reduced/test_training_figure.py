@@ -145,7 +145,7 @@ def test_several_seeds_are_a_mean_and_a_band(logs):
     np.testing.assert_allclose(lines(axes)["layer0"][:, 1], own["update_angle_deg"] + 5)
     assert len(axes.collections) == 3
     with pytest.raises(
-        BurstpropError, match="several rows for layer layer0, epoch 1: part the runs by a column"
+        BurstpropError, match="several rows for layer layer0, epoch 1: separate the runs by a column"
     ):
         layers_figure(pd.concat([layers, other]))
     with pytest.raises(BurstpropError, match="several rows for epoch 1"):

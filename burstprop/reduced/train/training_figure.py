@@ -86,14 +86,14 @@ def layers_figure(
     panels : sequence of str, optional
         Names of `PANELS`, and ``"error_percent"`` for the learning curve; by default all that have numbers.
     by : str, optional
-        Column of both frames that parts runs, for example ``"rule"``: a column of panels for each of its
+        Column of both frames that separates runs, for example ``"rule"``: a column of panels for each of its
         values, in their order in ``layers``.
 
     Raises
     ------
     BurstpropError
         When there is nothing to draw, for a panel or column that is not known, and for frames that hold
-        several runs which nothing parts.
+        several runs that no column separates.
     """
     chosen = _chosen(layers, epochs, panels)
     groups = _groups(layers, epochs, by)
@@ -167,7 +167,7 @@ def _check_one_line(frame: pd.DataFrame, names: list[str]) -> None:
         first = frame[frame.duplicated(names)].iloc[0]
         where = ", ".join(f"{name} {first[name]}" for name in names)
         raise BurstpropError(
-            f"layers_figure: several rows for {where}: part the runs by a column (by='rule'), or number "
+            f"layers_figure: several rows for {where}: separate the runs by a column (by='rule'), or number "
             "those of one kind in a column 'realization'"
         )
 
