@@ -52,7 +52,7 @@ def build(params):
 
 def noisy(params, seed, realization, samples, progress, folder):
     if params.offset_hz == 99.0:
-        raise Diverged("the rate of pyr1 is no number at 12.5 ms")
+        raise Diverged("the rate of pyr1 is not a number at 12.5 ms")
     rng = np.random.default_rng((seed, realization))
     time = np.linspace(0, 2 * params.period_ms, samples, endpoint=False)
     rate = (

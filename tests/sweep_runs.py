@@ -37,7 +37,7 @@ def process(x, progress, folder):
 
 def broken(x, progress, folder):
     if x == 2:
-        raise BurstpropError("the voltage of pyr1 is no number at 3.5 ms")
+        raise BurstpropError("the voltage of pyr1 is not a number at 3.5 ms")
     return {"x": pd.DataFrame({"x": [x]})}
 
 

@@ -47,7 +47,7 @@ PARTS = {
     "no neurons": (lambda: Population("p", 0, pv_interneuron()), "'p': n = 0 neurons.*at least 1"),
     "half a neuron": (lambda: Population("p", 1.5, pv_interneuron()), "n = 1.5 neurons.*whole number"),
     "no name": (lambda: Population("", 3, pv_interneuron()), "needs a name"),
-    "a class": (lambda: Population("p", 3, AdEx), "no neuron model.*an instance, with brackets"),
+    "a class": (lambda: Population("p", 3, AdEx), "not a neuron model.*an instance, with brackets"),
     "a definition": (
         lambda: Population("p", 3, AdEx(), burst_definition="isi"), "burst_definition = 'isi'.*'trace'.*'interval'"
     ),
@@ -78,12 +78,12 @@ PARTS = {
         "burst_first_ms has 2, burst_span_ms has 3 values: give one number, or an array of one per neuron",
     ),
     "times of none": (lambda: BurstPoissonNeuron(burst_first_ms=np.zeros(0)), "burst_first_ms has 0 values"),
-    "a spike of no step": (lambda: PyramidalNeuron(bap_ms=0.04).constants(0.1), "bap_ms = 0.04 ms is no step of dt_ms = 0.1 ms"),
+    "a spike of no step": (lambda: PyramidalNeuron(bap_ms=0.04).constants(0.1), "bap_ms = 0.04 ms rounds to no step of dt_ms = 0.1 ms"),
     "a refractory period of no step": (
-        lambda: AdEx(refractory_ms=np.array([0.0, 1.0, 0.04])).constants(0.1), "AdEx.refractory_ms = 0.04 ms is no step"
+        lambda: AdEx(refractory_ms=np.array([0.0, 1.0, 0.04])).constants(0.1), "AdEx.refractory_ms = 0.04 ms rounds to no step"
     ),
     "a spread of no step": (
-        lambda: BurstPoissonNeuron(burst_span_ms=0.04).constants(0.1), "burst_span_ms = 0.04 ms is no step"
+        lambda: BurstPoissonNeuron(burst_span_ms=0.04).constants(0.1), "burst_span_ms = 0.04 ms rounds to no step"
     ),
     "second spike too late": (lambda: BurstPoissonNeuron(refractory_ms=10.0), "exceeds refractory_ms by 5 ms"),
     # projections
@@ -162,15 +162,15 @@ WHOLE = {
     ),
     "NaN time step": (dict(dt_ms=NAN), "Circuit.dt_ms = nan ms"),
     "dt that does not divide a delay": (
-        dict(projections=(part(delay_ms=0.85),)), "pyr->pv.soma_exc: delay_ms = 0.85 ms is no multiple of dt_ms = 0.1 ms; "
+        dict(projections=(part(delay_ms=0.85),)), "pyr->pv.soma_exc: delay_ms = 0.85 ms is not a multiple of dt_ms = 0.1 ms; "
         "the nearest are 0.8 and 0.9 ms"
     ),
-    "dt that does not divide the axonal delay": (dict(projections=(part(),), dt_ms=0.3), "0.8 ms is no multiple"),
+    "dt that does not divide the axonal delay": (dict(projections=(part(),), dt_ms=0.3), "0.8 ms is not a multiple"),
     "dt that does not divide a lag": (
-        dict(projections=(part(transmits="events", trace_lag_ms=0.75),)), "trace_lag_ms = 0.75 ms is no multiple"
+        dict(projections=(part(transmits="events", trace_lag_ms=0.75),)), "trace_lag_ms = 0.75 ms is not a multiple"
     ),
     "dt that does not divide a background's delay": (dict(backgrounds=(background(delay_ms=0.25),)), "delay_ms = 0.25 ms"),
-    "dt that does not divide a change": (dict(protocol=(PlasticityChange(0.05, True),)), "at_ms = 0.05 ms is no multiple"),
+    "dt that does not divide a change": (dict(protocol=(PlasticityChange(0.05, True),)), "at_ms = 0.05 ms is not a multiple"),
     "unknown source": (dict(projections=(part(source="pyt"),)), "'pyt'.*did you mean 'pyr'"),
     "unknown target": (dict(projections=(part(target="sst"),)), "'sst'.*known: bp, pv, pyr"),
     "unknown receptor": (dict(projections=(part(receptor="soma_ex"),)), "no receptor 'soma_ex' in 'pv'.*'soma_exc'"),

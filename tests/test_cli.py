@@ -180,7 +180,7 @@ def test_a_run_that_diverges_keeps_the_old_results(capsys, tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     code, _, err = call(capsys, *words, "--set", "offset_hz=99", "--overwrite")
     assert code == 2
-    assert "the rate of pyr1 is no number at 12.5 ms" in err
+    assert "the rate of pyr1 is not a number at 12.5 ms" in err
     assert not (tmp_path / "run.json").exists(), "the old results are not left as those of the new run"
 
 
@@ -232,7 +232,7 @@ def test_sweep_over_variants_and_a_run_that_diverges(capsys, tmp_path):
     words = ["sweep", DEMO, "--out", str(tmp_path), "--quick", "--quiet", "--jobs", "1"]
     code, _, err = call(capsys, *words, "--variant", "slow,loud", "--set", "offset_hz=5,99")
     assert code == 1
-    assert err.count("the rate of pyr1 is no number at 12.5 ms") == 2
+    assert err.count("the rate of pyr1 is not a number at 12.5 ms") == 2
     results = pd.read_csv(tmp_path / "results.csv")
     assert results["variant"].tolist() == ["slow", "slow", "loud", "loud"]
     code, _, err = call(capsys, *words, "--realizations", "2", "--variant", "slow", "--set", "offset_hz=5")

@@ -175,7 +175,7 @@ def test_bad_use(tmp_path, capsys):
 
     assert "did you mean 'soma_pa'" in says(CIRCUIT, "--set", "soma_p=3", "--out", str(tmp_path / "a"))
     assert "give the NAME" in says()
-    assert "no multiple of dt_ms" in says(CIRCUIT, "--duration-ms", "100.05", "--out", str(tmp_path / "b"))
+    assert "not a multiple of dt_ms" in says(CIRCUIT, "--duration-ms", "100.05", "--out", str(tmp_path / "b"))
     assert "positive number" in says(CIRCUIT, "--duration-ms", "nan")
     assert "n = 0" in says(CIRCUIT, "--set", "n=0", "--out", str(tmp_path / "c"))
     short = says(CIRCUIT, "--duration-ms", "10", "--out", str(tmp_path / "d"))

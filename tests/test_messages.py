@@ -151,7 +151,7 @@ def test_command_line(capsys, tmp_path):
     out = ["--out", str(tmp_path / "x")]
     (tmp_path / "file").write_text("")
     for words, message in (
-        (["--resume", str(tmp_path / "file")], "is no folder: give the folder of a run"),
+        (["--resume", str(tmp_path / "file")], "is not a folder: give the folder of a run"),
         ([CIRCUIT, "--threads", "4096", *out], "--threads 4096: this process may use"),
         ([CIRCUIT, "--duration-ms", "3.2e14", *out], "years of computing: give a shorter --duration-ms"),
         ([CIRCUIT, "--set", "n=3", "n=4", *out], "n is set twice"),

@@ -133,7 +133,7 @@ def test_the_bounds_do_not_come_from_the_spread_of_two_realizations(published):
 def test_parameters_are_checked():
     with pytest.raises(BurstpropError, match=r"probability = 1\.2"):
         plasticity_rule.Params(probability=1.2)
-    with pytest.raises(BurstpropError, match="no multiple of dt_ms"):
+    with pytest.raises(BurstpropError, match="not a multiple of dt_ms"):
         plasticity_rule.EXPERIMENT.frames(plasticity_rule.Params(segment_ms=25_000.05, bin_ms=0.05))
 
 

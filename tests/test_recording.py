@@ -215,12 +215,12 @@ BAD = {
     "spikes of nobody": (Record(spikes=("pyr", "sst")), "Record.spikes: no population 'sst'.*known: bp, pv, pyr"),
     "no bin": (Record(rates_bin_ms=0.0), "Record.rates_bin_ms = 0 ms: must be above 0 ms"),
     "NaN bin": (Record(rates_bin_ms=float("nan")), "Record.rates_bin_ms = nan"),
-    "a bin that is no multiple of dt": (Record(rates_bin_ms=0.25), "Record.rates_bin_ms = 0.25 ms is no multiple"),
+    "a bin that is not a multiple of dt": (Record(rates_bin_ms=0.25), "Record.rates_bin_ms = 0.25 ms is not a multiple"),
     "a bin of no step": (Record(rates_bin_ms=1e-10), "Record.rates_bin_ms = 1e-10 ms: give at least one step"),
     "a bin in words": (Record(rates_bin_ms="50"), "Record.rates_bin_ms = '50': give a number in ms"),
     "states never": (Record(states=WATCHED, states_every_ms=None), "Record.states_every_ms = None"),
     "states between steps": (
-        Record(states=WATCHED, states_every_ms=0.05), "Record.states_every_ms = 0.05 ms is no multiple"
+        Record(states=WATCHED, states_every_ms=0.05), "Record.states_every_ms = 0.05 ms is not a multiple"
     ),
     "a name for several": (Record(spikes="pyr"), r"Record.spikes = 'pyr': give .*as \('pyr',\)"),
     "one state record": (Record(states=WATCHED[0]), r"Record.states = StateRecord.*: give several StateRecord"),

@@ -541,7 +541,10 @@ def test_bad_options_of_a_run(options, words):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda s: s.advance(0.25), r"duration_ms = 0.25 ms is no multiple of dt_ms = 0.1 ms.*0.2 and 0.3"),
+        (
+            lambda s: s.advance(0.25),
+            r"duration_ms = 0.25 ms is not a multiple of dt_ms = 0.1 ms.*0.2 and 0.3",
+        ),
         (lambda s: s.advance(-1.0), "duration_ms = -1 ms.*at least 0"),
         (lambda s: s.advance(float("nan")), "duration_ms = nan"),
         (lambda s: s.set_current("pyr", "soma", float("nan")), "current into pyr.soma = nan pA"),
@@ -589,7 +592,7 @@ class Broken:
         return np.zeros(3) if self.shape else np.where(t_ms > 20.0, np.nan, 1.0)
 
 
-@pytest.mark.parametrize(("shape", "words"), [(False, "no finite number"), (True, r"shape \(3,\)")])
+@pytest.mark.parametrize(("shape", "words"), [(False, "not a finite number"), (True, r"shape \(3,\)")])
 def test_a_waveform_without_a_number_is_named(shape, words):
     circuit = zoo.circuit(currents=(Current("pv", "soma", Broken(shape)),))
     simulation = Simulation(circuit)
@@ -617,7 +620,7 @@ def test_a_variable_that_diverges_behind_a_bounded_voltage_is_found():
     models = {"pv": som_interneuron(tau_w=0.04)}
     simulation = Simulation(zoo.circuit(populations=zoo.populations(models=models), projections=()))
     with pytest.raises(
-        Diverged, match=r"population 'pv' diverged.*: w of \d+ neurons is no finite number.*dt_ms"
+        Diverged, match=r"population 'pv' diverged.*: w of \d+ neurons is not a finite number.*dt_ms"
     ):
         simulation.advance(1000.0)
 

@@ -199,7 +199,7 @@ def test_a_stepped_current_is_zero_before_and_constant_after():
     [
         ((1.0, 1.0), (0.0, 1.0), "each later than the one before"),
         ((-1.0, 1.0), (0.0, 1.0), "from 0 ms on"),
-        ((1.0,), (np.inf,), "no finite number"),
+        ((1.0,), (np.inf,), "not a finite number"),
         ((1.0, 2.0), (1.0,), r"times_ms has shape \(2,\)"),
         ((), (), "at least one"),
     ],

@@ -154,7 +154,7 @@ def test_a_damaged_folder_is_named_and_not_used(tmp_path, damage):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_run_that_fails_ends_the_others_or_is_an_answer(tmp_path, jobs):
     tasks = [{"x": x} for x in (1, 2, 3)]
-    with pytest.raises(BurstpropError, match=r"x=2: the voltage of pyr1 is no number at 3\.5 ms"):
+    with pytest.raises(BurstpropError, match=r"x=2: the voltage of pyr1 is not a number at 3\.5 ms"):
         run_many(sweep_runs.broken, tasks, jobs=jobs, out=tmp_path / "a", progress=False)
     results = run_many(
         sweep_runs.broken, tasks, jobs=jobs, out=tmp_path / "b", progress=False, keep_going=True

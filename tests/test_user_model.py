@@ -241,7 +241,7 @@ def test_a_model_that_lacks_a_part_is_refused_where_it_is_defined(parts, words):
 
 def test_a_model_that_is_no_dataclass_is_refused():
     with pytest.raises(
-        BurstpropError, match=r"'p': NewNeuron is no dataclass; write @dataclass\(frozen=True\)"
+        BurstpropError, match=r"'p': NewNeuron is not a dataclass; write @dataclass\(frozen=True\)"
     ):
         Population("p", 3, define()())
 

@@ -144,7 +144,7 @@ class Matrix:
     Raises
     ------
     BurstpropError
-        It is no matrix, or a weight is negative or no finite number.
+        It is not a matrix, or a weight is negative or no finite number.
 
     Examples
     --------

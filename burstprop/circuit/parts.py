@@ -66,13 +66,13 @@ class Parts:
         Raises
         ------
         BurstpropError
-            If the time is no multiple of dt.
+            If the time is not a multiple of dt.
         """
         steps = round(time_ms / self.dt_ms)
         if not math.isclose(steps * self.dt_ms, time_ms, rel_tol=1e-9, abs_tol=1e-9):
             below, above = math.floor(time_ms / self.dt_ms), math.ceil(time_ms / self.dt_ms)
             raise BurstpropError(
-                f"{what} = {time_ms:g} ms is no multiple of dt_ms = {self.dt_ms:g} ms; the nearest are "
+                f"{what} = {time_ms:g} ms is not a multiple of dt_ms = {self.dt_ms:g} ms; the nearest are "
                 f"{below * self.dt_ms:g} and {above * self.dt_ms:g} ms"
             )
         return steps

@@ -161,5 +161,5 @@ Rule = BurstDependentRule | FeedbackRule
 
 
 def check_eta(where: str, eta: float) -> None:
-    """Refuse a learning rate that is negative or no number."""
+    """Refuse a learning rate that is negative or not a number."""
     check_value(f"{where}eta", eta, ETA.metadata)

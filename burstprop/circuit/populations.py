@@ -37,7 +37,7 @@ class Population:
     Raises
     ------
     BurstpropError
-        A value is out of bounds, the model is no instance, or it holds arrays of another length than n.
+        A value is out of bounds, the model is not an instance, or it holds arrays of another length than n.
 
     Examples
     --------
@@ -57,13 +57,14 @@ class Population:
         _check_population(self)
         if not isinstance(self.neuron, NeuronModel):
             raise BurstpropError(
-                f"population {self.name!r}: neuron = {self.neuron!r} is no neuron model; give for example "
+                f"population {self.name!r}: neuron = {self.neuron!r} is not a neuron model; give for example "
                 "PyramidalNeuron() (an instance, with brackets)"
             )
         model = type(self.neuron).__name__
         if not is_dataclass(self.neuron):
             raise BurstpropError(
-                f"population {self.name!r}: {model} is no dataclass; write @dataclass(frozen=True) above it"
+                f"population {self.name!r}: {model} is not a dataclass; write @dataclass(frozen=True) above "
+                "it"
             )
         for f in fields(self.neuron):
             value = getattr(self.neuron, f.name)
@@ -156,7 +157,7 @@ class SpikeSource:
     Raises
     ------
     BurstpropError
-        A time is negative or no number, a neuron is not there, or there are not as many of both.
+        A time is negative or not a number, a neuron is not there, or there are not as many of both.
 
     Examples
     --------

@@ -131,7 +131,7 @@ class Steps:
     Raises
     ------
     BurstpropError
-        Times do not ascend or are negative, a value is no finite number, or there are not as many of both.
+        Times do not ascend or are negative, a value is not a finite number, or there are not as many of both.
 
     Examples
     --------
@@ -161,7 +161,7 @@ class Steps:
                 "Steps.times_ms: give finite times from 0 ms on, each later than the one before"
             )
         if not np.isfinite(values).all():
-            raise BurstpropError("Steps.values_pa: a value is no finite number (pA)")
+            raise BurstpropError("Steps.values_pa: a value is not a finite number (pA)")
 
     @property
     def per_neuron(self) -> bool:
@@ -261,7 +261,7 @@ def is_per_neuron(waveform: Any) -> bool:
 
 
 def check_rate(where: str, rate_hz: float) -> None:
-    """Refuse a rate that is negative or no number."""
+    """Refuse a rate that is negative or not a number."""
     check_value(f"{where}rate_hz", rate_hz, quantity(0.0, "Hz", "mean rate of one source", low=0).metadata)
 
 
@@ -276,7 +276,7 @@ def check_source_rate(where: str, rate_hz: float, dt_ms: float) -> None:
 
 
 def check_weight(where: str, weight: float) -> None:
-    """Refuse a weight that is negative, no number, or too large for single precision."""
+    """Refuse a weight that is negative, not a number, or too large for single precision."""
     if np.ndim(weight) == 0 and np.isfinite(weight) and weight < 0:
         raise BurstpropError(
             f"{where}weight = {weight:g}: a weight is a conductance (in units of the leak) and cannot be "
@@ -302,7 +302,7 @@ def check_counts(where: str, counts: str) -> None:
 
 
 def check_delay(where: str, delay_ms: float) -> None:
-    """Refuse a delay that is negative or no number."""
+    """Refuse a delay that is negative or not a number."""
     check_value(f"{where}delay_ms", delay_ms, quantity(0.0, "ms", "axonal delay", low=0).metadata)
 
 

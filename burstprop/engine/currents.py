@@ -146,7 +146,8 @@ def _by_compartment(shared: list[Any]) -> dict[tuple[str, str], float]:
 def _waveform(current: Current, t_ms: np.ndarray) -> np.ndarray:
     values = np.asarray(current.waveform.current(t_ms), np.float64)
     if values.shape != t_ms.shape or not np.all(np.isfinite(values)):
-        wrong = f"shape {values.shape}" if values.shape != t_ms.shape else "a value that is no finite number"
+        shape = values.shape
+        wrong = f"shape {shape}" if shape != t_ms.shape else "a value that is not a finite number"
         raise BurstpropError(
             f"Current to {current.population}.{current.compartment}: its waveform gives {wrong} near "
             f"t = {t_ms[0]:g} ms; give one finite pA per time"

@@ -174,7 +174,8 @@ def check_finite(compiled: Compiled, first: int, last: int) -> None:
                 ~(np.abs(values) <= (LARGEST_VOLTAGE_MV if is_voltage else np.finfo(own.dtype).max))
             )
             if len(bad):
-                what = f"beyond {LARGEST_VOLTAGE_MV:g} mV or no number" if is_voltage else "no finite number"
+                beyond = f"beyond {LARGEST_VOLTAGE_MV:g} mV or not a number"
+                what = beyond if is_voltage else "not a finite number"
                 raise Diverged(
                     f"population {population.name!r} diverged between t = {first * dt:g} and "
                     f"{last * dt:g} ms: {variable} of {len(bad)} neurons is {what} (the first, neuron "

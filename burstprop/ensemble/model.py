@@ -156,8 +156,8 @@ def _integrate(circuit: Circuit, model: Model, duration_ms: float, dt: float) ->
     if not np.isfinite(rates).all():
         step, who = np.argwhere(~np.isfinite(rates))[0][:2]
         raise BurstpropError(
-            f"population {model.names[who]!r}: its rate is no number at {step * dt:g} ms; the rate model of "
-            "this circuit has no bounded activity"
+            f"population {model.names[who]!r}: its rate is not a number at {step * dt:g} ms; the rate model "
+            "of this circuit has no bounded activity"
         )
     return Trajectory(model.names, model.receptors, rates, drives, g, np.arange(len(drives)) * TRACE_MS)
 

@@ -10,8 +10,8 @@ are functions of the drive: ln S (all spikes), logit of E/S (the share of spikes
 (burst probability, B = P E).
 
 Each is a polynomial whose degree is chosen by leave-one-out, tabulated on a fine lattice; a single
-compartment whose curve is no polynomial (a sharp onset) is interpolated monotonically. `Response.inside` says
-whether a drive lies where it was measured; nothing is extrapolated in silence.
+compartment whose curve is not a polynomial (a sharp onset) is interpolated monotonically. `Response.inside`
+says whether a drive lies where it was measured; nothing is extrapolated in silence.
 """
 
 from __future__ import annotations

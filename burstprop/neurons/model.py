@@ -161,7 +161,7 @@ class NeuronModel(Named):
 
 
 def _quantities(model: Any) -> dict[str, Any]:
-    """Return the parameters that are numbers, by name; one that may be None is no number."""
+    """Return the parameters that are numbers, by name; one that may be None is not a number."""
     return {
         f.name: getattr(model, f.name)
         for f in dataclasses.fields(model)
@@ -216,8 +216,8 @@ def whole_steps(field: str, time_ms: Any, dt: float, least: int = 0) -> Any:
     lost = (np.asarray(time_ms) > 0 if least == 0 else True) & (steps < 1)
     if np.any(lost):
         raise BurstpropError(
-            f"{field} = {np.max(np.asarray(time_ms)[lost]):g} ms is no step of dt_ms = {dt:g} ms; give "
-            f"{'0, ' * (least == 0)}more than half a step, or a smaller dt_ms"
+            f"{field} = {np.max(np.asarray(time_ms)[lost]):g} ms rounds to no step of dt_ms = {dt:g} ms; "
+            f"give {'0, ' * (least == 0)}more than half a step, or a smaller dt_ms"
         )
     return steps
 

@@ -68,7 +68,7 @@ def read_run(folder: str | Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
-        what = "is no folder" if Path(folder).is_file() else f"holds no run (no {RUN_FILE} in it)"
+        what = "is not a folder" if Path(folder).is_file() else f"holds no run (no {RUN_FILE} in it)"
         raise BurstpropError(f"{str(folder)!r} {what}: give the folder of a run (its --out)") from None
     except (OSError, ValueError, TypeError) as error:
         raise BurstpropError(f"{str(path)!r} cannot be read: it is truncated or altered ({error})") from None

@@ -216,7 +216,7 @@ def save_frames(
     Raises
     ------
     BurstpropError
-        The result is no mapping of names to frames, or cannot be written.
+        The result is not a mapping of names to frames, or cannot be written.
     """
     if not isinstance(frames, Mapping) or not all(isinstance(f, pd.DataFrame) for f in frames.values()):
         raise BurstpropError(

@@ -56,7 +56,7 @@ class LongRun:
     Raises
     ------
     BurstpropError
-        A time is no multiple of dt, or the checkpoint in the folder cannot be read.
+        A time is not a multiple of dt, or the checkpoint in the folder cannot be read.
     """
 
     def __init__(

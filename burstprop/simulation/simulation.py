@@ -206,7 +206,7 @@ class Simulation:
         Raises
         ------
         Diverged
-            A voltage is beyond all bounds or no number: says in which population and when.
+            A voltage is beyond all bounds or not a number: says in which population and when.
         KeyboardInterrupt
             After Ctrl-C or SIGTERM.
         """

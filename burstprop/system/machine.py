@@ -66,7 +66,7 @@ def free_memory() -> float:
         found += [1024.0 * int(kilobytes) for kilobytes in re.findall(r"^MemAvailable:\s*(\d+)", text, re.M)]
     for group in _memory_groups():
         with contextlib.suppress(OSError, ValueError):
-            limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is no number: no limit
+            limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is not a number: no limit
             used = int((group / "memory.current").read_text(encoding="ascii"))
             statistics = (group / "memory.stat").read_text(encoding="ascii")
             # what is held of files is given back when it is needed

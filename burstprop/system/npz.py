@@ -18,7 +18,7 @@ UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, NotImplementedError, BadZipFile, zlib.error),
     *(SyntaxError, tokenize.TokenError),
 )
-"""What numpy raises for a file that is no archive of arrays; the last two for an altered header."""
+"""What numpy raises for a file that is not an archive of arrays; the last two for an altered header."""
 
 
 def write_arrays(path: str | Path, arrays: dict[str, np.ndarray], *, compress: bool) -> Path:

@@ -117,7 +117,7 @@ g_inh_soma *= exp(-dt/(10*ms))
 
 
 def _with_units(b, params):
-    """Return the numbers of ``params`` as Brian2 quantities (what is no number is left out)."""
+    """Return the numbers of ``params`` as Brian2 quantities (what is not a number is left out)."""
     return {
         name: value * getattr(b, UNITS[name]) for name, value in params.items() if not isinstance(value, str)
     }

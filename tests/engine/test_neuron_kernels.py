@@ -76,7 +76,7 @@ def test_burst_poisson_intervals_are_the_refractory_period_or_the_drawn_one(refr
 def test_a_second_spike_on_the_step_of_the_first_is_an_error():
     neuron = BurstPoissonNeuron(burst_first_ms=np.array([5.0, 0.04]))
     assert neuron.constants(0.05).burst_first.tolist() == [100.0, 1.0]
-    with pytest.raises(BurstpropError, match=r"burst_first_ms = 0.04 ms is no step of dt_ms = 0.1 ms"):
+    with pytest.raises(BurstpropError, match=r"burst_first_ms = 0.04 ms rounds to no step of dt_ms = 0.1 ms"):
         neuron.constants(0.1)
 
 

@@ -176,14 +176,14 @@ def test_a_run_that_diverges_is_a_row(tmp_path, monkeypatch):
     from burstprop.errors import Diverged
 
     def diverge(*args, **more):
-        raise Diverged("the loss is no number")
+        raise Diverged("the loss is not a number")
 
     monkeypatch.setattr("burstprop.reduced.train.training.train", diverge)
     frames = comparison.EXPERIMENT.frames(
         Params(datasets="digits", rules="backprop"), realizations=1, jobs=1, progress=False
     )
     assert math.isnan(frames["results"].loc[0, "test_error_percent"])
-    assert frames["results"].loc[0, "trouble"] == "the loss is no number"
+    assert frames["results"].loc[0, "trouble"] == "the loss is not a number"
 
 
 def test_the_first_warning_of_each_kind_is_the_trouble_of_a_run(tmp_path, monkeypatch):

@@ -131,5 +131,5 @@ def test_a_checkpoint_whose_parts_lie_over_one_another_is_refused(tmp_path):
             archive.filelist.append(twin)
             archive.NameToInfo[twin.filename] = twin
     assert path.stat().st_size < 2 * MIB
-    with pytest.raises(BurstpropError, match="no sound checkpoint"):
+    with pytest.raises(BurstpropError, match="not a sound checkpoint"):
         load_checkpoint(path)

@@ -255,7 +255,7 @@ def test_lines_of_the_annotations(tmp_path):
     annotations.write_text(f"{line}\n  \n")
     assert len(open_dataset("tiny-imagenet", tmp_path).test) == 1
     annotations.write_text(f"{line}n00000000_1.JPEG n00000000\n")
-    with pytest.raises(BurstpropError, match=r"line 2: 'n00000000_1\.JPEG n00000000' is no file name and"):
+    with pytest.raises(BurstpropError, match=r"line 2: 'n00000000_1\.JPEG n00000000' is not a file name and"):
         open_dataset("tiny-imagenet", tmp_path)
 
 

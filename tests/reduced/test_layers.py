@@ -230,7 +230,7 @@ def test_gradcheck(spec):
 
 
 def test_works_with_optimizers_and_a_trained_layer_below():
-    """Any optimizer; and a layer that is no rule layer, below, learns from the error it gets."""
+    """Any optimizer; and a layer that is not a rule layer, below, learns from the error it gets."""
     for optimizer_class, lr in (
         (torch.optim.SGD, 1.0),
         (torch.optim.Adam, 0.01),

@@ -157,7 +157,7 @@ class TestRulesByName:
             rule_from_name("nowhere/rule.py:Mine")
         with pytest.raises(BurstpropError, match="no module 'nowhere'"):
             rule_from_name("nowhere:Mine")
-        with pytest.raises(BurstpropError, match="is no subclass"):
+        with pytest.raises(BurstpropError, match="is not a subclass"):
             rule_from_name("math:pi")
         with pytest.raises(BurstpropError, match="has no class 'Mine'"):
             rule_from_name("math:Mine")
@@ -210,7 +210,7 @@ class TestRulesByName:
         file = tmp_path / "no_rule.py"
         file.write_text("class Plain: ...\ndef function(): ...\nnumber = 3\n")
         for ask in (rule_from_name, setting):
-            with pytest.raises(BurstpropError, match=f"no_rule.py:{name}' is no subclass of"):
+            with pytest.raises(BurstpropError, match=f"no_rule.py:{name}' is not a subclass of"):
                 ask(f"{file}:{name}")
 
     @pytest.mark.parametrize("name", [":Mine", ".:Mine", "..rules:Mine"])

@@ -288,10 +288,10 @@ def test_checkpoint_damaged_or_foreign(tmp_path):
         load_checkpoint(tmp_path)
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"nonsense")
-    with pytest.raises(BurstpropError, match="no sound checkpoint"):
+    with pytest.raises(BurstpropError, match="not a sound checkpoint"):
         load_checkpoint(path)
     torch.save({"weights": torch.ones(2)}, path)
-    with pytest.raises(BurstpropError, match="no checkpoint of `burstprop train`"):
+    with pytest.raises(BurstpropError, match="not a checkpoint of `burstprop train`"):
         load_checkpoint(path)
 
     class Code:
@@ -299,7 +299,7 @@ def test_checkpoint_damaged_or_foreign(tmp_path):
             return (os.mkdir, (str(tmp_path / "ran"),))
 
     torch.save({"format": 1, "plan": Code()}, path)
-    with pytest.raises(BurstpropError, match="no sound checkpoint"):
+    with pytest.raises(BurstpropError, match="not a sound checkpoint"):
         load_checkpoint(path)
     assert not (tmp_path / "ran").exists()
 

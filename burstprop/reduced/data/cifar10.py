@@ -52,7 +52,7 @@ def read_batch(path: Path) -> ImagesInMemory:
     raw = np.fromfile(path, np.uint8)
     if len(raw) == 0 or len(raw) % RECORD:
         raise BurstpropError(
-            f"{path} holds {len(raw):,} bytes, which is no whole number of records of {RECORD} bytes; "
+            f"{path} holds {len(raw):,} bytes, which is not a whole number of records of {RECORD} bytes; "
             "download it again"
         )
     records = raw.reshape(-1, RECORD)

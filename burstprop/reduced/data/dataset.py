@@ -179,7 +179,7 @@ def open_dataset(
     if path is not None and name != "digits" and not path.is_dir():
         raise BurstpropError(
             f"data folder {str(path)!r} of dataset {name!r} "
-            f"{'is no folder' if path.exists() else 'does not exist'}; "
+            f"{'is not a folder' if path.exists() else 'does not exist'}; "
             "give the folder that holds the data (--data DIR)"
         )
     return importlib.import_module(DATASETS[name][0]).read(path, options)

@@ -42,7 +42,7 @@ MOST_PIXELS = 80_000_000
 """Most pixels of an image; decoded it takes three bytes for each. Pillow warns from 89 million on."""
 TEST_NAMES = ("test", "val", "validation")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)
-"""What `open_image`, and Pillow for what it gives, raises for a file that is no sound image."""
+"""What `open_image`, and Pillow for what it gives, raises for a file that is not a sound image."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _annotated(path: Path) -> dict[str, list[str]]:
         fields = line.split("\t")
         if len(fields) < 2:
             raise BurstpropError(
-                f"{path}, line {number}: {line[:80]!r} is no file name and class with a tab between them; "
+                f"{path}, line {number}: {line[:80]!r} is not a file name and class with a tab between them; "
                 "correct the line or unpack the data again"
             )
         by_class.setdefault(fields[1], []).append(os.path.join(path.parent, "images", fields[0]))

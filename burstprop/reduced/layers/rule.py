@@ -11,7 +11,7 @@ down,
 Two quantities travel. ``burst`` is the burst rate b = p e in the absence of a teacher. ``error`` is minus the
 change of the burst rate by the teacher, b - b_t, times ``scale`` (one over the number of images for a mean
 over the batch, times whatever the loss was multiplied by). So ``error`` is what a gradient is: a descent step
-goes against it, and a layer that is no rule layer can stand between two that are. The teacher's burst rate
+goes against it, and a layer that is not a rule layer can stand between two that are. The teacher's burst rate
 b_t itself never travels, because the difference of two nearly equal sweeps is rounding noise.
 
 The base class is backpropagation; a rule overrides what it does differently. A class in a file of one's own

@@ -86,7 +86,7 @@ def load_class(name: str) -> type[Rule]:
     cls = getattr(module, attribute)
     if not (isinstance(cls, type) and issubclass(cls, Rule)):
         raise BurstpropError(
-            f"rule {name!r} is no subclass of burstprop.reduced.Rule: derive the class from it"
+            f"rule {name!r} is not a subclass of burstprop.reduced.Rule: derive the class from it"
         )
     return cls
 

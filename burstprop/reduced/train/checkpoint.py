@@ -72,11 +72,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         zipfile.BadZipFile,
     ) as error:
         raise BurstpropError(
-            f"{str(path)!r} is no sound checkpoint ({_first_line(error)}); put a sound copy in its place, or "
-            "remove it and train again"
+            f"{str(path)!r} is not a sound checkpoint ({_first_line(error)}); put a sound copy in its place, "
+            "or remove it and train again"
         ) from None
     if not isinstance(content, dict) or any(key not in content for key in _KEYS):
-        raise BurstpropError(f"{str(path)!r} is no checkpoint of `burstprop train`")
+        raise BurstpropError(f"{str(path)!r} is not a checkpoint of `burstprop train`")
     if content["format"] != FORMAT:
         raise BurstpropError(
             f"{str(path)!r} has checkpoint format {content['format']}, this version of burstprop reads "
