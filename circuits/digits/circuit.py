@@ -56,9 +56,11 @@ class Params:
     eta_output: float = quantity(
         0.6, "1", "learning rate hidden -> output times hidden, falls to a tenth", low=0
     )
+    final_eta: float = quantity(0.1, "1", "learning rates at the end, of those at the start", low=0)
     tau_avg_ms: float = quantity(
         5000.0, "ms", "moving average of a hidden neuron's events and bursts", low=0, open_low=True
     )
+    e_min_hz: float = quantity(2.0, "Hz", "event rate below which hidden synapses potentiate", low=0)
     e_max_hz: float = quantity(15.0, "Hz", "event rate above which hidden synapses depress", low=0)
     w_hidden: float = quantity(0.15, "1", "mean weight input -> hidden at the start", low=0)
     inhibition: float = quantity(0.17, "1", "constant inhibition of an input -> hidden synapse", low=0)
@@ -66,6 +68,9 @@ class Params:
     feedback: float = quantity(20.0, "1", "feedback weights of a class, SD of their sum in leaks", low=0)
     cancelling: bool = quantity(True, "", "events of the output cancel its bursts at p0")
     scrambled: bool = quantity(False, "", "each output neuron, not each class, draws a row of feedback")
+    output_noise: float = quantity(
+        0.35, "1", "weight of both backgrounds (150 Hz) of the output somata", low=0
+    )
     p0: float = quantity(0.215, "1", "burst probability of the output without a teacher", low=0, high=1)
     image_low_pa: float = quantity(-800.0, "pA", "current into the input neurons of a black pixel")
     image_high_pa: float = quantity(800.0, "pA", "current into the input neurons of a white pixel")
@@ -74,7 +79,7 @@ class Params:
     target_hz: float = quantity(12.0, "Hz", "event rate wanted of the image's class", low=0)
     other_hz: float = quantity(3.0, "Hz", "event rate wanted of the other classes", low=0)
     part_ms: float = quantity(
-        100.0, "ms", "a third of an example: seen, taught, taught again", low=0, open_low=True
+        200.0, "ms", "a third of an example: seen, taught, taught again", low=0, open_low=True
     )
     reading_ms: float = quantity(1200.0, "ms", "how long a test image is shown", low=0, open_low=True)
     refractory_ms: float = quantity(28.0, "ms", "refractory period of all neurons", low=0)
@@ -120,7 +125,8 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
     lower = BurstDependentRule(
         eta=params.eta_hidden,
         tau_avg_ms=params.tau_avg_ms,
-        e_min_hz=0.0,
+        e_min_hz=params.e_min_hz,
+        lower_rate="events",
         e_max_hz=params.e_max_hz,
         w_max=params.w_max,
         burst_credit=params.burst_credit,
@@ -150,8 +156,8 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
             Background("input", "soma_inh", 500.0, 0.35),
             Background("hidden", "soma_exc", 150.0, 0.385),
             Background("hidden", "soma_inh", 150.0, 0.49),
-            Background("output", "soma_exc", 150.0, 0.15),
-            Background("output", "soma_inh", 150.0, 0.15),
+            Background("output", "soma_exc", 150.0, params.output_noise),
+            Background("output", "soma_inh", 150.0, params.output_noise),
             *(
                 Background(population, receptor, 500.0, 0.05)
                 for population in ("hidden", "output")

@@ -1,4 +1,4 @@
-"""Figures of the digits: learning, reading time, selectivity, weights, and the controls beside them."""
+"""Figures of the digits: learning, reading, selectivity, weights, rasters, and the controls beside them."""
 
 from __future__ import annotations
 
@@ -20,57 +20,68 @@ NAMES = {
     "no_feedback": "no feedback",
     "scrambled_feedback": "feedback scrambled",
     "no_cancelling": "no cancelling",
+    "event_credit": "bursts credited to their event",
+    "published_timing": "published burst timing",
+    "hidden_50": "50 hidden neurons",
+    "hidden_50_frozen": "50, frozen",
+    "hidden_200": "200 hidden neurons",
 }
 
 
 def figure(frames: dict[str, pd.DataFrame]) -> Figure:
-    """Return learning curve, error by reading time, the teacher's signal, selectivity and weights."""
+    """Return learning, reading, the teacher's signal, selectivity, rates, weights, rasters and confusions."""
     with mpl.rc_context(plotting.STYLE):
-        page = Figure(figsize=(10.0, 6.4), layout="constrained")
-        top = page.add_gridspec(2, 3)
-        axes = [page.add_subplot(top[k // 3, k % 3]) for k in range(5)]
+        page = Figure(figsize=(10.0, 9.4), layout="constrained")
+        grid = page.add_gridspec(3, 3)
+        axes = [page.add_subplot(grid[k // 3, k % 3]) for k in (0, 1, 2, 3, 4, 6, 7, 8)]
         _line(frames["learning"], axes[0], "examples", "error_percent", plotting.BLUE)
         axes[0].set(xlabel="examples", ylabel="error before teaching (%)", ylim=(0, 100))
-        plotting.title(axes[0], "learning, each example answered before it is taught")
+        plotting.title(axes[0], "each example is answered, then taught")
         _line(errors(frames["answers"]), axes[1], "reading_ms", "error_percent", plotting.BLUE)
         axes[1].set(xlabel="reading time (ms)", ylabel="test error (%)")
         axes[1].set_ylim(bottom=0.0)
         plotting.title(axes[1], "reading a test image")
-        _line(
-            frames["learning"], axes[2], "examples", "signal_correlation", plotting.VERMILION, "correlation"
-        )
-        _line(frames["learning"], axes[2], "examples", "burst_prob_change", plotting.GREEN, "change of P")
-        axes[2].set(xlabel="examples", ylabel="hidden bursts against wanted signal")
-        axes[2].set_ylim(bottom=0.0)
-        axes[2].legend(frameon=False)
-        plotting.title(axes[2], "what the teacher says to one hidden neuron")
+        _signal(frames["learning"], axes[2])
         _selectivity(frames["response"], axes[3])
         _rates(frames["learning"], axes[4])
-        inner = top[1, 2].subgridspec(2, FIELDS // 2)
+        inner = grid[1, 2].subgridspec(2, FIELDS // 2)
         fields = [page.add_subplot(inner[k // (FIELDS // 2), k % (FIELDS // 2)]) for k in range(FIELDS)]
         _fields(frames["weights"], fields)
-        plotting.panel_letters([*axes, fields[0]])
+        for panel, taught in zip(axes[5:7], (False, True), strict=True):
+            _raster(frames["raster"], taught, panel)
+        _confusions(frames["answers"], axes[7])
+        plotting.panel_letters([*axes[:5], fields[0], *axes[5:]])
     return page
 
 
-def compare(frames: dict[str, pd.DataFrame]) -> Figure:
-    """Return learning curves and reading curves of the circuit and its controls."""
+def controls_figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return learning and reading curves of the circuit and its controls, and the errors without spikes."""
+    return _compare(frames["controls"], frames["controls_errors"], frames["controls_without_spikes"])
+
+
+def extended_figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return learning and reading curves of the circuit and its other variants."""
+    return _compare(frames["extended"], frames["extended_errors"], None)
+
+
+def _compare(learning: pd.DataFrame, reading: pd.DataFrame, without_spikes: pd.DataFrame | None) -> Figure:
     with mpl.rc_context(plotting.STYLE):
         page = Figure(figsize=(9.0, 3.4), layout="constrained")
         axes = [page.add_subplot(1, 2, k) for k in (1, 2)]
-        for k, (variant, name) in enumerate(NAMES.items()):
-            shade = plotting.CYCLE[k]
-            for panel, frame, x in (
-                (axes[0], frames["controls"], "examples"),
-                (axes[1], frames["controls_errors"], "reading_ms"),
-            ):
+        for k, variant in enumerate(learning["variant"].unique()):
+            for panel, frame, x in ((axes[0], learning, "examples"), (axes[1], reading, "reading_ms")):
                 own = frame[frame["variant"] == variant]
-                if len(own):
-                    _line(own, panel, x, "error_percent", shade, name)
+                _line(own, panel, x, "error_percent", plotting.CYCLE[k], NAMES[variant])
         axes[0].set(xlabel="examples", ylabel="error before teaching (%)", ylim=(0, 100))
         axes[1].set(xlabel="reading time (ms)", ylabel="test error (%)")
         axes[1].set_ylim(bottom=0.0)
-        axes[1].legend(frameon=False)
+        if without_spikes is not None:
+            means = without_spikes.groupby("rule")["error_percent"].mean()
+            for rule, style in (("logistic_regression", ":"), ("backprop", "--")):
+                words = f"{rule.replace('_', ' ')}, no spikes"
+                axes[1].axhline(means[rule], color=plotting.GREY, linestyle=style, linewidth=1.0, label=words)
+        handles, labels = axes[1].get_legend_handles_labels()
+        page.legend(handles, labels, loc="outside right center", frameon=False)
         plotting.panel_letters(axes)
     return page
 
@@ -81,6 +92,51 @@ def _line(frame: pd.DataFrame, axes: Axes, x: str, y: str, shade: str, label: st
     for column in wide:
         axes.plot(wide.index, wide[column], color=shade, alpha=0.3, linewidth=0.7)
     axes.plot(wide.index, wide.mean(axis=1), color=shade, linewidth=1.6, label=label)
+
+
+def _signal(learning: pd.DataFrame, axes: Axes) -> None:
+    """Draw how well hidden bursts follow the feedback, and by how much it moves their probability."""
+    _line(learning, axes, "examples", "signal_correlation", plotting.VERMILION, "correlation")
+    _line(learning, axes, "examples", "burst_prob_change", plotting.GREEN, "change of P for one SD")
+    axes.set(xlabel="examples", ylabel="hidden bursts and wanted signal")
+    axes.set_ylim(bottom=0.0)
+    axes.legend(frameon=False)
+    plotting.title(axes, "one hidden neuron, one example")
+
+
+def _raster(raster: pd.DataFrame, taught: bool, axes: Axes) -> None:
+    """Draw the events and bursts of hidden and output neurons for one image, the output class by class."""
+    own = raster[(raster["taught"] == taught) & (raster["population"] != "input")]
+    hidden = int(raster.loc[raster["population"] == "hidden", "neuron"].max()) + 1
+    outputs = int(raster.loc[raster["population"] == "output", "neuron"].max()) + 1
+    output = own["population"] == "output"
+    # both populations get half of the height, so that the classes can be told apart
+    height = own["neuron"] / np.where(output, -outputs / 10.0, hidden / 10.0)
+    burst = own["kind"] == "burst"
+    for chosen, shade, size, label in (
+        (~burst, plotting.GREY, 1.5, "event"),
+        (burst, plotting.VERMILION, 4.0, "second spike of a burst"),
+    ):
+        axes.scatter(own.loc[chosen, "time_ms"], height[chosen], s=size, c=shade, linewidths=0, label=label)
+    axes.axhline(0.0, color=plotting.BLACK, linewidth=0.7)
+    label = int(raster["label"].iloc[0])
+    axes.axhspan(-label - 1.0, -float(label), color=plotting.SKY, alpha=0.25, linewidth=0)
+    axes.set(xlabel="time (ms)", ylim=(-10.0, 10.0), ylabel="output, by digit          hidden")
+    axes.set_yticks([-digit - 0.5 for digit in range(10)], [str(digit) for digit in range(10)])
+    plotting.title(axes, f"a {label}, " + ("taught from the second third on" if taught else "untaught"))
+    if taught:
+        axes.legend(frameon=True, fontsize=6.5, loc="upper left", markerscale=2.0)
+
+
+def _confusions(answers: pd.DataFrame, axes: Axes) -> None:
+    """Draw how often each digit is answered with each, all realizations together, after the last reading."""
+    last = answers[answers["reading_ms"] == answers["reading_ms"].max()]
+    table = pd.crosstab(last["label"], last["answer"], normalize="index")
+    table = 100.0 * table.reindex(index=range(10), columns=range(10), fill_value=0.0)
+    image = axes.imshow(table.to_numpy(), cmap="Blues", vmin=0.0, vmax=20.0)
+    axes.figure.colorbar(image, ax=axes, label="share of the digit's images (%)", extend="max")
+    axes.set(xlabel="answer", ylabel="digit", xticks=range(10), yticks=range(10))
+    plotting.title(axes, "answers after the last reading")
 
 
 def _selectivity(response: pd.DataFrame, axes: Axes) -> None:

@@ -1,8 +1,8 @@
 """One realization: see an image, be taught, see the next; then be tested. Kept so that it can go on.
 
-An example lasts 300 ms and nothing is reset between examples. For 100 ms the circuit sees the image. Then a
+An example lasts 600 ms and nothing is reset between examples. For 200 ms the circuit sees the image. Then a
 current into the dendrites of each class's neurons tells how far their event rate is from the wanted one,
-and the synapses learn for 100 ms; the current is set anew, and they learn for another 100 ms. In the test
+and the synapses learn for 200 ms; the current is set anew, and they learn for another 200 ms. In the test
 there is no teacher and no plasticity; the feedback stays. The class whose neurons had the highest rate, on
 average over the readings, is the answer.
 """
@@ -23,11 +23,10 @@ from burstprop.simulation import Simulation
 
 from .circuit import CLASSES, LOWER, UPPER, Params, build, feedback_weights, start_weights
 from .images import Images, learned_and_tested
+from .raster import raster
 
 POINTS = 12
 """Points of the learning curve."""
-FINAL_ETA = 0.1
-"""Of the learning rates at the start."""
 SETTLE_MS = 1000.0
 SHOWN = 16
 """Hidden neurons whose input weights are kept."""
@@ -60,7 +59,8 @@ def one(
         feedback should say, and ``signal_correlation``, the correlation of one neuron's surplus of bursts in
         one example with it. ``answers``: the answer to every test image after every reading. ``weights``:
         input weights of some hidden neurons before and after. ``response``: event rate of the hidden neurons
-        for each class in the test.
+        for each class in the test. ``raster``: spikes of the first realization for one image, untaught and
+        taught (`raster.raster`).
     """
     run = Realization(params, seed, realization)
     checkpoints = None if folder is None else Checkpoints(folder)
@@ -84,7 +84,7 @@ class Realization:
 
     def __init__(self, params: Params, seed: int, realization: int) -> None:
         """Build the circuit and read the images; nothing runs yet."""
-        self.params = params
+        self.params, self.realization = params, realization
         learned, tested = learned_and_tested(params.dataset, params.split, params.side)
         self.learned, self.tested = learned.first(params.learned), tested.first(params.tested)
         self.simulation = Simulation(
@@ -141,6 +141,8 @@ class Realization:
         found["response"] = pd.DataFrame(
             {"label": label.ravel(), "neuron": neuron.ravel(), "event_rate_hz": rates.ravel()}
         )
+        shown = self._raster(found["answers"])
+        found["raster"] = shown if self.realization == 1 else shown.iloc[:0]
         return found
 
     def keep(self, checkpoints: Checkpoints) -> None:
@@ -179,13 +181,12 @@ class Realization:
         simulation.advance(SETTLE_MS)
         duration = max(1, self.examples) * 3.0 * params.part_ms
         for name, eta in ((LOWER, params.eta_hidden), (UPPER, params.eta_output / params.hidden)):
-            simulation.set_eta(name, FINAL_ETA * eta, over_ms=duration)
+            simulation.set_eta(name, params.final_eta * eta, over_ms=duration)
 
     def _learn(self, image: int) -> None:
         simulation, params = self.simulation, self.params
         label = int(self.learned.labels[image])
-        target = np.full(CLASSES, params.other_hz)
-        target[label] = params.target_hz
+        target = self._target(label)
         self._show(self.learned, image)
         simulation.advance(params.part_ms)
         first = self._output()
@@ -214,6 +215,25 @@ class Realization:
                 self.rows["answers"].append([image, label, reading * params.part_ms, int(total.argmax())])
         self.response[label] += simulation.counts("hidden", "events") - before
         self.shown[label] += 1
+
+    def _raster(self, answers: pd.DataFrame) -> pd.DataFrame:
+        """Show the first test image whose last answer is wrong (without one, the first) once more."""
+        last = answers[answers["reading_ms"] == self.params.reading_ms]
+        wrong = last.loc[last["answer"] != last["label"], "image"]
+        image = int(wrong.iloc[0]) if len(wrong) else 0
+        target = self._target(int(self.tested.labels[image]))
+        return raster(
+            self.simulation,
+            self.params.part_ms,
+            lambda: self._show(self.tested, image),
+            lambda: self._teach(target - self._output()),
+        ).assign(image=image, label=int(self.tested.labels[image]))
+
+    def _target(self, label: int) -> NDArray[np.float64]:
+        """Return the event rate (Hz) wanted of every class, shape (classes,)."""
+        target = np.full(CLASSES, self.params.other_hz)
+        target[label] = self.params.target_hz
+        return target
 
     def _show(self, images: Images, image: int) -> None:
         low, high = self.params.image_low_pa, self.params.image_high_pa

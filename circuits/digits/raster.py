@@ -1,0 +1,61 @@
+"""One image shown twice after learning, without and with the teacher: who fires when, and who bursts.
+
+The weights stay as they are. Events and bursts are read from the counts of every neuron, every `STEP_MS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from burstprop.simulation import Simulation
+
+POPULATIONS = ("input", "hidden", "output")
+STEP_MS = 2.0
+
+
+def raster(
+    simulation: Simulation, part_ms: float, show: Callable[[], None], teach: Callable[[], None]
+) -> pd.DataFrame:
+    """Show an image for three parts without and then, in its second and third part, with the teacher.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        Its plasticity is off. It goes on from where it stands.
+    part_ms : float
+        Length of a part (ms), a multiple of `STEP_MS`.
+    show, teach : callable
+        Set the currents of the image, and of the teacher for the rates of this moment.
+
+    Returns
+    -------
+    DataFrame
+        ``taught, time_ms, population, neuron, kind``: an event or a burst of one neuron.
+    """
+    rows: list[list[Any]] = []
+    for taught in (False, True):
+        show()
+        for part in range(3):
+            if taught and part:
+                teach()
+            for step in range(round(part_ms / STEP_MS)):
+                before = _counts(simulation)
+                simulation.advance(STEP_MS)
+                time_ms = part * part_ms + (step + 1) * STEP_MS
+                for (population, kind), count in _counts(simulation).items():
+                    for neuron in np.flatnonzero(count - before[population, kind]):
+                        rows.append([taught, time_ms, population, int(neuron), kind])
+    return pd.DataFrame(rows, columns=["taught", "time_ms", "population", "neuron", "kind"])
+
+
+def _counts(simulation: Simulation) -> dict[tuple[str, str], Any]:
+    return {
+        (population, kind): simulation.counts(population, f"{kind}s").astype(np.int64)
+        for population in POPULATIONS
+        for kind in ("event", "burst")
+    }
