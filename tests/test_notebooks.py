@@ -39,8 +39,8 @@ def test_there_are_notebooks():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:zmq", "ignore::DeprecationWarning:jupyter_client")
 def test_notebook_runs_and_draws_what_is_stored(path, tmp_path, tmp_path_factory):
-    if path.stem == "reduced_model":
-        pytest.importorskip("torch", reason="the reduced model needs PyTorch")
+    if path.stem in ("reduced_model", "digits"):
+        pytest.importorskip("torch", reason="the reduced model and its images need PyTorch")
     stored = nbformat.read(path, as_version=4)
     assert pictures(stored) >= 2
     run = nbformat.read(path, as_version=4)
