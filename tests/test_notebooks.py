@@ -16,7 +16,10 @@ pytest.importorskip("ipykernel", reason="notebooks need the extra 'notebook'")
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-SMALLER = {"reduced_model": ("EPOCHS, FEW_EPOCHS = 30, 10", "EPOCHS, FEW_EPOCHS = 2, 2")}
+SMALLER = {
+    "reduced_model": ("EPOCHS, FEW_EPOCHS = 30, 10", "EPOCHS, FEW_EPOCHS = 2, 2"),
+    "digits": ("epochs=2.0", "epochs=0.2"),
+}
 
 pytestmark = pytest.mark.slow
 
