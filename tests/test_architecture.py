@@ -31,8 +31,8 @@ ROOMS = [
 RANK = {name: rank for rank, names in enumerate(ROOMS) for name in names}
 # The reduced model knows nothing of the simulator: of the rest it may use these only.
 REDUCED_MAY_USE = {"errors", "parameters", "fingerprint", "system", "jit", "report", "runs", "reduced"}
-# Only these know the reduced model: its comparison of rules, who needs its images, and the command line.
-MAY_USE_REDUCED = ("circuits.rules", "circuits.digits.images", "cli")
+# Only these know the reduced model: its comparison of rules, who needs its images or compares with it, the command line.
+MAY_USE_REDUCED = ("circuits.rules", "circuits.digits.images", "circuits.digits.without_spikes", "cli")
 
 
 def modules():
