@@ -67,6 +67,12 @@ def test_links_lead_somewhere(page):
             assert there.exists(), f"{page.name} links to {target}"
 
 
+def test_every_notebook_is_in_the_contents():
+    contents = (DOCS / "index.md").read_text(encoding="utf-8")
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"\ngenerated/{notebook.stem}\n" in contents, f"docs/index.md leaves out {notebook.name}"
+
+
 def test_the_house_is_drawn_from_the_code(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS / "make"))
     house = __import__("house")
