@@ -36,6 +36,7 @@ from scipy.optimize import least_squares
 
 from burstprop.ensemble.dynamics import filters
 from burstprop.ensemble.isolated import Drive, Effort, Kind, inputs, measure
+from burstprop.jit.kernel import entry_point
 
 X_RANGE = (-2.3, -0.1)
 """Where random inputs are drawn: beyond it a neuron is silent, or depolarised past its threshold."""
@@ -49,6 +50,7 @@ TERMS = tuple(
     if i + j + k <= 2 or j + k == 0 or (j + k == 1 and i + j + k <= 3)
 )
 """Powers of x, ln s and ln g in ln E0."""
+_POWERS = np.array(TERMS, np.int64)
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,11 @@ class BurstPoissonCurves:
 
     def log_events(self, x: np.ndarray, ln_s: np.ndarray, ln_g: np.ndarray) -> np.ndarray:
         """Return ln E0; beyond the measured x it goes on with the slope of the end."""
-        low, high = self.x_range
-        held = np.clip(x, low, high)
-        inside = _design(held, ln_s, ln_g) @ self.coefficients
-        if np.all(held == x):
-            return inside
-        nudge = np.where(x < low, 1e-3, -1e-3)
-        slope = (_design(held + nudge, ln_s, ln_g) @ self.coefficients - inside) / nudge
-        return inside + np.maximum(slope, 0.0) * (x - held)
+        arrays = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (x, ln_s, ln_g)))
+        flat = [np.ascontiguousarray(v.ravel()) for v in arrays]
+        out = np.empty(arrays[0].size)
+        _evaluate()(*flat, self.coefficients, _POWERS, *self.x_range, out)
+        return out.reshape(arrays[0].shape)
 
     def dendrite(
         self,
@@ -272,6 +271,24 @@ def _design(x: np.ndarray, ln_s: np.ndarray, ln_g: np.ndarray) -> np.ndarray:
         ],
         axis=-1,
     )
+
+
+@functools.cache
+def _evaluate() -> Any:
+    return entry_point(_log_events, ())
+
+
+def _log_events(x, ln_s, ln_g, coefficients, powers, low, high, out):
+    """Evaluate the polynomial; beyond ``low`` and ``high`` a straight line in x that does not fall."""
+    for i in range(len(out)):
+        held, total, slope = min(max(x[i], low), high), 0.0, 0.0
+        for t in range(len(coefficients)):
+            a, b, c = powers[t, 0], powers[t, 1], powers[t, 2]
+            rest = coefficients[t] * ln_s[i] ** b * ln_g[i] ** c
+            total += rest * held**a
+            if a > 0:
+                slope += rest * a * held ** (a - 1)
+        out[i] = total + max(slope, 0.0) * (x[i] - held)
 
 
 def _coloured(common: Any, regular: Any, a_exc: float, a_inh: float) -> np.ndarray | float:

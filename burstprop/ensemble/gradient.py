@@ -14,13 +14,15 @@ percent), and so is what a layer has in common (`synchrony`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from burstprop.ensemble.burst_poisson import Somatic
+from burstprop.ensemble.connections import Synapses
 from burstprop.ensemble.synchrony import common_power, refractory
-from burstprop.ensemble.units import Rates, Synapses, Units
+from burstprop.ensemble.units import Rates, Units
 
 PARTS = {"l_exc": 1, "l_inh": 2, "shared": 3}
 """Where an input stands in `Somatic.regular`."""
@@ -33,7 +35,6 @@ def gradient(
     cost_slope: Callable[[float], float],
     *,
     output: str = "output",
-    soma_pa: dict[str, float] | None = None,
     mean: bool = False,
 ) -> dict[str, Any]:
     """Return dC/dw of every plastic projection.
@@ -47,8 +48,6 @@ def gradient(
         dC/dE of the mean event rate of the output (Hz).
     output : str
         The population whose mean event rate the cost is of.
-    soma_pa : dict, optional
-        The pattern's somatic currents, as for ``units.rates``.
     mean : bool
         One number a projection, by the mean weight (the same change of all); otherwise one a synapse, in the
         order of ``units.synapses``.
@@ -60,14 +59,13 @@ def gradient(
     for name in reversed(units.up):
         if name in units.private or not wanted[name].any():
             continue
-        slopes = _slopes(units, name, rates, (soma_pa or {}).get(name, 0.0))
+        slopes = _slopes(units, name, rates)
         for source, own_slopes in slopes.items():
             wanted[source] += float(wanted[name] @ own_slopes["regular"]) / units.n[source]
         for sign in ("exc", "inh"):
             for s in units.into(name, f"soma_{sign}"):
                 by_weight, by_rate = _through(units, s, sign, slopes[s.projection.source], rates)
-                target = np.repeat(np.arange(len(s.start) - 1), np.diff(s.start))
-                source = s.projection.source
+                target, source = s.target, s.projection.source
                 wanted[source] += np.bincount(
                     s.source, weights=wanted[name][target] * by_rate, minlength=units.n[source]
                 )
@@ -80,30 +78,30 @@ def gradient(
     return found
 
 
-def _slopes(units: Units, name: str, rates: Rates, soma_pa: float) -> dict[str, dict[str, np.ndarray]]:
+def _slopes(units: Units, name: str, rates: Rates) -> dict[str, dict[str, np.ndarray]]:
     """Return for each source the derivatives of a population's event rates by what it adds to the inputs."""
-    inputs = units.soma(name, rates, soma_pa)
+    soma = rates.soma[name]
     pairs = [s for sign in ("exc", "inh") for s in units.into(name, f"soma_{sign}")]
     sources = list(dict.fromkeys(s.projection.source for s in pairs))
 
-    def events(changed: dict[str, Any]) -> np.ndarray:
-        return units.curves.with_bursts(units.curves.events(Somatic(**changed)), rates.burst_prob[name])
+    def events(changed: Somatic) -> np.ndarray:
+        return units.curves.with_bursts(units.curves.events(changed), rates.burst_prob[name])
 
-    def nudged(source: int, key: str, step: float) -> dict[str, Any]:
-        changed = inputs | {key: inputs[key] + step}
+    def nudged(source: int, key: str, step: float) -> Somatic:
+        changed = replace(soma, **{key: getattr(soma, key) + step})
         if key in PARTS:  # the noise of this source's trains is not that of Poisson ones
-            regular = [list(part) for part in inputs["regular"]]
+            regular = [list(part) for part in soma.regular]
             regular[source][PARTS[key]] = regular[source][PARTS[key]] + step
-            changed["regular"] = tuple(tuple(part) for part in regular)
+            changed = replace(changed, regular=tuple(tuple(part) for part in regular))
         return changed
 
-    def with_rate(source: int, mean_hz: float) -> dict[str, Any]:
+    def with_rate(source: int, mean_hz: float) -> Somatic:
         """Return the inputs where the trains of a source are as regular as those of another mean rate."""
-        g = 1.0 + float(np.mean(inputs["g_exc"] + inputs["g_inh"]))
-        regular = list(inputs["regular"])
+        g = 1.0 + float(np.mean(soma.g_exc + soma.g_inh))
+        regular = list(soma.regular)
         power = common_power(units.curves.neuron, g, refractory(units.curves.neuron, mean_hz))
         regular[source] = (power, *regular[source][1:])
-        return inputs | {"regular": tuple(regular)}
+        return replace(soma, regular=tuple(regular))
 
     found = {}
     for k, source in enumerate(sources):
@@ -121,8 +119,8 @@ def _through(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return dE_i/dw_ij and dE_i/dr_j of every synapse; what a pair shares counts with its excitation."""
     tau = getattr(units.curves.neuron, f"tau_{sign}") / 1000.0
-    target = np.repeat(np.arange(len(s.start) - 1), np.diff(s.start))
-    w, r = s.weight, rates.events[s.projection.source][s.source]
+    target = s.target
+    w, r = s.weight.astype(np.float64), rates.events[s.projection.source][s.source]
     same = np.zeros(len(w)) if s.same is None else s.same
     f_g, f_l, f_s = slopes[f"g_{sign}"][target], slopes[f"l_{sign}"][target], slopes["shared"][target]
     by_weight = r * (tau * f_g + 2 * w * f_l + same * f_s)

@@ -61,6 +61,7 @@ class Learner:
     def __init__(self, units: Units, *, seed: int = 1, noise: bool = True) -> None:
         """Begin with averages as a simulation begins: no events yet, R at its start."""
         self.units, self.noise = units, noise
+        self._ask, self._decay, self._learn = (entry_point(f, ()) for f in (_ask, _decay, _learn))
         self.rng = np.random.default_rng([seed, 99])
         self.plastic = [s for s in units.synapses.values() if s.projection.rule is not None]
         if not self.plastic:
@@ -106,29 +107,25 @@ class Learner:
                 own.events = np.maximum(own.events + counted, 1e-3)
                 own.bursts = np.clip(own.bursts + p * counted + coin, 0.0, None)
 
-    def learn(self, rates: Rates, time_ms: float, soma_pa: dict[str, float] | None = None) -> None:
+    def learn(self, rates: Rates, time_ms: float) -> None:
         """Let all plastic synapses learn for ``time_ms`` at constant rates."""
         bins = max(1, round(time_ms / BIN_MS))
         dt = time_ms / bins
         drawn = {name: self._draw(rates, name, bins, dt) for name in self._taking_part()}
-        factors = {name: self._factors(rates, name, *drawn[name], dt) for name in self.targets}
-        causal = {
-            name: self._causal(rates, name, factors[name][1], time_ms, soma_pa or {}) for name in self.targets
-        }
+        factors = {name: self._factors(name, *drawn[name], dt) for name in self.targets}
+        causal = {name: self._causal(rates, name, factors[name][1], time_ms) for name in self.targets}
         traces = {name: self._trace(rates, name, drawn[name][0], dt) for name in self._taking_part()}
-        kernel = entry_point(_learn, ())
         for s in self.plastic:
             rule: Any = s.projection.rule
             source, target = s.projection.source, s.projection.target
             lower = np.maximum(0.0, rule.e_min_hz - self.averages[target].spikes)
-            kernel(
+            self._learn(
                 s.start,
                 s.source,
                 s.weight,
-                factors[target][0],
-                traces[source],
+                factors[target][0] @ traces[source].T,
                 lower,
-                drawn[source][0].sum(axis=1),
+                drawn[source][0].sum(axis=1, dtype=np.float64),
                 causal[target],
                 rates.events[source],
                 rule.eta,
@@ -142,65 +139,51 @@ class Learner:
         """Return events and bursts of every neuron in every bin, shape (n, bins)."""
         expected, p = rates.events[name][:, None] * dt / 1000.0, rates.burst_prob[name][:, None]
         if not self.noise:
-            events = np.repeat(expected, bins, axis=1)
-            return events, events * p
+            events = np.repeat(expected.astype(np.float32), bins, axis=1)
+            return events, events * p.astype(np.float32)
         # at most one event a bin: a neuron is refractory for 20 ms and adapted for 100
         chance = self.rng.random((2, len(expected), bins), dtype=np.float32)
-        events = (chance[0] < expected).astype(np.float64)
-        return events, events * (chance[1] < p)
+        events = chance[0] < expected
+        return events.astype(np.float32), (events & (chance[1] < p)).astype(np.float32)
 
     def _factors(
-        self, rates: Rates, name: str, events: np.ndarray, bursts: np.ndarray, dt: float
-    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        self, name: str, events: np.ndarray, bursts: np.ndarray, dt: float
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return what every neuron's events and bursts ask of its synapses in each bin, and mean Pbar and h.
 
         The averages go on by the way.
         """
         own, rule = self.averages[name], self.rule
-        keep, keep_slow = np.exp(-dt / rule.tau_avg_ms), np.exp(-dt / rule.lower_tau_ms)
-        factors, mean_p, mean_h = np.empty_like(events), np.zeros(len(events)), np.zeros(len(events))
-        for k in range(events.shape[1]):
-            e, b = events[:, k], bursts[:, k]
-            expected = np.full(len(e), -1.0)  # of a neuron that never had an event
-            known = own.events > 0
-            expected[known] = np.minimum(1.0, own.bursts[known] / own.events[known])
-            h = rule.e_max_hz / np.maximum(own.events, rule.e_max_hz) - 1.0
-            factors[:, k] = b * (1.0 + h) + e * (h - expected)
-            mean_p += expected / events.shape[1]
-            mean_h += h / events.shape[1]
-            own.events = own.events * keep + e * 1000.0 / rule.tau_avg_ms
-            own.bursts = own.bursts * keep + b * 1000.0 / rule.tau_avg_ms
-            own.spikes = own.spikes * keep_slow + (e + b) * 1000.0 / rule.lower_tau_ms
-        return factors, (mean_p, mean_h)
+        factors, means = np.empty_like(events), np.zeros((2, len(events)))
+        keep = [np.exp(-dt / rule.tau_avg_ms), np.exp(-dt / rule.lower_tau_ms)]
+        # one event raises an average by 1/tau
+        raised = [1000.0 / rule.tau_avg_ms, 1000.0 / rule.lower_tau_ms]
+        state = np.array([own.events, own.bursts, own.spikes])
+        self._ask(events, bursts, state, factors, means, *keep, *raised, rule.e_max_hz)
+        own.events, own.bursts, own.spikes = state
+        return factors, means
 
     def _trace(self, rates: Rates, name: str, events: np.ndarray, dt: float) -> np.ndarray:
-        """Return the presynaptic trace in each bin, its mean over the bin, shape (n, bins)."""
+        """Return the presynaptic trace at a moment of each bin, shape (n, bins); without noise its mean."""
         tau, e = self.rule.tau_pre_ms, rates.events[name]
         level = e * tau / 1000.0
         if self.noise:
             spread = np.sqrt(fano(e) * e * tau / 2000.0)
             level = np.maximum(level + spread * self.rng.standard_normal(len(e)), 0.0)
-        keep = np.exp(-dt / tau)
-        share = tau / dt * (1.0 - keep)
         traces = np.empty_like(events)
-        for k in range(events.shape[1]):
-            traces[:, k] = level * share + events[:, k] * (1.0 - share)
-            level = level * keep + events[:, k] * share
+        if self.noise:
+            moments = self.rng.random((2, *events.shape), dtype=np.float32)
+        else:
+            moments = np.zeros((2, 0, 0), np.float32)
+        self._decay(events, level, traces, moments, dt, tau)
         return traces
 
-    def _causal(
-        self,
-        rates: Rates,
-        name: str,
-        averages: tuple[np.ndarray, np.ndarray],
-        time_ms: float,
-        soma_pa: dict[str, float],
-    ) -> np.ndarray:
+    def _causal(self, rates: Rates, name: str, means: np.ndarray, time_ms: float) -> np.ndarray:
         """Return the change that a synapse makes by helping to fire the neuron, over w_ij E_j (s)."""
         units, p = self.units, rates.burst_prob[name]
-        expected, h = averages
+        expected, h = means
         late = np.exp(-BURST_DELAY_MS / self.rule.tau_pre_ms)
-        slope = units.slope(name, rates, soma_pa.get(name, 0.0))
+        slope = units.slope(name, rates)
         tau_s = units.curves.neuron.tau_exc / 1000.0
         return (late * p * (1 + h) - expected + h) * time_ms / 1000.0 * slope * tau_s
 
@@ -210,13 +193,52 @@ def fano(event_rate_hz: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + event_rate_hz / REGULAR_HZ)
 
 
-def _learn(start, source, weight, factors, traces, lower, counts, causal, rate, eta, w_max):
-    """Change the weights of one projection, row by row of its targets."""
-    bins = factors.shape[1]
+def _ask(events, bursts, state, factors, means, keep, keep_slow, raised, raised_slow, e_max):
+    """Let the averages of one population (rows Ebar, Bbar, R) count its events and bursts, bin by bin."""
+    bins = events.shape[1]
+    for i in range(events.shape[0]):
+        events_hz, bursts_hz, spikes_hz = state[0, i], state[1, i], state[2, i]
+        for t in range(bins):
+            e, b = np.float64(events[i, t]), np.float64(bursts[i, t])
+            # -1 of a neuron that never had an event
+            expected = min(1.0, bursts_hz / events_hz) if events_hz > 0.0 else -1.0
+            h = e_max / max(events_hz, e_max) - 1.0
+            factors[i, t] = b * (1.0 + h) + e * (h - expected)
+            means[0, i] += expected / bins
+            means[1, i] += h / bins
+            events_hz = events_hz * keep + e * raised
+            bursts_hz = bursts_hz * keep + b * raised
+            spikes_hz = spikes_hz * keep_slow + (e + b) * raised_slow
+        state[0, i], state[1, i], state[2, i] = events_hz, bursts_hz, spikes_hz
+
+
+def _decay(events, level, traces, moments, dt, tau):
+    """Let the traces of one population decay.
+
+    With ``moments`` (2, n, bins; shares of a bin) the first says when the bin's event is, the second when the
+    trace is looked at: an average over the bin would have less noise than what a synapse meets.
+    """
+    keep, drawn = np.exp(-dt / tau), moments.shape[1] > 0
+    share = tau / dt * (1.0 - keep)
+    for i in range(events.shape[0]):
+        now = level[i]
+        for t in range(events.shape[1]):
+            e = np.float64(events[i, t])
+            if drawn:
+                at, seen = moments[0, i, t] * dt, moments[1, i, t] * dt
+                traces[i, t] = now * np.exp(-seen / tau)
+                if at < seen:
+                    traces[i, t] += e * np.exp((at - seen) / tau)
+                now = now * keep + e * np.exp((at - dt) / tau)
+            else:
+                traces[i, t] = now * share + e * (1.0 - share)
+                now = now * keep + e * share
+
+
+def _learn(start, source, weight, pairs, lower, counts, causal, rate, eta, w_max):
+    """Change the weights of one projection; ``pairs`` (targets, sources) is what both neurons ask for."""
     for i in range(len(start) - 1):
         for k in range(start[i], start[i + 1]):
             j = source[k]
-            total = lower[i] * counts[j] + causal[i] * weight[k] * rate[j]
-            for t in range(bins):
-                total += factors[i, t] * traces[j, t]
+            total = pairs[i, j] + lower[i] * counts[j] + causal[i] * weight[k] * rate[j]
             weight[k] = min(max(weight[k] + eta * total, 0.0), w_max)

@@ -4,13 +4,15 @@ The mean rate of N independent neurons of rate r has the spectrum r/N at all fre
 neurons share move the whole layer: its spectrum is r/N (1 + C(f)). In linear response, layer by layer::
 
     C(f) = sum over source populations of |G(f)|^2 (r_s/N_s) (N/r) (R_s(f) + C_s(f))
-    G(f) = E' K(f) / (1 + E' A(f)),   K(f) = w_e A_e tau_e/(1 + i w tau_e) + w_i A_i tau_i/(1 + i w tau_i)
+    G(f) = E' K(f) / (1 + E' A(f) + D(f))
+    K(f) = w_e A_e tau_e/(1 + i w tau_e) + w_i A_i tau_i/(1 + i w tau_i)
 
-E' is the slope of the mean rate (Hz per mV) without adaptation, A(f) what adaptation and the moving threshold
-take back. Excitation and inhibition by the same sources nearly cancel in the mean, and not at 20 Hz, since
-inhibition is slower. A neuron of the next layer receives the common part coherently, through its synapses and
-its membrane; `common_power` is what that adds to its variance. R(f) is the spectrum of one neuron over that
-of a Poisson train: below 1, since a neuron is refractory (`refractory`).
+E' is a neuron's slope (Hz per mV) without adaptation, A(f) what adaptation and the moving threshold take
+back, D(f) what the dead time does; G is the mean over neurons. Excitation and inhibition by the same sources
+nearly cancel in the mean, and not at 20 Hz, since inhibition is slower. A neuron of the next layer receives
+the common part coherently, through its synapses and its membrane; `common_power` is what that adds to its
+variance. R(f) is the spectrum of one neuron over that of a Poisson train: below 1, since a neuron is
+refractory (`refractory`).
 """
 
 from __future__ import annotations
@@ -28,30 +30,53 @@ _OMEGA = 2 * np.pi * FREQUENCY_HZ / 1000.0
 V_SOMA_MV = -53.0
 
 
-def population_gain(neuron: Any, slope_hz_pa: float, g: float, w_exc: float, w_inh: float) -> np.ndarray:
-    """Return the answer of a layer's mean rate to a source population's mean rate, by frequency.
+def population_gain(
+    neuron: Any,
+    rate_hz: np.ndarray,
+    slope_hz_pa: np.ndarray,
+    g: np.ndarray,
+    w_exc: np.ndarray,
+    w_inh: np.ndarray,
+) -> np.ndarray:
+    """Return the answer of a layer's mean rate to the mean rate of each source population.
+
+    Neurons differ: one that is silent, or has no weights from a source, does not answer. The mean is taken
+    over the answers of single neurons.
 
     Parameters
     ----------
     neuron : BurstPoissonNeuron
-    slope_hz_pa : float
-        Change of the stationary mean rate with a somatic current (Hz/pA).
-    g : float
-        Mean total conductance (leak 1).
-    w_exc, w_inh : float
-        Mean sums of the weights from that population.
+    rate_hz : array of shape (n,)
+        Event rate of each neuron.
+    slope_hz_pa : array of shape (n,)
+        Change of each neuron's stationary event rate with a somatic current (Hz/pA).
+    g : array of shape (n,)
+        Mean total conductance of each neuron (leak 1).
+    w_exc, w_inh : array of shape (sources, n)
+        Sums of the weights from each source population, every synapse by its source's share of the mean rate.
+
+    Returns
+    -------
+    array of shape (sources, frequencies)
+        Complex, of `FREQUENCY_HZ`.
     """
     leak = neuron.c_s / neuron.tau_s
     closed = slope_hz_pa * leak
     adaptation = -neuron.b_ws * neuron.tau_ws / 1000.0 / leak
     threshold = neuron.dth * neuron.tau_th / 1000.0 * g
-    slope = closed / max(1.0 - closed * (adaptation + threshold), 0.1)
-    back = adaptation / (1 + 1j * _OMEGA * neuron.tau_ws) + threshold / (1 + 1j * _OMEGA * neuron.tau_th)
-    drive = w_exc * (neuron.e_exc - V_SOMA_MV) * neuron.tau_exc / 1000.0 / (1 + 1j * _OMEGA * neuron.tau_exc)
-    drive = drive + w_inh * (neuron.e_inh - V_SOMA_MV) * neuron.tau_inh / 1000.0 / (
-        1 + 1j * _OMEGA * neuron.tau_inh
+    # expected events in a dead time, over which a neuron that has just had one does not answer
+    dead_ms = neuron.refractory_ms
+    waiting = rate_hz * dead_ms / 1000.0 / np.maximum(1.0 - rate_hz * dead_ms / 1000.0, 0.3)
+    slope = closed * (1.0 + waiting) / np.maximum(1.0 - closed * (adaptation + threshold), 0.1)
+    back = adaptation / (1 + 1j * _OMEGA * neuron.tau_ws)
+    back = slope[:, None] * (back + threshold[:, None] / (1 + 1j * _OMEGA * neuron.tau_th))
+    back = back + waiting[:, None] * (1.0 - np.exp(-1j * _OMEGA * dead_ms)) / (1j * _OMEGA * dead_ms)
+    answer = slope[:, None] / (1.0 + back) / len(g)
+    exc, inh = (
+        (reversal - V_SOMA_MV) * tau / 1000.0 / (1 + 1j * _OMEGA * tau)
+        for reversal, tau in ((neuron.e_exc, neuron.tau_exc), (neuron.e_inh, neuron.tau_inh))
     )
-    return slope * drive / (1 + slope * back)
+    return (w_exc @ answer) * exc + (w_inh @ answer) * inh
 
 
 def refractory(neuron: Any, rate_hz: float) -> np.ndarray:
@@ -69,7 +94,12 @@ def refractory(neuron: Any, rate_hz: float) -> np.ndarray:
 
 def burst_jitter(neuron: Any) -> np.ndarray:
     """Return what is left of common events in bursts, whose delay after the event is uniform."""
-    return np.sinc(FREQUENCY_HZ * neuron.burst_span_ms / 1000.0) ** 2
+    return _jitter(neuron.burst_span_ms)
+
+
+@functools.lru_cache
+def _jitter(span_ms: float) -> np.ndarray:
+    return np.sinc(FREQUENCY_HZ * span_ms / 1000.0) ** 2
 
 
 def common_power(neuron: Any, g: float | None, together: np.ndarray) -> np.ndarray:
@@ -81,14 +111,20 @@ def common_power(neuron: Any, g: float | None, together: np.ndarray) -> np.ndarr
         f = filters(neuron)["dendrite"]
         membrane = _dendrite(f.tau_ms, f.tau_q_ms, f.ratio)
     else:
-        membrane = 1.0 / (1 + 1j * _OMEGA * neuron.tau_s / g)
-    exc, inh = (membrane * tau / (1 + 1j * _OMEGA * tau) for tau in (neuron.tau_exc, neuron.tau_inh))
-    weight = 2.0 * _WIDTH * together / 1000.0
-    return np.array(
-        [float(np.sum((a * b.conj()).real * weight)) for a, b in ((exc, exc), (inh, inh), (exc, inh))]
+        membrane = 1.0 / (1.0 + (_OMEGA * neuron.tau_s / g) ** 2)
+    return _synaptic(neuron.tau_exc, neuron.tau_inh) @ (membrane * together)
+
+
+@functools.lru_cache
+def _synaptic(tau_exc: float, tau_inh: float) -> np.ndarray:
+    """Return the squared answers of both kinds of conductance and their product, by frequency (ms Hz)."""
+    exc, inh = (tau / (1 + 1j * _OMEGA * tau) for tau in (tau_exc, tau_inh))
+    return np.array([(a * b.conj()).real for a, b in ((exc, exc), (inh, inh), (exc, inh))]) * (
+        2.0 * _WIDTH / 1000.0
     )
 
 
 @functools.lru_cache
 def _dendrite(tau: float, tau_q: float, ratio: float) -> np.ndarray:
-    return 1.0 / (1 + 1j * _OMEGA * tau + ratio / (1 + 1j * _OMEGA * tau_q))
+    """Return the squared answer of a dendrite with adaptation, by frequency."""
+    return np.abs(1.0 / (1 + 1j * _OMEGA * tau + ratio / (1 + 1j * _OMEGA * tau_q))) ** 2

@@ -6,20 +6,21 @@ form (`burstprop.ensemble.burst_poisson`) from the rates of its own sources thro
 up (to somata), bursts come back (to dendrites); both ways are free of circles, and a neuron's bursts lower
 its events a little, so a few sweeps settle all rates.
 
-Synapses are stored by target: ``start`` (n_target + 1,), ``source`` and ``weight`` (synapses,).
+`burstprop.ensemble.connections` holds the synapses.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from burstprop import Circuit, Matrix, Probability, Projection, Simulation
+from burstprop import Circuit, Simulation
 from burstprop.ensemble.burst_poisson import BurstPoissonCurves, Somatic, sums
+from burstprop.ensemble.connections import Synapses, drawn, find_same, taken
 from burstprop.ensemble.isolated import Drive, Effort, Kind, inputs, measure
 from burstprop.ensemble.synchrony import (
     FREQUENCY_HZ,
@@ -36,19 +37,9 @@ SWEEPS = 4
 """Of all rates from nothing; bursts change events by a few percent, so each sweep adds more than a digit."""
 NONE: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(FREQUENCY_HZ)))
 """No noise in common."""
+NUDGE = 0.02
+"""Of the conductance, for its slope."""
 INPUT_EFFORT = Effort(n=2000, settle_ms=500.0, time_ms=5000.0)
-
-
-@dataclass
-class Synapses:
-    """The synapses of one projection, by target."""
-
-    projection: Projection
-    start: np.ndarray
-    source: np.ndarray
-    weight: np.ndarray
-    same: np.ndarray | None = None
-    """For excitation: the inhibitory weight of the same pair, 0 where there is none."""
 
 
 @dataclass
@@ -63,6 +54,8 @@ class Rates:
     """How far each population's neurons have events together, by frequency (`synchrony`)."""
     own: dict[str, np.ndarray] = field(default_factory=dict)
     """How much less noise a neuron's own events have than a Poisson train, by frequency."""
+    soma: dict[str, Somatic] = field(default_factory=dict)
+    """What went into the somata of each population."""
 
     def bursts(self, name: str) -> np.ndarray:
         """Return burst rates (Hz)."""
@@ -112,14 +105,18 @@ class Units:
                 )
         rng = np.random.default_rng([seed, 77])
         self.synapses = {
-            p.name: _drawn(circuit, p, rng) if simulation is None else _taken(simulation, p, self.n)
+            p.name: drawn(circuit, p, rng) if simulation is None else taken(simulation, p, self.n)
             for p in circuit.projections
         }
         self._into: dict[tuple[str, str], list[Synapses]] = {}
         for s in self.synapses.values():
             self._into.setdefault((s.projection.target, s.projection.receptor), []).append(s)
         for name in self.names:
-            self._find_same(name)
+            for compartment in ("soma", "dendrite"):
+                inhibition = {s.projection.source: s for s in self.into(name, f"{compartment}_inh")}
+                for s in self.into(name, f"{compartment}_exc"):
+                    if s.projection.source in inhibition:
+                        find_same(s, inhibition[s.projection.source])
         self.up, self.down = _orders(circuit)
         self.private = {p for p in self.names if not any(q.target == p for q in circuit.projections)}
         """Populations that receive nothing: measured, not computed."""
@@ -167,7 +164,8 @@ class Units:
                     continue
                 parts = self._parts(name, "soma", found.events)
                 total = self._total(name, "soma", parts, found.events, found.together, found.own)
-                found.first[name] = self.curves.events(Somatic(**total, current_pa=current))
+                found.soma[name] = Somatic(**total, current_pa=current)
+                found.first[name] = self.curves.events(found.soma[name])
                 found.events[name] = self.curves.with_bursts(found.first[name], found.burst_prob[name])
                 found.own[name] = refractory(self.curves.neuron, float(found.events[name].mean()))
                 if self.common:
@@ -182,7 +180,12 @@ class Units:
         to the events of the next layer is left to the next `rates`.
         """
         found = Rates(
-            dict(rates.events), dict(rates.burst_prob), dict(rates.first), dict(rates.together), rates.own
+            dict(rates.events),
+            dict(rates.burst_prob),
+            dict(rates.first),
+            dict(rates.together),
+            rates.own,
+            rates.soma,
         )
         sent = {name: found.bursts(name) for name in self.names}
         for name in self.down:
@@ -208,20 +211,12 @@ class Units:
             sent[name] = found.bursts(name)
         return found
 
-    def soma(self, name: str, rates: Rates, soma_pa: float = 0.0) -> dict[str, Any]:
-        """Return what goes into the somata of a population, the arguments of `burst_poisson.Somatic`."""
-        parts = self._parts(name, "soma", rates.events)
-        common = rates.together if self.common else NONE
-        total = self._total(name, "soma", parts, rates.events, common, rates.own)
-        return total | {"current_pa": self.currents[name]["soma"] + soma_pa}
-
-    def slope(self, name: str, rates: Rates, soma_pa: float = 0.0) -> np.ndarray:
+    def slope(self, name: str, rates: Rates) -> np.ndarray:
         """Return dE/dg of the somatic excitation, Hz per unit of conductance, one per neuron."""
-        inputs, values = self.soma(name, rates, soma_pa), []
-        for g in (inputs["g_exc"], inputs["g_exc"] + 0.02):
-            first = self.curves.events(Somatic(**(inputs | {"g_exc": g})))
-            values.append(self.curves.with_bursts(first, rates.burst_prob[name]))
-        return (values[1] - values[0]) / 0.02
+        soma = rates.soma[name]
+        more = self.curves.events(replace(soma, g_exc=soma.g_exc + NUDGE))
+        p = rates.burst_prob[name]
+        return (self.curves.with_bursts(more, p) - self.curves.with_bursts(rates.first[name], p)) / NUDGE
 
     def _parts(self, name: str, compartment: str, sent: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return for each source population what it adds: rows w r, w^2 r of exc and inh, w w' r."""
@@ -271,25 +266,27 @@ class Units:
 
         Linear response of the mean rate to the sources' mean rates, by frequency (`synchrony`).
         """
-        total = self._total(name, "soma", parts, rates.events, NONE, rates.own)
+        soma = Somatic(**self._total(name, "soma", parts, rates.events, NONE, rates.own), current_pa=current)
         p = rates.burst_prob[name]
         pair = [
-            self.curves.with_bursts(self.curves.events(Somatic(**total, current_pa=current + step)), p).mean()
+            self.curves.with_bursts(self.curves.events(replace(soma, current_pa=current + step)), p)
             for step in (-5.0, 5.0)
         ]
-        g = 1.0 + float(np.mean(total["g_exc"] + total["g_inh"]))
+        means = np.array([max(float(rates.events[q].mean()), 1e-9) for q in parts])
+        weights = np.array([own[:2] for own in parts.values()]) / means[:, None, None]
+        gain = population_gain(
+            self.curves.neuron,
+            rates.events[name],
+            (pair[1] - pair[0]) / 10.0,
+            1.0 + soma.g_exc + soma.g_inh,
+            weights[:, 0],
+            weights[:, 1],
+        )
+        own_mean = max(float(rates.events[name].mean()), 1e-9)
         found = np.zeros(len(FREQUENCY_HZ))
-        for source, own in parts.items():
-            mean = max(float(rates.events[source].mean()), 1e-9)
-            gain = population_gain(
-                self.curves.neuron,
-                (float(pair[1]) - float(pair[0])) / 10.0,
-                g,
-                float(own[0].mean()) / mean,
-                float(own[1].mean()) / mean,
-            )
-            share = mean / self.n[source] * self.n[name] / max(float(rates.events[name].mean()), 1e-9)
-            found += np.abs(gain) ** 2 * share * (1.0 + rates.own[source] + rates.together[source])
+        for answer, mean, source in zip(gain, means, parts, strict=True):
+            share = mean / self.n[source] * self.n[name] / own_mean
+            found += np.abs(answer) ** 2 * share * (1.0 + rates.own[source] + rates.together[source])
         return found
 
     def _input(self, name: str, soma_pa: float) -> tuple[float, float]:
@@ -301,25 +298,6 @@ class Units:
             events = float(row["event_rate_hz"])
             self._inputs[key] = events, float(row["burst_rate_hz"]) / max(events, 1e-9)
         return self._inputs[key]
-
-    def _find_same(self, name: str) -> None:
-        """Find for each excitatory synapse the inhibitory one of the same pair, soma and dendrite."""
-        for compartment in ("soma", "dendrite"):
-            inhibitory = {s.projection.source: s for s in self.into(name, f"{compartment}_inh")}
-            for s in self.into(name, f"{compartment}_exc"):
-                other = inhibitory.get(s.projection.source)
-                if other is None:
-                    continue
-                n_source = self.n[s.projection.source]
-                keys = _targets(other) * n_source + other.source
-                mine = _targets(s) * n_source + s.source
-                at = np.clip(np.searchsorted(keys, mine), 0, max(len(keys) - 1, 0))
-                hit = keys[at] == mine if len(keys) else np.zeros(len(mine), bool)
-                s.same = np.where(hit, other.weight[at] if len(keys) else 0.0, 0.0)
-
-
-def _targets(s: Synapses) -> np.ndarray:
-    return np.repeat(np.arange(len(s.start) - 1), np.diff(s.start))
 
 
 def _rows(start, source, weight, same, shared, rate, row, out):
@@ -335,44 +313,6 @@ def _rows(start, source, weight, same, shared, rate, row, out):
         out[row, i] += linear
         out[row + 2, i] += square
         out[4, i] += both
-
-
-def _drawn(circuit: Circuit, projection: Projection, rng: np.random.Generator) -> Synapses:
-    n_source, n_target = circuit.population(projection.source).n, circuit.population(projection.target).n
-    match projection.connectivity:
-        case Probability(p=p):
-            there = rng.random((n_target, n_source)) < p
-            target, source = np.nonzero(there)
-            weight = np.full(len(target), float(projection.weight))
-        case Matrix(weights=w):
-            matrix = w.T.tocsr().tocoo()
-            order = np.lexsort((matrix.col, matrix.row))
-            target, source = matrix.row[order], matrix.col[order]
-            weight = projection.weight * matrix.data[order]
-        case _:
-            raise BurstpropError(
-                f"projection {projection.name}: rate units draw Probability(p) and take Matrix(w); "
-                "give one of them"
-            )
-    return _by_target(projection, target, source, weight, n_target)
-
-
-def _taken(simulation: Simulation, projection: Projection, n: dict[str, int]) -> Synapses:
-    frame = simulation.synapses(projection.name).sort_values(["target_id", "source_id"], kind="stable")
-    return _by_target(
-        projection,
-        frame["target_id"].to_numpy(),
-        frame["source_id"].to_numpy(),
-        frame["weight"].to_numpy(np.float64),
-        n[projection.target],
-    )
-
-
-def _by_target(
-    projection: Projection, target: np.ndarray, source: np.ndarray, weight: np.ndarray, n_target: int
-) -> Synapses:
-    start = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=n_target))]).astype(np.int64)
-    return Synapses(projection, start, source.astype(np.int64), weight.astype(np.float64).copy())
 
 
 def _orders(circuit: Circuit) -> tuple[list[str], list[str]]:

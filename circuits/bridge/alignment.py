@@ -23,6 +23,7 @@ from burstprop.circuit import Circuit, Projection
 from burstprop.circuit.connectivity import Matrix
 from burstprop.circuit.plasticity import BurstDependentRule
 from burstprop.ensemble.gradient import gradient
+from burstprop.ensemble.learning import Averages
 from burstprop.ensemble.units import Rates, Units
 from burstprop.recording import Record
 from burstprop.simulation import Simulation
@@ -38,17 +39,37 @@ LAYERS = {
     "output": [p for p in PATHWAYS if "->output" in p],
     "all": list(PATHWAYS),
 }
-SETTLING_EPOCHS = 3
+SETTLING_EPOCHS = 7
+"""Of the four patterns without plasticity, until R is stationary: of its start 0.1 % is left."""
 DRAWS = 24
 """Draws of the noise over which the change of rate units is averaged."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Rate units after so many epochs of learning."""
+    """Rate units after so many epochs of learning, and their averages once they are settled (`settled`)."""
 
     epoch: int
     run: RateRealization
+    averages: dict[str, Averages]
+
+
+def settled(run: RateRealization, params: Params, epoch: int) -> Stage:
+    """Return the stage of rate units: the patterns are shown and taught without plasticity, as in spikes."""
+    units, learner = run.units, run.learner
+    kept = {name: replace(a) for name, a in learner.averages.items()}
+    teaching_ms = params.teaching_share * params.example_ms
+    shown = [
+        (target, units.rates(soma_pa=run.input_pa(pattern)))
+        for pattern, target in zip(PATTERNS, TARGETS, strict=True)
+    ]
+    for _ in range(SETTLING_EPOCHS):
+        for target, rates in shown:
+            learner.wait(rates, params.example_ms - teaching_ms)
+            current = teaching_current(learner.averages["output"].events, target, params)
+            learner.wait(units.taught(rates, {"output": current}), teaching_ms)
+    found, learner.averages = learner.averages, kept
+    return Stage(epoch, run, found)
 
 
 def with_weights(units: Units, circuit: Circuit, spike_rate_hz: Mapping[str, float]) -> Circuit:
@@ -81,7 +102,7 @@ def changes(
     without teaching current.
     """
     run = stage.run
-    means = {name: float(np.mean(a.spikes)) for name, a in run.learner.averages.items()}
+    means = {name: float(np.mean(a.spikes)) for name, a in stage.averages.items()}
     circuit = with_weights(run.units, run.units.circuit, means)
     simulation = Simulation(circuit, seed=seed, record=Record(spikes=False, rates_bin_ms=None))
     teaching_ms = params.teaching_share * params.example_ms
@@ -135,17 +156,15 @@ def predictions(stage: Stage, params: Params) -> pd.DataFrame:
     run = stage.run
     rows: list[list[Any]] = []
     teaching_ms = params.teaching_share * params.example_ms
-    settled = run.learner.averages
     constants: Any = reduced_constants(run)
     for pattern, target in zip(PATTERNS, TARGETS, strict=True):
-        soma = run.input_pa(pattern)
-        rates = run.units.rates(soma_pa=soma)
+        rates = run.units.rates(soma_pa=run.input_pa(pattern))
 
         def slope(e: float, target: int = target) -> float:
             return (cost(e + 1e-3, target, params) - cost(e - 1e-3, target, params)) / 2e-3
 
-        by_hand = gradient(run.units, rates, slope, soma_pa=soma, mean=True)
-        predicted = _mean_change(run, rates, params, target, teaching_ms, settled)
+        by_hand = gradient(run.units, rates, slope, mean=True)
+        predicted = _mean_change(stage, rates, params, target, teaching_ms)
         expected = np.maximum(rates.events["output"], 1e-3)
         taught = run.units.taught(rates, {"output": teaching_current(expected, target, params)})
         for p in PATHWAYS:
@@ -193,7 +212,7 @@ def reduced_constants(run: RateRealization) -> pd.DataFrame:
                 moved = float((pair[1].burst_prob[name] - pair[0].burst_prob[name]).mean())
                 sent = float((pair[1].bursts("output") - pair[0].bursts("output")).mean())
                 slopes.append(moved / sent)
-            slope = run.units.slope(name, rates, 0.0)
+            slope = run.units.slope(name, rates)
             weight = np.mean([run.units.synapses[p].weight.sum() / run.units.n[name] for p in LAYERS[name]])
             tau = run.units.curves.neuron.tau_exc / 1000.0
             gains.append(float(slope.mean()) * weight * tau)
@@ -247,20 +266,21 @@ def _eta(units: Units, projection: str) -> float:
 
 
 def _mean_change(
-    run: RateRealization, rates: Rates, params: Params, target: int, teaching_ms: float, settled: Any
+    stage: Stage, rates: Rates, params: Params, target: int, teaching_ms: float
 ) -> dict[str, float]:
     """Return the mean change of every pathway over draws of the noise; weights and averages are put back."""
-    units, learner = run.units, run.learner
+    units, learner = stage.run.units, stage.run.learner
+    kept = learner.averages
     before = {p: units.synapses[p].weight.copy() for p in PATHWAYS}
     total = dict.fromkeys(PATHWAYS, 0.0)
     for _ in range(DRAWS):
-        learner.averages = {name: replace(a) for name, a in settled.items()}
+        learner.averages = {name: replace(a) for name, a in stage.averages.items()}
         learner.wait(rates, params.example_ms - teaching_ms)
         current = teaching_current(learner.averages["output"].events, target, params)
         learner.learn(units.taught(rates, {"output": current}), teaching_ms)
         for p in PATHWAYS:
             weight = units.synapses[p].weight
-            total[p] += float(weight.mean() - before[p].mean()) / _eta(units, p) / DRAWS
+            total[p] += float((weight.astype(np.float64) - before[p]).mean()) / _eta(units, p) / DRAWS
             weight[:] = before[p]
-    learner.averages = settled
+    learner.averages = kept
     return total

@@ -8,7 +8,7 @@ No number of a circuit's output is used to fit anything. In five parts:
 
 Curves: event rate, burst probability and later spikes of isolated populations, fitted; residuals are told.
 
-Propagation: the rate model of the circuit of Fig. 3 in four configurations beside the simulated one: means,
+Propagation: the rate model of the circuit of Fig. 3 in six configurations beside the simulated one: means,
 amplitudes and phases of all populations; and the errors with one ingredient changed at a time.
 
 XOR: one rate unit per neuron, with drawn connectivity and the noise of averages, learns as the spiking
@@ -55,7 +55,7 @@ from ..propagation.experiment import build as build_propagation
 from ..xor.circuit import Params as XorParams
 from ..xor.experiment import VARIANTS as XOR_VARIANTS
 from ..xor.rates import RateRealization, curves
-from .alignment import Stage, changes, cosines, predictions, reduced_constants
+from .alignment import changes, cosines, predictions, reduced_constants, settled
 from .check import check
 from .figure import figure
 from .propagation import CONFIGURATIONS, ablations, compare, curve_table, predict, summary
@@ -70,7 +70,7 @@ class Params:
 
     n: int = quantity(1000, "1", "neurons of a measured population", low=50)
     time_ms: float = quantity(2000.0, "ms", "time that a measured population is counted", low=200.0)
-    configurations: int = quantity(4, "1", "configurations of the propagation circuit", low=1, high=4)
+    configurations: int = quantity(6, "1", "configurations of the propagation circuit", low=1, high=6)
     xor_epochs: int = quantity(110, "1", "epochs of XOR in rates (the published circuit: 500)", low=10)
     xor_variants: bool = quantity(False, "", "learn controls and extended variants in rates as well")
     late_epoch: int = quantity(100, "1", "last epoch at which the alignment is measured", low=0)
@@ -190,7 +190,7 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
     for k, epoch in enumerate(epochs):
         while learned.epoch < epoch:
             learned.learn()
-        stage = Stage(epoch, learned)
+        stage = settled(learned, params, epoch)
         constants.append(reduced_constants(learned).reset_index().assign(epoch=epoch, variant=part.name))
         predicted.append(predictions(stage, params))
         measured.append(

@@ -1,8 +1,8 @@
 """The propagation circuit predicted in time, beside the spiking circuit, and what each ingredient is worth.
 
-Four configurations: the figure; the other drive (half the sine into somata, twice that into dendrites); other
-weights; another period. The rate model of each is measured on isolated populations; the spiking circuit is
-simulated, and of the first two the published program's numbers stand beside it.
+Six configurations: the figure; the other drive (half the sine into somata, twice that into dendrites); other
+weights; another period; other constant currents; weaker and slower sines. The rate model of each is measured
+on isolated populations, and the spiking circuit is simulated beside it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ CONFIGURATIONS: dict[str, Params] = {
     "other drive": Params(feedforward_pa=100.0, feedback_pa=200.0),
     "other weights": Params(w_pyr1_pyr2=0.08, w_pyr2_pyr1=0.25, w_to_som=0.45),
     "other period": Params(feedforward_period_ms=320.0),
+    "other currents": Params(
+        pyr1_soma_pa=60.0, pyr2_soma_pa=-50.0, pyr1_dendrite_pa=100.0, pyr2_dendrite_pa=50.0
+    ),
+    "weak and slow": Params(
+        feedforward_pa=120.0, feedback_pa=60.0, feedforward_period_ms=700.0, feedback_period_ms=1500.0
+    ),
 }
 SPIKING_REALIZATIONS = 3
 MAIN = {

@@ -180,6 +180,6 @@ def test_parameters_are_checked_and_the_quick_version_is_smaller():
     assert quick_version(Params()).configurations == 1
     assert EXPERIMENT.build(Params()).population("pyr1").n == 4000
     with pytest.raises(BurstpropError, match="configurations"):
-        Params(configurations=5)
+        Params(configurations=7)
     with pytest.raises(BurstpropError, match="level = 'rates'"):
         XorParams(level="rates")
