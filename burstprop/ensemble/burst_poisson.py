@@ -63,9 +63,10 @@ class Somatic:
     l_inh: np.ndarray
     shared: np.ndarray
     current_pa: np.ndarray | float
-    common: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...] = ()
-    """For each source population: power of what its neurons do together (`synchrony.common_power` x rate/N)
-    and the sums of excitatory and inhibitory weights, each source by its share of the mean rate."""
+    common: tuple[np.ndarray, np.ndarray] | None = None
+    """What sources do together: sums of the excitatory and inhibitory weights of each source population,
+    every synapse by its source's share of the mean rate, shape (2 sources, n), and
+    `synchrony.coherent_power`."""
     regular: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...] = ()
     """For each source population: power of what its neurons' trains have less than Poisson ones (negative),
     and its part of ``l_exc``, ``l_inh`` and ``shared``."""
@@ -126,7 +127,7 @@ class BurstPoissonCurves:
         l_inh: np.ndarray,
         shared: np.ndarray,
         current_pa: np.ndarray | float,
-        common: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...] = (),
+        common: tuple[np.ndarray, np.ndarray] | None = None,
         regular: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...] = (),
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return mean (mV) and variance (mV^2) of the dendritic potential at events."""
@@ -298,9 +299,10 @@ def _coloured(common: Any, regular: Any, a_exc: float, a_inh: float) -> np.ndarr
     the noise of each source.
     """
     total: np.ndarray | float = 0.0
-    for power, w_exc, w_inh in common:
-        exc, inh = w_exc * a_exc, w_inh * a_inh
-        total = total + exc**2 * power[0] + inh**2 * power[1] + 2 * exc * inh * power[2]
+    if common is not None:
+        weights, coherent = common
+        drives = weights * np.tile([a_exc, a_inh], len(weights) // 2)[:, None]
+        total = total + np.sum(drives * (coherent @ drives), axis=0)
     for power, l_exc, l_inh, shared in regular:
         total = total + l_exc * a_exc**2 * power[0] + l_inh * a_inh**2 * power[1]
         total = total + 2 * shared * a_exc * a_inh * power[2]

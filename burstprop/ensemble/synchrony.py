@@ -1,18 +1,20 @@
 """How far the neurons of a layer spike together, because they share sources, and what that does to the next.
 
 The mean rate of N independent neurons of rate r has the spectrum r/N at all frequencies. Sources that many
-neurons share move the whole layer: its spectrum is r/N (1 + C(f)). In linear response, layer by layer::
+neurons share move the whole layer: its spectrum is r/N (1 + C(f)). In linear response, layer by layer, with
+H_k the answer of the layer's mean rate to the own noise of population k::
 
-    C(f) = sum over source populations of |G(f)|^2 (r_s/N_s) (N/r) (R_s(f) + C_s(f))
+    C(f) = sum over all populations k below of |H_k(f)|^2 (r_k/N_k) (N/r) R_k(f)
+    H_k(f) = G_k(f) + sum over sources s of G_s(f) H_sk(f)
     G(f) = E' K(f) / (1 + E' A(f) + D(f))
     K(f) = w_e A_e tau_e/(1 + i w tau_e) + w_i A_i tau_i/(1 + i w tau_i)
 
 E' is a neuron's slope (Hz per mV) without adaptation, A(f) what adaptation and the moving threshold take
 back, D(f) what the dead time does; G is the mean over neurons. Excitation and inhibition by the same sources
-nearly cancel in the mean, and not at 20 Hz, since inhibition is slower. A neuron of the next layer receives
-the common part coherently, through its synapses and its membrane; `common_power` is what that adds to its
-variance. R(f) is the spectrum of one neuron over that of a Poisson train: below 1, since a neuron is
-refractory (`refractory`).
+nearly cancel in the mean, and not at 20 Hz, since inhibition is slower. Two layers that share sources go
+together too: a neuron above receives the common parts of all its sources coherently, through its synapses
+and its membrane; `coherent_power` is what that adds to its variance. R(f) is the spectrum of one neuron over
+that of a Poisson train: below 1, since a neuron is refractory (`refractory`).
 """
 
 from __future__ import annotations
@@ -93,35 +95,60 @@ def refractory(neuron: Any, rate_hz: float) -> np.ndarray:
 
 
 def burst_jitter(neuron: Any) -> np.ndarray:
-    """Return what is left of common events in bursts, whose delay after the event is uniform."""
+    """Return how much of a rhythm of events is left in bursts, whose delay after the event is uniform."""
     return _jitter(neuron.burst_span_ms)
 
 
 @functools.lru_cache
 def _jitter(span_ms: float) -> np.ndarray:
-    return np.sinc(FREQUENCY_HZ * span_ms / 1000.0) ** 2
+    return np.sinc(FREQUENCY_HZ * span_ms / 1000.0)
 
 
 def common_power(neuron: Any, g: float | None, together: np.ndarray) -> np.ndarray:
-    """Return integrals (ms) of C(f) with the membrane's answers: exc exc, inh inh, exc inh.
+    """Return integrals (ms) of a spectrum with the membrane's answers: exc exc, inh inh, exc inh.
 
     ``g`` is the total conductance of a soma; None means the dendrite.
     """
+    exc, inh = _synapses(neuron.tau_exc, neuron.tau_inh)
+    answers = np.array([np.abs(exc) ** 2, np.abs(inh) ** 2, (exc * inh.conj()).real])
+    return answers @ (_membrane(neuron, g) * together)
+
+
+def coherent_power(neuron: Any, g: float | None, answers: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return integrals (ms Hz) of what the mean rates of several sources do together.
+
+    Parameters
+    ----------
+    neuron, g
+        As for `common_power`.
+    answers : array of shape (sources, populations, frequencies)
+        Complex: of each source's mean rate to the own noise of every population.
+    noise : array of shape (populations, frequencies)
+        Spectrum of that noise (Hz).
+
+    Returns
+    -------
+    array of shape (2 sources, 2 sources)
+        Excitation and inhibition of the first source, of the second, and so on.
+    """
+    synapses = _synapses(neuron.tau_exc, neuron.tau_inh)
+    arriving = answers[:, None] * synapses[None, :, None] * np.sqrt(_membrane(neuron, g) * noise)
+    flat = arriving.reshape(2 * len(answers), -1)
+    return (flat @ flat.conj().T).real
+
+
+def _membrane(neuron: Any, g: float | None) -> np.ndarray:
+    """Return the squared answer of a soma of conductance ``g`` or of the dendrite, times the bin's width."""
     if g is None:
         f = filters(neuron)["dendrite"]
-        membrane = _dendrite(f.tau_ms, f.tau_q_ms, f.ratio)
-    else:
-        membrane = 1.0 / (1.0 + (_OMEGA * neuron.tau_s / g) ** 2)
-    return _synaptic(neuron.tau_exc, neuron.tau_inh) @ (membrane * together)
+        return _dendrite(f.tau_ms, f.tau_q_ms, f.ratio) * (2.0 * _WIDTH / 1000.0)
+    return 2.0 * _WIDTH / 1000.0 / (1.0 + (_OMEGA * neuron.tau_s / g) ** 2)
 
 
 @functools.lru_cache
-def _synaptic(tau_exc: float, tau_inh: float) -> np.ndarray:
-    """Return the squared answers of both kinds of conductance and their product, by frequency (ms Hz)."""
-    exc, inh = (tau / (1 + 1j * _OMEGA * tau) for tau in (tau_exc, tau_inh))
-    return np.array([(a * b.conj()).real for a, b in ((exc, exc), (inh, inh), (exc, inh))]) * (
-        2.0 * _WIDTH / 1000.0
-    )
+def _synapses(tau_exc: float, tau_inh: float) -> np.ndarray:
+    """Return the answers of both kinds of conductance to a spike, by frequency (ms)."""
+    return np.array([tau / (1 + 1j * _OMEGA * tau) for tau in (tau_exc, tau_inh)])
 
 
 @functools.lru_cache

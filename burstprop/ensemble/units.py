@@ -11,7 +11,6 @@ its events a little, so a few sweeps settle all rates.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +24,7 @@ from burstprop.ensemble.isolated import Drive, Effort, Kind, inputs, measure
 from burstprop.ensemble.synchrony import (
     FREQUENCY_HZ,
     burst_jitter,
+    coherent_power,
     common_power,
     population_gain,
     refractory,
@@ -35,8 +35,6 @@ from burstprop.neurons import BurstPoissonNeuron
 
 SWEEPS = 4
 """Of all rates from nothing; bursts change events by a few percent, so each sweep adds more than a digit."""
-NONE: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(FREQUENCY_HZ)))
-"""No noise in common."""
 NUDGE = 0.02
 """Of the conductance, for its slope."""
 INPUT_EFFORT = Effort(n=2000, settle_ms=500.0, time_ms=5000.0)
@@ -51,7 +49,8 @@ class Rates:
     first: dict[str, np.ndarray] = field(default_factory=dict)
     """Event rates that there would be without bursts."""
     together: dict[str, np.ndarray] = field(default_factory=dict)
-    """How far each population's neurons have events together, by frequency (`synchrony`)."""
+    """What each population's neurons do together (`synchrony`): the answer of its mean rate to the own noise
+    of every population (0 to its own), by frequency, complex, shape (populations, frequencies)."""
     own: dict[str, np.ndarray] = field(default_factory=dict)
     """How much less noise a neuron's own events have than a Poisson train, by frequency."""
     soma: dict[str, Somatic] = field(default_factory=dict)
@@ -60,6 +59,16 @@ class Rates:
     def bursts(self, name: str) -> np.ndarray:
         """Return burst rates (Hz)."""
         return self.events[name] * self.burst_prob[name]
+
+    def noise(self) -> np.ndarray:
+        """Return the spectrum of each population's own noise in its mean rate (Hz), as ``together``."""
+        return np.array([e.mean() / len(e) * (1.0 + self.own[name]) for name, e in self.events.items()])
+
+    def synchrony(self, name: str) -> np.ndarray:
+        """Return the spectrum of what a population's neurons do together, over that of Poisson trains."""
+        events = self.events[name]
+        together = np.sum(np.abs(self.together[name]) ** 2 * self.noise(), axis=0)
+        return together * len(events) / max(float(events.mean()), 1e-9)
 
 
 class Units:
@@ -151,9 +160,11 @@ class Units:
         found = Rates()
         for name in self.names:
             found.burst_prob[name] = start.burst_prob[name] if start else np.full(self.n[name], 0.3)
+            found.events[name] = start.events[name] if start else np.zeros(self.n[name])
+            found.own[name] = np.zeros(len(FREQUENCY_HZ))
+            found.together[name] = np.zeros((len(self.names), len(FREQUENCY_HZ)), np.complex128)
         for _ in range(1 if start else SWEEPS):
             for name in self.up:
-                found.together[name] = NONE[name]
                 current = self.currents[name]["soma"] + soma_pa.get(name, 0.0)
                 if name in self.private:
                     events, burst_prob = self._input(name, current)
@@ -163,13 +174,13 @@ class Units:
                     found.own[name] = refractory(self.curves.neuron, events)
                     continue
                 parts = self._parts(name, "soma", found.events)
-                total = self._total(name, "soma", parts, found.events, found.together, found.own)
+                total = self._total(name, "soma", parts, found)
                 found.soma[name] = Somatic(**total, current_pa=current)
                 found.first[name] = self.curves.events(found.soma[name])
                 found.events[name] = self.curves.with_bursts(found.first[name], found.burst_prob[name])
                 found.own[name] = refractory(self.curves.neuron, float(found.events[name].mean()))
                 if self.common:
-                    found.together[name] = self._together(name, parts, current, found)
+                    found.together[name] = self._together(name, parts, found)
             found = self.taught(found, dendrite_pa or {})
         return found
 
@@ -192,18 +203,7 @@ class Units:
             if name in self.private:
                 continue
             current = self.currents[name]["dendrite"] + np.asarray(dendrite_pa.get(name, 0.0))
-            # a burst is an event that the coin chose, some milliseconds later
-            coin = {
-                q: float(found.burst_prob[q].mean()) * burst_jitter(self.curves.neuron) for q in self.names
-            }
-            total = self._total(
-                name,
-                "dendrite",
-                self._parts(name, "dendrite", sent),
-                sent,
-                {q: found.together[q] * coin[q] for q in self.names},
-                {q: found.own[q] * coin[q] for q in self.names},
-            )
+            total = self._total(name, "dendrite", self._parts(name, "dendrite", sent), found)
             found.burst_prob[name] = self.curves.burst_prob(
                 *self.curves.dendrite(**total, current_pa=current)
             )
@@ -230,46 +230,47 @@ class Units:
         return parts
 
     def _total(
-        self,
-        name: str,
-        compartment: str,
-        parts: dict[str, np.ndarray],
-        sent: dict[str, np.ndarray],
-        together: dict[str, np.ndarray],
-        own_noise: dict[str, np.ndarray],
+        self, name: str, compartment: str, parts: dict[str, np.ndarray], rates: Rates
     ) -> dict[str, Any]:
         """Return the inputs of a compartment as `burst_poisson` takes them, backgrounds included."""
         back, neuron = self.back[name][compartment], self.curves.neuron
         rows = np.sum(list(parts.values()), axis=0) if parts else np.zeros((5, self.n[name]))
         g_exc = back["g_exc"] + rows[0] * neuron.tau_exc / 1000.0
         g_inh = back["g_inh"] + rows[1] * neuron.tau_inh / 1000.0
-        common, regular = [], []
         g = 1.0 + float(np.mean(g_exc + g_inh)) if compartment == "soma" else None
+        answers, weights, regular = [], [], []
         for source, own in parts.items():
-            mean = float(sent[source].mean())
-            if together[source].any() and mean > 0:
-                power = common_power(neuron, g, together[source]) * mean / self.n[source]
-                common.append((power, own[0] / mean, own[1] / mean))
-            regular.append((common_power(neuron, g, own_noise[source]), own[2], own[3], own[4]))
+            # a burst is an event that the coin chose, some milliseconds later
+            coin = float(rates.burst_prob[source].mean()) if compartment == "dendrite" else 1.0
+            late = burst_jitter(neuron) if compartment == "dendrite" else 1.0
+            mean = float(rates.events[source].mean()) * coin
+            if mean > 0 and rates.together[source].any():
+                answers.append(rates.together[source] * coin * late)
+                weights += [own[0] / mean, own[1] / mean]
+            regular.append(
+                (common_power(neuron, g, rates.own[source] * coin * late**2), own[2], own[3], own[4])
+            )
         return {
             "g_exc": g_exc,
             "g_inh": g_inh,
             "l_exc": back["l_exc"] + rows[2],
             "l_inh": back["l_inh"] + rows[3],
             "shared": rows[4],
-            "common": tuple(common),
+            "common": (np.array(weights), coherent_power(neuron, g, np.array(answers), rates.noise()))
+            if answers
+            else None,
             "regular": tuple(regular),
         }
 
-    def _together(self, name: str, parts: dict[str, np.ndarray], current: float, rates: Rates) -> np.ndarray:
-        """Return how far a population's neurons spike together, from what its sources make common.
+    def _together(self, name: str, parts: dict[str, np.ndarray], rates: Rates) -> np.ndarray:
+        """Return the answer of a population's mean rate to the own noise of every population.
 
-        Linear response of the mean rate to the sources' mean rates, by frequency (`synchrony`).
+        Linear response to the sources' mean rates, by frequency (`synchrony`).
         """
-        soma = Somatic(**self._total(name, "soma", parts, rates.events, NONE, rates.own), current_pa=current)
+        soma = replace(rates.soma[name], common=None)
         p = rates.burst_prob[name]
         pair = [
-            self.curves.with_bursts(self.curves.events(replace(soma, current_pa=current + step)), p)
+            self.curves.with_bursts(self.curves.events(replace(soma, current_pa=soma.current_pa + step)), p)
             for step in (-5.0, 5.0)
         ]
         means = np.array([max(float(rates.events[q].mean()), 1e-9) for q in parts])
@@ -282,11 +283,10 @@ class Units:
             weights[:, 0],
             weights[:, 1],
         )
-        own_mean = max(float(rates.events[name].mean()), 1e-9)
-        found = np.zeros(len(FREQUENCY_HZ))
-        for answer, mean, source in zip(gain, means, parts, strict=True):
-            share = mean / self.n[source] * self.n[name] / own_mean
-            found += np.abs(answer) ** 2 * share * (1.0 + rates.own[source] + rates.together[source])
+        found = np.zeros_like(rates.together[name])
+        for answer, source in zip(gain, parts, strict=True):
+            found += answer * rates.together[source]
+            found[self.names.index(source)] += answer
         return found
 
     def _input(self, name: str, soma_pa: float) -> tuple[float, float]:

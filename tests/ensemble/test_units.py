@@ -23,7 +23,7 @@ from burstprop.ensemble import BurstPoissonCurves, Learner, Units
 from burstprop.ensemble.burst_poisson import TERMS, _dendritic_overlaps, _overlap
 from burstprop.ensemble.gradient import differences, gradient
 from burstprop.ensemble.learning import fano
-from burstprop.ensemble.synchrony import FREQUENCY_HZ, common_power, refractory
+from burstprop.ensemble.synchrony import FREQUENCY_HZ, coherent_power, common_power, refractory
 
 NEURON = BurstPoissonNeuron(dendritic_driving_force="somatic")
 
@@ -102,6 +102,16 @@ def test_common_noise_of_white_spectrum_is_that_of_independent_sources():
     assert power[0] == pytest.approx(_overlap(4.0, 5.0, 5.0), rel=0.06)  # frequencies end at 200 Hz
 
 
+def test_sources_that_go_together_add_up_before_they_are_squared():
+    noise, answer = np.ones((1, len(FREQUENCY_HZ))), np.ones((1, 1, len(FREQUENCY_HZ)), complex)
+    alone = coherent_power(NEURON, 4.0, answer, noise)
+    exc, inh, both = common_power(NEURON, 4.0, noise[0])
+    np.testing.assert_allclose(alone, [[exc, both], [both, inh]])
+    pair = coherent_power(NEURON, 4.0, np.concatenate([answer, answer]), noise)
+    weights = np.array([1.0, 0.0, 1.0, 0.0])
+    assert weights @ pair @ weights == pytest.approx(4 * exc)
+
+
 def test_burst_probability_is_the_sigmoid_averaged_over_the_noise():
     form = curves()
     drawn = np.random.default_rng(0).normal(-60.0, 5.0, 200_000)
@@ -122,9 +132,9 @@ def test_rates_settle_and_feedback_reaches_the_dendrite(units):
 
 def test_sources_in_common_make_neurons_spike_together(units):
     rates = units.rates()
-    assert rates.together["low"].max() == 0.0
-    assert rates.together["middle"].max() > 0.1
-    assert rates.together["output"].max() > 0.1
+    assert rates.synchrony("low").max() == 0.0
+    assert rates.synchrony("middle").max() > 0.1
+    assert rates.synchrony("output").max() > 0.1
 
 
 def test_the_gradient_by_hand_is_that_of_differences(units):
