@@ -53,6 +53,11 @@ class Stage:
     run: RateRealization
     averages: dict[str, Averages]
 
+    @property
+    def spikes_hz(self) -> dict[str, float]:
+        """Mean rate of all spikes by population: where the slow average R of a neuron begins."""
+        return {name: float(np.mean(a.spikes)) for name, a in self.averages.items()}
+
 
 def settled(run: RateRealization, params: Params, epoch: int) -> Stage:
     """Return the stage of rate units: the patterns are shown and taught without plasticity, as in spikes."""
@@ -102,8 +107,7 @@ def changes(
     without teaching current.
     """
     run = stage.run
-    means = {name: float(np.mean(a.spikes)) for name, a in stage.averages.items()}
-    circuit = with_weights(run.units, run.units.circuit, means)
+    circuit = with_weights(run.units, run.units.circuit, stage.spikes_hz)
     simulation = Simulation(circuit, seed=seed, record=Record(spikes=False, rates_bin_ms=None))
     teaching_ms = params.teaching_share * params.example_ms
     prediction_ms = params.example_ms - teaching_ms
@@ -239,10 +243,10 @@ def cosines(measured: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
             a = part["spiking"].to_numpy()
             for against in ("minus_gradient", "rate", "two_phase", "reduced", "without_teacher"):
                 b = part[against].to_numpy()
-                rows.append([epoch, layer, against, cosine(a, b), _length(a) / max(_length(b), 1e-12)])
+                rows.append([epoch, layer, against, cosine(a, b), length(a) / max(length(b), 1e-12)])
             spread = trials[trials["pathway"].isin(pathways)].groupby(["pathway", "pattern"])["spiking"]
             noise = float(np.sqrt(spread.var(ddof=1).sum()))
-            rows.append([epoch, layer, "trial", np.nan, noise / max(_length(a), 1e-12)])
+            rows.append([epoch, layer, "trial", np.nan, noise / max(length(a), 1e-12)])
             b, c = part["two_phase"].to_numpy(), part["minus_gradient"].to_numpy()
             rows.append([epoch, layer, "two_phase against minus_gradient", cosine(b, c), np.nan])
             b = part["reduced"].to_numpy()
@@ -252,10 +256,11 @@ def cosines(measured: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
     """Return the cosine of two changes."""
-    return float(a @ b / max(_length(a) * _length(b), 1e-15))
+    return float(a @ b / max(length(a) * length(b), 1e-15))
 
 
-def _length(a: np.ndarray) -> float:
+def length(a: np.ndarray) -> float:
+    """Return the Euclidean length of a change."""
     return float(np.sqrt(a @ a))
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from burstprop.report.claim import Claim
 
+from .derivatives import agreement
 from .xor import SPIKING, SPIKING_CURVE, half_chance, near
 
 INF = math.inf
@@ -38,7 +39,7 @@ def check(frames: dict[str, pd.DataFrame]) -> list[Claim]:
     """Return the claims about the frames of the experiment; what was not run is not claimed."""
     numbers = frames["numbers"].groupby("what")["value"].mean()
     claims = [*_curves(frames, numbers), *_propagation(frames, numbers)]
-    claims += [*_xor(frames, numbers), *_alignment(frames)]
+    claims += [*_xor(frames, numbers), *_alignment(frames), *_derivatives(frames["derivatives"])]
     return claims
 
 
@@ -178,6 +179,19 @@ def _order(xor: pd.DataFrame, last: int) -> list[Claim]:
                     f"{cost:.2f} (spiking)",
                 )
             )
+    return claims
+
+
+def _derivatives(table: pd.DataFrame) -> list[Claim]:
+    claims = []
+    for row in agreement(table).itertuples():
+        where = f"output by mean weights, epoch {row.epoch}, {row.layer}"
+        if row.layer in ("output", "all"):
+            claims.append(
+                Claim(f"{where}: cosine of spiking differences and the gradient", row.cosine, 0.95, 1.0)
+            )
+        if row.layer == "output":
+            claims.append(Claim(f"{where}: size of spiking differences over it", row.size, 0.8, 1.2))
     return claims
 
 

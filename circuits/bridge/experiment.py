@@ -19,13 +19,14 @@ Alignment: spiking circuits with the weights of rate units after some epochs; ea
 them, and they are put back. The change is held against minus the gradient of the cost, against what the rate
 units predict, and against the reduced rule. In the published design (hidden2 fed with the opposite sign)
 hidden1 and the output climb and hidden2 moves against the gradient; whether all follow it when both hidden
-populations are fed alike is a claim of the check.
+populations are fed alike is a claim of the check. The gradient itself is checked in the spiking circuit, by
+differences: the output with all weights of a pathway a little larger and smaller.
 
 Constants: what the reduced rule needs (burst probability without teacher, its slope by bursts from above,
 ratio of the layers), read off the curves.
 
 Frames: ``curves``, ``propagation``, ``series``, ``ablations``, ``xor``, ``state``, ``alignment``,
-``changes``, ``constants``, ``numbers``.
+``changes``, ``derivatives``, ``constants``, ``numbers``.
 
 The long learning runs are left out unless asked for: ``--set xor_epochs=500`` follows the whole learning
 curve, ``--set xor_variants=1`` with it learns the controls and the variants of the extended data too.
@@ -57,6 +58,7 @@ from ..xor.experiment import VARIANTS as XOR_VARIANTS
 from ..xor.rates import RateRealization, curves
 from .alignment import changes, cosines, predictions, reduced_constants, settled
 from .check import check
+from .derivatives import derivatives
 from .figure import figure
 from .propagation import CONFIGURATIONS, ablations, compare, curve_table, predict, summary
 from .xor import SPIKING, learning_curve, mean_weights, specialised, state_at_100, variant
@@ -106,6 +108,7 @@ def run(params: Params, execution: Execution) -> Frames:
     names = list(CONFIGURATIONS)[: params.configurations]
     parts = {f"propagation {name}": Part(params, "propagation", name) for name in names}
     parts |= {f"alignment {name}": Part(params, "alignment", name) for name in ("published", "fed_alike")}
+    parts["derivatives published"] = Part(params, "derivatives", "published")
     parts["xor units"] = Part(params, "units", "published")
     parts["xor mean weights"] = Part(params, "mean weights", "published")
     if params.xor_variants:
@@ -127,6 +130,7 @@ def one(
     frames = {
         "propagation": _propagation,
         "alignment": _alignment,
+        "derivatives": _derivatives,
         "units": _units,
         "mean weights": _mean_weights,
         "variant": _variant,
@@ -184,8 +188,6 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
     learned = RateRealization(params, seed, 1, closed)
     learned.settle()
     epochs = [e for e in (0, 10, 50, 100) if e <= part.params.late_epoch]
-    if part.name != "published":
-        epochs = [e for e in epochs if e <= 10]
     measured, predicted, constants = [], [], []
     for k, epoch in enumerate(epochs):
         while learned.epoch < epoch:
@@ -216,6 +218,21 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
         if part.name == "published"
         else [],
     }
+
+
+def _derivatives(part: Part, seed: int, realization: int, progress: Callable[[float], None]) -> Any:
+    del realization
+    params = XOR_VARIANTS[part.name]
+    learned = RateRealization(params, seed, 1, curves(params))
+    learned.settle()
+    epochs = [e for e in (0, 100) if e <= part.params.late_epoch]
+    found = []
+    for k, epoch in enumerate(epochs):
+        while learned.epoch < epoch:
+            learned.learn()
+        stage = settled(learned, params, epoch)
+        found.append(derivatives(stage, seed=seed, progress=partial(_share, progress, k, len(epochs))))
+    return {"derivatives": pd.concat(found, ignore_index=True)}
 
 
 def _share(progress: Callable[[float], None], done: int, of: int, share: float) -> None:

@@ -1,4 +1,4 @@
-"""The figure of the bridge: curves' fate in four rows, prediction, ingredients, learning, alignment."""
+"""The figure of the bridge: prediction in time, what ingredients are worth, learning, alignment."""
 
 from __future__ import annotations
 
@@ -67,9 +67,10 @@ def _ingredients(ablations: pd.DataFrame, axes: Axes) -> None:
         axes.barh(place + 0.26 * (k - 1), 100 * ablations[column], 0.25, color=shade, label=label)
     axes.set_yticks(place, [_wrapped(name) for name in ablations["ingredient"]], fontsize=6)
     axes.invert_yaxis()
+    axes.set_xlim(0.0, 160.0 * float(ablations[list(columns)].to_numpy().max()))
     axes.set_xlabel("rms error (%)")
     plotting.title(axes, "What each ingredient is worth")
-    _legend(axes)
+    axes.legend(frameon=False, fontsize=6.5, loc="upper right")
 
 
 def _wrapped(name: str) -> str:
@@ -93,7 +94,7 @@ def _learning(xor: pd.DataFrame, axes: Axes) -> None:
     seen = reference[reference[:, 0] <= last]
     axes.plot(seen[:, 0], seen[:, 1], "o", color=plotting.BLACK, ms=4, label="spiking, mean of 5")
     axes.axhline(4 * np.log(2), color=plotting.GREY, lw=0.7, ls=":")
-    axes.text(last, 4 * np.log(2), "guessing", ha="right", va="bottom", fontsize=6.5, color=plotting.GREY)
+    axes.text(last, 4 * np.log(2), "guessing", ha="right", va="top", fontsize=6.5, color=plotting.GREY)
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("epoch")
     axes.set_ylabel("cost (nats)")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from burstprop import Simulation
-from burstprop.circuits.bridge import alignment, propagation, xor
+from burstprop.circuits.bridge import alignment, derivatives, propagation, xor
 from burstprop.circuits.bridge.check import WORSE, check
 from burstprop.circuits.bridge.experiment import EXPERIMENT, Params, quick_version
 from burstprop.circuits.xor.circuit import Params as XorParams
@@ -136,7 +136,23 @@ def frames():
         "ablations": ablations,
         "xor": learning,
         "alignment": pd.concat(parts, ignore_index=True),
+        "derivatives": output_by_weights(),
     }
+
+
+def output_by_weights(factor=1.1):
+    rows = [
+        (0, pathway, pattern, factor * (5.0 + k), 5.0 + k)
+        for pathway in alignment.PATHWAYS
+        for k, pattern in enumerate(("0 0", "1 0", "0 1", "1 1"))
+    ]
+    return pd.DataFrame(rows, columns=["epoch", "pathway", "pattern", "spiking", "rate"])
+
+
+def test_derivatives_agree_in_direction_and_size_by_layer():
+    found = derivatives.agreement(output_by_weights(1.1)).set_index("layer")
+    assert found.loc["output", "size"] == pytest.approx(1.1)
+    assert found.loc["all", "cosine"] == pytest.approx(1.0)
 
 
 def test_claims_hold_of_a_good_prediction_and_fail_of_a_bad_one():
@@ -148,6 +164,8 @@ def test_claims_hold_of_a_good_prediction_and_fail_of_a_bad_one():
     own = bad["alignment"]
     own.loc[(own["layer"] == "hidden2") & (own["against"] == "minus_gradient"), "cosine"] = 0.9
     failed = [claim.claim for claim in check(bad) if not claim.passed]
+    bad["derivatives"] = output_by_weights(1.4)
+    assert any("size of spiking differences" in c.claim for c in check(bad) if not c.passed)
     assert len(failed) == 3
     assert any("moves against the gradient" in text for text in failed)
 
