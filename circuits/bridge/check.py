@@ -184,7 +184,8 @@ def _order(xor: pd.DataFrame, last: int) -> list[Claim]:
 
 def _derivatives(table: pd.DataFrame) -> list[Claim]:
     claims = []
-    for row in agreement(table).itertuples():
+    found: Any = agreement(table)
+    for row in found.itertuples():
         where = f"output by mean weights, epoch {row.epoch}, {row.layer}"
         if row.layer in ("output", "all"):
             claims.append(
