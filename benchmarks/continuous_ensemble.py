@@ -20,6 +20,7 @@ import pandas as pd
 
 from burstprop.circuits.bridge.continuous import Continuous, Network
 from burstprop.reduced.data import open_dataset
+from burstprop.reduced.data.dataset import ImagesInMemory
 from burstprop.report.report import provenance
 from burstprop.runs.run_code import code_of_run
 from burstprop.system.files import write_json, write_text
@@ -56,9 +57,11 @@ def main() -> None:
     args = parser.parse_args()
     dataset = open_dataset("mnist", args.data)
     order = np.random.default_rng(SEED).permutation(len(dataset.train))[: args.images]
-    train = dataset.train.select(order)
-    pixels = [part.images.numpy().reshape(len(part), -1) / 255.0 for part in (train, dataset.test)]
-    table = learn(pixels[0], train.labels.numpy(), pixels[1], dataset.test.labels.numpy())
+    train, test = dataset.train.select(order), dataset.test
+    assert isinstance(train, ImagesInMemory)
+    assert isinstance(test, ImagesInMemory)
+    pixels = [part.images.numpy().reshape(len(part), -1) / 255.0 for part in (train, test)]
+    table = learn(pixels[0], train.labels.numpy(), pixels[1], test.labels.numpy())
     args.out.mkdir(parents=True, exist_ok=True)
     write_text(args.out / "continuous.csv", table.to_csv(index=False, float_format="%.6g"))
     made = code_of_run(learn, {"params": Continuous()}) | provenance(

@@ -92,7 +92,8 @@ def _slopes(units: Units, name: str, rates: Rates) -> dict[str, dict[str, np.nda
         if key in PARTS:  # the noise of this source's trains is not that of Poisson ones
             regular = [list(part) for part in soma.regular]
             regular[source][PARTS[key]] = regular[source][PARTS[key]] + step
-            changed = replace(changed, regular=tuple(tuple(part) for part in regular))
+            parts: Any = tuple(tuple(part) for part in regular)
+            changed = replace(changed, regular=parts)
         return changed
 
     def with_rate(source: int, mean_hz: float) -> Somatic:
