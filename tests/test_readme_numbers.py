@@ -257,3 +257,39 @@ def test_bytes_in_the_docs_are_those_that_bench_prints():
     for circuit, words in zip((one_population(30_000), build(Params())), said.groups(), strict=True):
         sizes = Simulation(circuit).sizes()
         assert sizes["neuron_bytes"] / sizes["neurons"] == pytest.approx(int(words), rel=0.02)
+
+
+# --- spiking digits
+
+
+SPIKING = {
+    "learned": "learned",
+    "hidden layer frozen": "frozen_hidden",
+    "no feedback": "no_feedback",
+    "feedback drawn for each output neuron, not each class": "scrambled_feedback",
+}
+WITHOUT_SPIKES = {
+    "backpropagation without spikes": "backprop",
+    "the reduced rule without spikes": "burstprop",
+    "frozen hidden layer without spikes": "frozen_hidden",
+    "logistic regression": "logistic_regression",
+}
+
+
+def test_the_errors_of_the_spiking_digits():
+    by_time, without = (
+        stored("digits-spiking/controls_errors"),
+        stored("digits-spiking/controls_without_spikes"),
+    )
+    rows = table("100 hidden neurons, 6 epochs, mean of 3 (`benchmarks/results/digits-spiking`)")[1:]
+    assert {row[0] for row in rows} == set(SPIKING) | set(WITHOUT_SPIKES)
+    for words, *said in rows:
+        if words in SPIKING:
+            own = by_time[by_time["variant"] == SPIKING[words]]
+            early, last = (own[own["reading_ms"] == ms]["error_percent"] for ms in (600.0, 1200.0))
+            assert float(said[0]) == pytest.approx(early.mean(), abs=0.051), words
+        else:
+            last = without[without["rule"] == WITHOUT_SPIKES[words]]["error_percent"]
+            assert said[0] == "", words
+        assert float(said[1]) == pytest.approx(last.mean(), abs=0.051), words
+        assert [float(word) for word in said[2].split(",")] == pytest.approx(list(last), abs=0.051), words

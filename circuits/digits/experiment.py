@@ -48,9 +48,11 @@ VARIANTS: dict[str, Params] = {
     "hidden_50_frozen": Params(hidden=50, eta_hidden=0.0),
     "hidden_200": Params(hidden=200),
 }
-CONTROLS = ("frozen_hidden", "no_feedback", "scrambled_feedback")
-"""Variants whose hidden layer is not told what to learn."""
+CONTROLS = ("frozen_hidden",)
+"""Variants whose hidden layer learns nothing; `EXTENDED` has those that learn otherwise."""
 EXTENDED = (
+    "no_feedback",
+    "scrambled_feedback",
     "hidden_50",
     "hidden_200",
     "no_cancelling",
@@ -58,7 +60,7 @@ EXTENDED = (
     "event_credit",
     "published_timing",
 )
-"""Variants with fewer and more hidden neurons, and other choices of the circuit."""
+"""Variants that learn without what they need, of other sizes, and other choices of the circuit."""
 
 
 def quick_version(params: Params) -> Params:
