@@ -265,8 +265,6 @@ def test_bytes_in_the_docs_are_those_that_bench_prints():
 SPIKING = {
     "learned": "learned",
     "hidden layer frozen": "frozen_hidden",
-    "no feedback": "no_feedback",
-    "feedback drawn for each output neuron, not each class": "scrambled_feedback",
 }
 WITHOUT_SPIKES = {
     "backpropagation without spikes": "backprop",
