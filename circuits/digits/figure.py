@@ -119,11 +119,11 @@ def _raster(raster: pd.DataFrame, taught: bool, axes: Axes) -> None:
     ):
         axes.scatter(own.loc[chosen, "time_ms"], height[chosen], s=size, c=shade, linewidths=0, label=label)
     axes.axhline(0.0, color=plotting.BLACK, linewidth=0.7)
-    label = int(raster["label"].iloc[0])
-    axes.axhspan(-label - 1.0, -float(label), color=plotting.SKY, alpha=0.25, linewidth=0)
+    digit_shown = int(raster["label"].iloc[0])
+    axes.axhspan(-digit_shown - 1.0, -float(digit_shown), color=plotting.SKY, alpha=0.25, linewidth=0)
     axes.set(xlabel="time (ms)", ylim=(-10.0, 10.0), ylabel="output, by digit          hidden")
     axes.set_yticks([-digit - 0.5 for digit in range(10)], [str(digit) for digit in range(10)])
-    plotting.title(axes, f"a {label}, " + ("taught from the second third on" if taught else "untaught"))
+    plotting.title(axes, f"a {digit_shown}, " + ("taught from the second third on" if taught else "untaught"))
     if taught:
         axes.legend(frameon=True, fontsize=6.5, loc="upper left", markerscale=2.0)
 
