@@ -1,10 +1,9 @@
-"""Processor, memory and library versions, for provenance."""
+"""Processor and library versions, for provenance, and how many threads there are to use."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import math
 import os
 import platform
 import re
@@ -53,37 +52,6 @@ def use_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         _threads.reset(token)
-
-
-def free_memory() -> float:
-    """Return the free memory in bytes; infinite where the system does not tell.
-
-    The least of what the machine has left, and of what a container or a job of a batch system may still take.
-    """
-    found = [math.inf]
-    with contextlib.suppress(OSError, ValueError):
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-        found += [1024.0 * int(kilobytes) for kilobytes in re.findall(r"^MemAvailable:\s*(\d+)", text, re.M)]
-    for group in _memory_groups():
-        with contextlib.suppress(OSError, ValueError):
-            limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is not a number: no limit
-            used = int((group / "memory.current").read_text(encoding="ascii"))
-            statistics = (group / "memory.stat").read_text(encoding="ascii")
-            # what is held of files is given back when it is needed
-            files = sum(int(size) for size in re.findall(r"^inactive_file (\d+)", statistics, re.M))
-            found.append(float(max(limit - used + files, 0)))
-    return min(found)
-
-
-def _memory_groups() -> list[Path]:
-    """Return the folders of the control groups that this process is in, on Linux."""
-    root = Path("/sys/fs/cgroup")
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return []
-    own = [root / line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
-    return [folder for group in own for folder in (group, *group.parents) if folder.is_relative_to(root)]
 
 
 def versions() -> dict[str, str]:

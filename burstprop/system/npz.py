@@ -12,7 +12,7 @@ import numpy as np
 
 from burstprop.errors import BurstpropError
 from burstprop.system.files import writing
-from burstprop.system.machine import free_memory
+from burstprop.system.memory import free_memory
 
 UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, NotImplementedError, BadZipFile, zlib.error),

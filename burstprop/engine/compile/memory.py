@@ -11,8 +11,7 @@ from burstprop.circuit.populations import Population
 from burstprop.circuit.projections import Projection
 from burstprop.engine.compile.blueprint import Blueprint
 from burstprop.engine.layout import ROW, blocks
-from burstprop.errors import BurstpropError
-from burstprop.system.machine import free_memory
+from burstprop.system.memory import fits
 
 RING_BYTES = 6
 """One place in the ring: the neuron, and its flags for the two kinds of projections."""
@@ -25,7 +24,6 @@ WEIGHT_BYTES = 4
 """One synapse of an all-to-all projection that learns; without a rule such a synapse takes nothing."""
 DRAWING_BYTES = 24
 """One synapse of the projection that is being drawn."""
-NAMED = 3
 
 
 def memory_needed(blueprint: Blueprint) -> dict[str, float]:
@@ -80,18 +78,4 @@ def check_memory(blueprint: Blueprint) -> None:
     BurstpropError
         It does not fit; the message says how much it needs, what for, and how much is free.
     """
-    needed = memory_needed(blueprint)
-    total, free = sum(needed.values()), free_memory()
-    if total <= free:
-        return
-    largest = sorted(needed, key=lambda name: -needed[name])[:NAMED]
-    parts = "; ".join(f"{name}: {gigabytes(needed[name])}" for name in largest)
-    raise BurstpropError(
-        f"the circuit needs about {gigabytes(total)} of memory and {gigabytes(free)} are free ({parts}): "
-        "make these smaller, or run it on a larger machine"
-    )
-
-
-def gigabytes(size: float) -> str:
-    """Return a number of bytes as text, in a unit that fits."""
-    return f"{size / 1e9:,.0f} GB" if size >= 1e10 else f"{size / 1e9:.2g} GB"
+    fits("the circuit", memory_needed(blueprint))

@@ -28,6 +28,7 @@ from burstprop.reduced.train import rule_files
 from burstprop.reduced.train.checkpoint import CHECKPOINT_FILE
 from burstprop.reduced.train.distributed import Group
 from burstprop.reduced.train.journal import Journal
+from burstprop.reduced.train.memory import check_memory
 from burstprop.reduced.train.options import Options, Stopped
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.process import enough_memory
@@ -83,7 +84,8 @@ def train(
     ------
     BurstpropError
         For a folder that holds another run, or that cannot be written; in every process, when they would not
-        resume at the same place; for a log for TensorBoard without a folder.
+        resume at the same place; for a log for TensorBoard without a folder; for batches of more images than
+        there are, or more than the memory holds.
     Diverged
         When the loss is no longer a finite number.
     Stopped
@@ -154,6 +156,7 @@ def _train(
         rule_files.note(plan.rule, source_digest(plan.setting.rule))
     resumed = _to_resume(folder, resume, group)
     spec = plan.setting.network
+    _check_batches(plan, dataset, group)
     needs = f"the network {spec.name!r} with batches of {plan.setting.batch_size} images"
     with enough_memory(needs):
         trainer = Trainer(plan, dataset, folder, options, group)
@@ -179,6 +182,18 @@ def _train(
         trainer.journal.close()
         if history is not None:
             history += trainer.history
+
+
+def _check_batches(plan: Plan, dataset: ImageDataset, group: Group) -> None:
+    """Refuse batches of more images than there are, or than the memory holds; raises BurstpropError."""
+    size, images = plan.setting.batch_size, len(dataset.split("train"))
+    if size > images:
+        raise BurstpropError(
+            f"batch_size = {size:,} images: {dataset.name} has {images:,} to train on; give at most that "
+            "(--set batch_size=N)"
+        )
+    if group.device.type == "cpu":
+        check_memory(plan.setting, -(-size // group.world_size))
 
 
 def _to_resume(folder: Path | None, resume: bool, group: Group) -> bool:
