@@ -36,6 +36,13 @@ def stored(name: str) -> pd.DataFrame:
     return pd.read_csv(RESULTS / f"{name}.csv")
 
 
+def test_the_table_of_time_steps():
+    from dt_convergence import page
+
+    text = (ROOT / "docs" / "explanation" / "limits.md").read_text(encoding="utf-8")
+    assert page(stored("simulator/dt_convergence")) in text
+
+
 # --- XOR
 
 
