@@ -55,7 +55,7 @@ def test_block_is_python(block):
 
 
 def test_commands_exist():
-    commands = re.findall(r"^\s*burstprop (\w+)(?: ([a-z_]+))?", TEXT, re.MULTILINE)
+    commands = re.findall(r"^\s*burstprop (\w+)(?: ([a-z_][a-z_-]*))?", TEXT, re.MULTILINE)
     assert len(commands) >= 10
     known = catalogue.entries()
     for verb, name in commands:
