@@ -19,6 +19,7 @@ from burstprop.circuits.bridge.experiment import Params, Part, one
 from burstprop.circuits.bridge.propagation import CONFIGURATIONS
 from burstprop.report.report import provenance
 from burstprop.runs.frames import write_frames
+from burstprop.runs.run import RUN_FILE
 from burstprop.runs.sweep import run_many, work_counted
 from burstprop.system.files import write_json
 
@@ -53,7 +54,7 @@ def main() -> None:
         parameters=dataclasses.asdict(params),
         parts=work,
     )
-    write_json(args.out / "run.json", known)
+    write_json(args.out / RUN_FILE, known)
 
 
 if __name__ == "__main__":

@@ -43,8 +43,6 @@ from burstprop.experiments import Experiment, catalogue
 if TYPE_CHECKING:
     import pandas as pd
 
-RUN_FILE = "run.json"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add NAME, the values to combine, and where the runs are made."""
@@ -137,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
 
 def refuse_other_runs(out: Path, entry: catalogue.Entry) -> None:
     """Raise BurstpropError where the folder holds a run, or a sweep of something else; else mark it."""
-    from burstprop.runs.run import Run
+    from burstprop.runs.run import RUN_FILE, Run
     from burstprop.system.files import write_json
 
     content = Run(out, verb="sweep").content
@@ -178,6 +176,7 @@ def collect(out: Path, entry: catalogue.Entry, names: list[str], like: dict[str,
     """
     from burstprop.runs.frames import write_frames
     from burstprop.runs.pieces import pieces
+    from burstprop.runs.run import RUN_FILE
     from burstprop.runs.sweep import finished_runs, gather, load_frames
     from burstprop.system.files import write_json
 

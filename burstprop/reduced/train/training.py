@@ -34,7 +34,7 @@ from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.process import enough_memory
 from burstprop.reduced.train.trainer import Trainer
 from burstprop.runs.lock import Lock, Locked
-from burstprop.runs.run import note_status
+from burstprop.runs.run import RUN_FILE, note_status
 from burstprop.system.files import writable_folder, write_json
 
 __all__ = ["Options", "Stopped", "Trainer", "train"]
@@ -242,6 +242,6 @@ def _begin(trainer: Trainer) -> None:
         )
         source = {"folder": trainer.dataset.source, "classes": len(trainer.dataset.classes)}
         write_json(
-            trainer.out / "run.json", {**known, **code, "data": {"name": trainer.dataset.name, **source}}
+            trainer.out / RUN_FILE, {**known, **code, "data": {"name": trainer.dataset.name, **source}}
         )
     trainer.save()
