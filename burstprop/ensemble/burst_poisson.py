@@ -31,17 +31,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import expm
 from scipy.optimize import least_squares
 
-from burstprop.ensemble.dynamics import filters
+from burstprop.ensemble import membrane
 from burstprop.ensemble.isolated import Drive, Effort, Kind, inputs, measure
 from burstprop.jit.kernel import entry_point
 
 X_RANGE = (-2.3, -0.1)
 """Where random inputs are drawn: beyond it a neuron is silent, or depolarised past its threshold."""
-V_SOMA_MV = -53.0
-"""V* of the somatic driving force: near threshold, where it decides on spikes."""
 DESIGNS = 60
 """Random inputs measured for each kind of population."""
 TERMS = tuple(
@@ -63,13 +60,9 @@ class Somatic:
     l_inh: np.ndarray
     shared: np.ndarray
     current_pa: np.ndarray | float
-    common: tuple[np.ndarray, np.ndarray] | None = None
-    """What sources do together: sums of the excitatory and inhibitory weights of each source population,
-    every synapse by its source's share of the mean rate, shape (2 sources, n), and
-    `synchrony.coherent_power`."""
-    regular: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...] = ()
-    """For each source population: power of what its neurons' trains have less than Poisson ones (negative),
-    and its part of ``l_exc``, ``l_inh`` and ``shared``."""
+    common: membrane.Pair = None
+    regular: membrane.Pair = None
+    """Noise beyond that of independent Poisson trains, see `membrane`."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +79,9 @@ class BurstPoissonCurves:
 
     def coordinates(self, soma: Somatic) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return x, ln s and ln g of the soma's membrane potential."""
-        n = self.neuron
-        leak = n.c_s / n.tau_s
-        g = 1.0 + soma.g_exc + soma.g_inh
-        a_exc, a_inh = n.e_exc - V_SOMA_MV, n.e_inh - V_SOMA_MV
-        y = soma.g_exc * a_exc + soma.g_inh * a_inh + (n.e_l - V_SOMA_MV) + soma.current_pa / leak
-        tau = n.tau_s / g
-        exc, inh, both = (
-            _overlap(tau, a, b)
-            for a, b in ((n.tau_exc, n.tau_exc), (n.tau_inh, n.tau_inh), (n.tau_exc, n.tau_inh))
-        )
-        power = (
-            soma.l_exc * a_exc**2 * exc + soma.l_inh * a_inh**2 * inh + 2 * soma.shared * a_exc * a_inh * both
-        )
-        power = power + _coloured(soma.common, soma.regular, a_exc, a_inh)
-        s = np.sqrt(np.maximum(power, 1e-3) / 1000.0) / g
-        return y / g / s, np.log(s), np.log(g)
+        inputs = soma.g_exc, soma.g_inh, soma.l_exc, soma.l_inh, soma.shared, soma.current_pa
+        x, ln_s, ln_g = membrane.soma(self.neuron, inputs, soma.common, soma.regular)
+        return x, ln_s, ln_g
 
     def events(self, soma: Somatic) -> np.ndarray:
         """Return the event rate without bursts, E0 (Hz), one per neuron."""
@@ -127,19 +107,13 @@ class BurstPoissonCurves:
         l_inh: np.ndarray,
         shared: np.ndarray,
         current_pa: np.ndarray | float,
-        common: tuple[np.ndarray, np.ndarray] | None = None,
-        regular: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...] = (),
+        common: membrane.Pair = None,
+        regular: membrane.Pair = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return mean (mV) and variance (mV^2) of the dendritic potential at events."""
-        n = self.neuron
-        f = filters(n)["dendrite"]
-        leak = n.c_d / n.tau_d
-        a_exc, a_inh = n.e_exc - self.v_dendrite_mv, n.e_inh - self.v_dendrite_mv
-        mean = n.e_l + (current_pa / leak + g_exc * a_exc + g_inh * a_inh) / (1.0 + f.ratio)
-        exc, inh, both = _dendritic_overlaps(f.tau_ms, f.tau_q_ms, f.ratio, n.tau_exc, n.tau_inh)
-        power = l_exc * a_exc**2 * exc + l_inh * a_inh**2 * inh + 2 * shared * a_exc * a_inh * both
-        power = power + _coloured(common, regular, a_exc, a_inh)
-        return mean, self.rest_variance + power / 1000.0
+        inputs = g_exc, g_inh, l_exc, l_inh, shared, current_pa
+        mean, variance = membrane.dendrite(self.neuron, self.v_dendrite_mv, inputs, common, regular)
+        return mean, self.rest_variance + variance
 
     def burst_prob(self, mean_mv: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the probability that an event is a burst."""
@@ -190,7 +164,7 @@ def _design_of(rng: np.random.Generator, kind: Kind) -> Drive:
 
 
 def _blank(neuron: Any) -> BurstPoissonCurves:
-    return BurstPoissonCurves(neuron, np.zeros(len(TERMS)), 0.0, V_SOMA_MV, 1.0, (-1e9, 1e9), {})
+    return BurstPoissonCurves(neuron, np.zeros(len(TERMS)), 0.0, membrane.V_SOMA_MV, 1.0, (-1e9, 1e9), {})
 
 
 def sums(kind: Kind, answers: pd.DataFrame, compartment: str) -> dict[str, Any]:
@@ -281,57 +255,17 @@ def _evaluate() -> Any:
 
 def _log_events(x, ln_s, ln_g, coefficients, powers, low, high, out):
     """Evaluate the polynomial; beyond ``low`` and ``high`` a straight line in x that does not fall."""
+    by_x, by_s, by_g = np.ones(4), np.ones(4), np.ones(4)
     for i in range(len(out)):
         held, total, slope = min(max(x[i], low), high), 0.0, 0.0
+        for k in range(1, 4):
+            by_x[k] = by_x[k - 1] * held
+            by_s[k] = by_s[k - 1] * ln_s[i]
+            by_g[k] = by_g[k - 1] * ln_g[i]
         for t in range(len(coefficients)):
             a, b, c = powers[t, 0], powers[t, 1], powers[t, 2]
-            rest = coefficients[t] * ln_s[i] ** b * ln_g[i] ** c
-            total += rest * held**a
+            rest = coefficients[t] * by_s[b] * by_g[c]
+            total += rest * by_x[a]
             if a > 0:
-                slope += rest * a * held ** (a - 1)
+                slope += rest * a * by_x[a - 1]
         out[i] = total + max(slope, 0.0) * (x[i] - held)
-
-
-def _coloured(common: Any, regular: Any, a_exc: float, a_inh: float) -> np.ndarray | float:
-    """Return the variance (times 1000) beyond that of independent Poisson trains.
-
-    Common noise counts excitation and inhibition coherently; what trains have less than Poisson ones lowers
-    the noise of each source.
-    """
-    total: np.ndarray | float = 0.0
-    if common is not None:
-        weights, coherent = common
-        drives = weights * np.tile([a_exc, a_inh], len(weights) // 2)[:, None]
-        total = total + np.sum(drives * (coherent @ drives), axis=0)
-    for power, l_exc, l_inh, shared in regular:
-        total = total + l_exc * a_exc**2 * power[0] + l_inh * a_inh**2 * power[1]
-        total = total + 2 * shared * a_exc * a_inh * power[2]
-    return total
-
-
-def _overlap(tau: np.ndarray, a: float, b: float) -> np.ndarray:
-    """Return the integral (ms) of the product of a leaky membrane's answers to two decaying conductances.
-
-    tau dv/dt = -v + exp(-t/a), and the same with b; for a = b it is a^2/(2 (tau + a)).
-    """
-    return a * b * ((a + b) * tau + 2 * a * b) / (2 * (tau + a) * (tau + b) * (a + b))
-
-
-@functools.lru_cache
-def _dendritic_overlaps(
-    tau: float, tau_q: float, ratio: float, exc: float, inh: float
-) -> tuple[float, float, float]:
-    """Return the same integrals of a dendrite with adaptation: exc exc, inh inh, exc inh."""
-    dt, answers = 0.05, []
-    for decay in (exc, inh):
-        system = np.array(
-            [[-1 / tau, -ratio / tau, 1 / tau], [1 / tau_q, -1 / tau_q, 0.0], [0.0, 0.0, -1 / decay]]
-        )
-        step, state = expm(system * dt), np.array([0.0, 0.0, 1.0])
-        v = np.empty(12000)
-        for k in range(len(v)):
-            v[k] = state[0]
-            state = step @ state
-        answers.append(v)
-    first, second = answers
-    return tuple(float(np.sum(a * b) * dt) for a, b in ((first, first), (second, second), (first, second)))  # type: ignore[return-value]

@@ -17,6 +17,7 @@ class Synapses:
     projection: Projection
     start: np.ndarray
     source: np.ndarray
+    """Unsigned: a kernel looks up signed indices in half again the time."""
     weight: np.ndarray
     same: np.ndarray | None = None
     """For excitation: the inhibitory weight of the same pair, 0 where there is none."""
@@ -80,4 +81,4 @@ def _by_target(
     projection: Projection, target: np.ndarray, source: np.ndarray, weight: np.ndarray, n_target: int
 ) -> Synapses:
     start = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=n_target))]).astype(np.int64)
-    return Synapses(projection, start, source.astype(np.int32), weight.astype(np.float32))
+    return Synapses(projection, start, source.astype(np.uint32), weight.astype(np.float32))

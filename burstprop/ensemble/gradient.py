@@ -24,7 +24,7 @@ from burstprop.ensemble.connections import Synapses
 from burstprop.ensemble.synchrony import common_power, refractory
 from burstprop.ensemble.units import Rates, Units
 
-PARTS = {"l_exc": 1, "l_inh": 2, "shared": 3}
+PARTS = {"l_exc": 0, "l_inh": 1, "shared": 2}
 """Where an input stands in `Somatic.regular`."""
 NUDGE = {"g_exc": 1e-3, "g_inh": 1e-3, "l_exc": 0.05, "l_inh": 0.05, "shared": 0.05}
 
@@ -89,20 +89,20 @@ def _slopes(units: Units, name: str, rates: Rates) -> dict[str, dict[str, np.nda
 
     def nudged(source: int, key: str, step: float) -> Somatic:
         changed = replace(soma, **{key: getattr(soma, key) + step})
-        if key in PARTS:  # the noise of this source's trains is not that of Poisson ones
-            regular = [list(part) for part in soma.regular]
-            regular[source][PARTS[key]] = regular[source][PARTS[key]] + step
-            parts: Any = tuple(tuple(part) for part in regular)
-            changed = replace(changed, regular=parts)
+        if key in PARTS and soma.regular:  # the noise of this source's trains is not that of Poisson ones
+            powers, parts = soma.regular
+            parts = parts.copy()
+            parts[source, PARTS[key]] += step
+            changed = replace(changed, regular=(powers, parts))
         return changed
 
     def with_rate(source: int, mean_hz: float) -> Somatic:
         """Return the inputs where the trains of a source are as regular as those of another mean rate."""
         g = 1.0 + float(np.mean(soma.g_exc + soma.g_inh))
-        regular = list(soma.regular)
-        power = common_power(units.curves.neuron, g, refractory(units.curves.neuron, mean_hz))
-        regular[source] = (power, *regular[source][1:])
-        return replace(soma, regular=tuple(regular))
+        assert soma.regular is not None
+        powers = soma.regular[0].copy()
+        powers[source] = common_power(units.curves.neuron, g, refractory(units.curves.neuron, mean_hz))
+        return replace(soma, regular=(powers, soma.regular[1]))
 
     found = {}
     for k, source in enumerate(sources):

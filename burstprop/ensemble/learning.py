@@ -123,7 +123,8 @@ class Learner:
                 s.start,
                 s.source,
                 s.weight,
-                factors[target][0] @ traces[source].T,
+                factors[target][0],
+                np.ascontiguousarray(traces[source].T),
                 lower,
                 drawn[source][0].sum(axis=1, dtype=np.float64),
                 causal[target],
@@ -173,9 +174,10 @@ class Learner:
         traces = np.empty_like(events)
         if self.noise:
             moments = self.rng.random((2, *events.shape), dtype=np.float32)
+            faded = np.exp(moments[1] * np.float32(-dt / tau))
         else:
-            moments = np.zeros((2, 0, 0), np.float32)
-        self._decay(events, level, traces, moments, dt, tau)
+            moments, faded = np.zeros((2, 0, 0), np.float32), np.zeros((0, 0), np.float32)
+        self._decay(events, level, traces, moments, faded, dt, tau)
         return traces
 
     def _causal(self, rates: Rates, name: str, means: np.ndarray, time_ms: float) -> np.ndarray:
@@ -212,11 +214,12 @@ def _ask(events, bursts, state, factors, means, keep, keep_slow, raised, raised_
         state[0, i], state[1, i], state[2, i] = events_hz, bursts_hz, spikes_hz
 
 
-def _decay(events, level, traces, moments, dt, tau):
+def _decay(events, level, traces, moments, faded, dt, tau):
     """Let the traces of one population decay.
 
     With ``moments`` (2, n, bins; shares of a bin) the first says when the bin's event is, the second when the
-    trace is looked at: an average over the bin would have less noise than what a synapse meets.
+    trace is looked at: an average over the bin would have less noise than what a synapse meets. ``faded`` is
+    what is left of the trace from the bin's beginning to the second moment.
     """
     keep, drawn = np.exp(-dt / tau), moments.shape[1] > 0
     share = tau / dt * (1.0 - keep)
@@ -224,21 +227,30 @@ def _decay(events, level, traces, moments, dt, tau):
         now = level[i]
         for t in range(events.shape[1]):
             e = np.float64(events[i, t])
-            if drawn:
-                at, seen = moments[0, i, t] * dt, moments[1, i, t] * dt
-                traces[i, t] = now * np.exp(-seen / tau)
-                if at < seen:
-                    traces[i, t] += e * np.exp((at - seen) / tau)
-                now = now * keep + e * np.exp((at - dt) / tau)
-            else:
+            if not drawn:
                 traces[i, t] = now * share + e * (1.0 - share)
                 now = now * keep + e * share
+                continue
+            traces[i, t] = now * faded[i, t]
+            now *= keep
+            if e > 0.0:
+                at, seen = moments[0, i, t] * dt, moments[1, i, t] * dt
+                if at < seen:
+                    traces[i, t] += e * np.exp((at - seen) / tau)
+                now += e * np.exp((at - dt) / tau)
 
 
-def _learn(start, source, weight, pairs, lower, counts, causal, rate, eta, w_max):
-    """Change the weights of one projection; ``pairs`` (targets, sources) is what both neurons ask for."""
+def _learn(start, source, weight, factors, traces, lower, counts, causal, rate, eta, w_max):
+    """Change the weights of one projection; ``traces`` (bins, sources), ``factors`` (targets, bins)."""
+    asked = np.empty(traces.shape[1], np.float32)
     for i in range(len(start) - 1):
+        # of all sources at once, in their order: synapses look up one number
+        for j in range(len(asked)):
+            asked[j] = lower[i] * counts[j]
+        for t in range(factors.shape[1]):
+            if factors[i, t] != 0.0:
+                for j in range(len(asked)):
+                    asked[j] += factors[i, t] * traces[t, j]
         for k in range(start[i], start[i + 1]):
-            j = source[k]
-            total = pairs[i, j] + lower[i] * counts[j] + causal[i] * weight[k] * rate[j]
+            total = asked[source[k]] + causal[i] * weight[k] * rate[source[k]]
             weight[k] = min(max(weight[k] + eta * total, 0.0), w_max)

@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 
 from burstprop.ensemble.dynamics import filters
+from burstprop.ensemble.membrane import V_SOMA_MV
+from burstprop.jit.kernel import entry_point
 
 FREQUENCY_HZ = np.concatenate([np.arange(0.5, 20.0, 1.5), np.arange(20.0, 200.0, 10.0)])
 _WIDTH = np.gradient(FREQUENCY_HZ)
 _OMEGA = 2 * np.pi * FREQUENCY_HZ / 1000.0
-V_SOMA_MV = -53.0
 
 
 def population_gain(
@@ -70,15 +71,35 @@ def population_gain(
     dead_ms = neuron.refractory_ms
     waiting = rate_hz * dead_ms / 1000.0 / np.maximum(1.0 - rate_hz * dead_ms / 1000.0, 0.3)
     slope = closed * (1.0 + waiting) / np.maximum(1.0 - closed * (adaptation + threshold), 0.1)
-    back = adaptation / (1 + 1j * _OMEGA * neuron.tau_ws)
-    back = slope[:, None] * (back + threshold[:, None] / (1 + 1j * _OMEGA * neuron.tau_th))
-    back = back + waiting[:, None] * (1.0 - np.exp(-1j * _OMEGA * dead_ms)) / (1j * _OMEGA * dead_ms)
-    answer = slope[:, None] / (1.0 + back) / len(g)
-    exc, inh = (
-        (reversal - V_SOMA_MV) * tau / 1000.0 / (1 + 1j * _OMEGA * tau)
-        for reversal, tau in ((neuron.e_exc, neuron.tau_exc), (neuron.e_inh, neuron.tau_inh))
-    )
-    return (w_exc @ answer) * exc + (w_inh @ answer) * inh
+    parts = _back(neuron.tau_ws, neuron.tau_th, dead_ms)
+    real, imag = np.zeros((2, 2, len(w_exc), len(FREQUENCY_HZ)))
+    entry_point(_gain, ())(slope, waiting, adaptation, threshold, parts, np.array([w_exc, w_inh]), real, imag)
+    exc, inh = (real + 1j * imag) / len(g)
+    by_exc, by_inh = _synapses(neuron.tau_exc, neuron.tau_inh) / 1000.0
+    return exc * by_exc * (neuron.e_exc - V_SOMA_MV) + inh * by_inh * (neuron.e_inh - V_SOMA_MV)
+
+
+@functools.cache
+def _compiled() -> Any:
+    return entry_point(_gain, ())
+
+
+def _gain(slope, waiting, adaptation, threshold, parts, weights, real, imag):
+    """Add up slope/(1 + back) over neurons, by weight: ``real`` and ``imag``, shape (2, sources, freq.)."""
+    count, frequencies = weights.shape[1], parts.shape[1]
+    re, im = np.empty(frequencies), np.empty(frequencies)
+    for i in range(len(slope)):
+        a, th, w = slope[i] * adaptation, slope[i] * threshold[i], waiting[i]
+        for f in range(frequencies):
+            b_re = 1.0 + a * parts[0, f] + th * parts[2, f] + w * parts[4, f]
+            b_im = a * parts[1, f] + th * parts[3, f] + w * parts[5, f]
+            size = slope[i] / (b_re * b_re + b_im * b_im)
+            re[f], im[f] = b_re * size, -b_im * size
+        for sign in range(2):
+            for s in range(count):
+                for f in range(frequencies):
+                    real[sign, s, f] += weights[sign, s, i] * re[f]
+                    imag[sign, s, f] += weights[sign, s, i] * im[f]
 
 
 def refractory(neuron: Any, rate_hz: float) -> np.ndarray:
@@ -100,6 +121,14 @@ def burst_jitter(neuron: Any) -> np.ndarray:
 
 
 @functools.lru_cache
+def _back(tau_w: float, tau_th: float, dead_ms: float) -> np.ndarray:
+    """Return by frequency what adaptation, threshold and dead time take back, real and imaginary parts."""
+    parts = [1 / (1 + 1j * _OMEGA * tau) for tau in (tau_w, tau_th)]
+    parts.append((1.0 - np.exp(-1j * _OMEGA * dead_ms)) / (1j * _OMEGA * dead_ms))
+    return np.array([side for part in parts for side in (part.real, part.imag)])
+
+
+@functools.lru_cache
 def _jitter(span_ms: float) -> np.ndarray:
     return np.sinc(FREQUENCY_HZ * span_ms / 1000.0)
 
@@ -109,9 +138,7 @@ def common_power(neuron: Any, g: float | None, together: np.ndarray) -> np.ndarr
 
     ``g`` is the total conductance of a soma; None means the dendrite.
     """
-    exc, inh = _synapses(neuron.tau_exc, neuron.tau_inh)
-    answers = np.array([np.abs(exc) ** 2, np.abs(inh) ** 2, (exc * inh.conj()).real])
-    return answers @ (_membrane(neuron, g) * together)
+    return _squares(neuron.tau_exc, neuron.tau_inh) @ (_membrane(neuron, g) * together)
 
 
 def coherent_power(neuron: Any, g: float | None, answers: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -141,8 +168,20 @@ def _membrane(neuron: Any, g: float | None) -> np.ndarray:
     """Return the squared answer of a soma of conductance ``g`` or of the dendrite, times the bin's width."""
     if g is None:
         f = filters(neuron)["dendrite"]
-        return _dendrite(f.tau_ms, f.tau_q_ms, f.ratio) * (2.0 * _WIDTH / 1000.0)
-    return 2.0 * _WIDTH / 1000.0 / (1.0 + (_OMEGA * neuron.tau_s / g) ** 2)
+        return _dendrite(f.tau_ms, f.tau_q_ms, f.ratio)
+    return _soma(neuron.tau_s / g)
+
+
+@functools.lru_cache
+def _soma(tau: float) -> np.ndarray:
+    return 2.0 * _WIDTH / 1000.0 / (1.0 + (_OMEGA * tau) ** 2)
+
+
+@functools.lru_cache
+def _squares(tau_exc: float, tau_inh: float) -> np.ndarray:
+    """Return the products of both kinds of conductance: exc exc, inh inh, exc inh, by frequency (ms^2)."""
+    exc, inh = _synapses(tau_exc, tau_inh)
+    return np.array([np.abs(exc) ** 2, np.abs(inh) ** 2, (exc * inh.conj()).real])
 
 
 @functools.lru_cache
@@ -153,5 +192,5 @@ def _synapses(tau_exc: float, tau_inh: float) -> np.ndarray:
 
 @functools.lru_cache
 def _dendrite(tau: float, tau_q: float, ratio: float) -> np.ndarray:
-    """Return the squared answer of a dendrite with adaptation, by frequency."""
-    return np.abs(1.0 / (1 + 1j * _OMEGA * tau + ratio / (1 + 1j * _OMEGA * tau_q))) ** 2
+    answer = 1.0 / (1 + 1j * _OMEGA * tau + ratio / (1 + 1j * _OMEGA * tau_q))
+    return np.abs(answer) ** 2 * (2.0 * _WIDTH / 1000.0)

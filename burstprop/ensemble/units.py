@@ -135,6 +135,7 @@ class Units:
             self.currents[current.population][current.compartment] += value
         self.back = {name: _background(Kind.of(circuit, name)) for name in self.names}
         self._inputs: dict[tuple[str, float], tuple[float, float]] = {}
+        self._fixed: dict[tuple[str, int], np.ndarray] = {}
         self._rows = entry_point(_rows, ())
 
     def into(self, name: str, receptor: str) -> list[Synapses]:
@@ -225,9 +226,23 @@ class Units:
             for s in self.into(name, f"{compartment}_{sign}"):
                 source = s.projection.source
                 own = parts.setdefault(source, np.zeros((5, self.n[name])))
-                same = s.weight if s.same is None else s.same
-                self._rows(s.start, s.source, s.weight, same, s.same is not None, sent[source], row, own)
+                if source in self.private and s.projection.rule is None:
+                    # all its rates are the same, and the weights stay
+                    own += sent[source][0] * self._by_rate(s, row)
+                else:
+                    self._add_rows(s, sent[source], row, own)
         return parts
+
+    def _by_rate(self, s: Synapses, row: int) -> np.ndarray:
+        key = (s.projection.name, row)
+        if key not in self._fixed:
+            self._fixed[key] = np.zeros((5, self.n[s.projection.target]))
+            self._add_rows(s, np.ones(self.n[s.projection.source]), row, self._fixed[key])
+        return self._fixed[key]
+
+    def _add_rows(self, s: Synapses, sent: np.ndarray, row: int, out: np.ndarray) -> None:
+        same = s.weight if s.same is None else s.same
+        self._rows(s.start, s.source, s.weight, same, s.same is not None, sent, row, out)
 
     def _total(
         self, name: str, compartment: str, parts: dict[str, np.ndarray], rates: Rates
@@ -238,7 +253,7 @@ class Units:
         g_exc = back["g_exc"] + rows[0] * neuron.tau_exc / 1000.0
         g_inh = back["g_inh"] + rows[1] * neuron.tau_inh / 1000.0
         g = 1.0 + float(np.mean(g_exc + g_inh)) if compartment == "soma" else None
-        answers, weights, regular = [], [], []
+        answers, weights, powers = [], [], []
         for source, own in parts.items():
             # a burst is an event that the coin chose, some milliseconds later
             coin = float(rates.burst_prob[source].mean()) if compartment == "dendrite" else 1.0
@@ -247,9 +262,7 @@ class Units:
             if mean > 0 and rates.together[source].any():
                 answers.append(rates.together[source] * coin * late)
                 weights += [own[0] / mean, own[1] / mean]
-            regular.append(
-                (common_power(neuron, g, rates.own[source] * coin * late**2), own[2], own[3], own[4])
-            )
+            powers.append(common_power(neuron, g, rates.own[source] * coin * late**2))
         return {
             "g_exc": g_exc,
             "g_inh": g_inh,
@@ -259,7 +272,7 @@ class Units:
             "common": (np.array(weights), coherent_power(neuron, g, np.array(answers), rates.noise()))
             if answers
             else None,
-            "regular": tuple(regular),
+            "regular": (np.array(powers), np.array([own[2:] for own in parts.values()])) if parts else None,
         }
 
     def _together(self, name: str, parts: dict[str, np.ndarray], rates: Rates) -> np.ndarray:
@@ -305,11 +318,12 @@ def _rows(start, source, weight, same, shared, rate, row, out):
     for i in range(len(start) - 1):
         linear, square, both = 0.0, 0.0, 0.0
         for k in range(start[i], start[i + 1]):
-            r, w = rate[source[k]], weight[k]
-            linear += w * r
-            square += w * w * r
+            w = np.float64(weight[k])
+            passed = w * rate[source[k]]
+            linear += passed
+            square += w * passed
             if shared:
-                both += w * same[k] * r
+                both += same[k] * passed
         out[row, i] += linear
         out[row + 2, i] += square
         out[4, i] += both

@@ -20,9 +20,10 @@ from burstprop import (
 )
 from burstprop.circuit.synapses import facilitating
 from burstprop.ensemble import BurstPoissonCurves, Learner, Units
-from burstprop.ensemble.burst_poisson import TERMS, _dendritic_overlaps, _overlap
+from burstprop.ensemble.burst_poisson import TERMS
 from burstprop.ensemble.gradient import differences, gradient
 from burstprop.ensemble.learning import fano
+from burstprop.ensemble.membrane import dendritic_overlaps, overlap
 from burstprop.ensemble.synchrony import FREQUENCY_HZ, coherent_power, common_power, refractory
 
 NEURON = BurstPoissonNeuron(dendritic_driving_force="somatic")
@@ -87,19 +88,17 @@ def slow_answer(tau, decay, dt=0.01, time_ms=400.0):
 
 def test_overlaps_are_the_integrals_of_the_answers():
     exc, inh = slow_answer(3.2, 5.0), slow_answer(3.2, 10.0)
-    assert _overlap(3.2, 5.0, 10.0) == pytest.approx(np.sum(exc * inh) * 0.01, rel=0.01)
-    assert _overlap(3.2, 5.0, 5.0) == pytest.approx(25.0 / (2 * 8.2))
-    assert _dendritic_overlaps(7.0, 30.0, 0.0, 5.0, 10.0)[0] == pytest.approx(
-        _overlap(7.0, 5.0, 5.0), rel=0.02
-    )
+    assert overlap(3.2, 5.0, 10.0) == pytest.approx(np.sum(exc * inh) * 0.01, rel=0.01)
+    assert overlap(3.2, 5.0, 5.0) == pytest.approx(25.0 / (2 * 8.2))
+    assert dendritic_overlaps(7.0, 30.0, 0.0, 5.0, 10.0)[0] == pytest.approx(overlap(7.0, 5.0, 5.0), rel=0.02)
     # the published squared answers of the dendrite with adaptation (ms)
-    found = _dendritic_overlaps(7.0, 30.0, 13 * 7 / 170, 5.0, 10.0)
+    found = dendritic_overlaps(7.0, 30.0, 13 * 7 / 170, 5.0, 10.0)
     assert found[:2] == pytest.approx((0.913, 2.369), rel=0.02)
 
 
 def test_common_noise_of_white_spectrum_is_that_of_independent_sources():
     power = common_power(NEURON, 4.0, np.ones(len(FREQUENCY_HZ)))
-    assert power[0] == pytest.approx(_overlap(4.0, 5.0, 5.0), rel=0.06)  # frequencies end at 200 Hz
+    assert power[0] == pytest.approx(overlap(4.0, 5.0, 5.0), rel=0.06)  # frequencies end at 200 Hz
 
 
 def test_sources_that_go_together_add_up_before_they_are_squared():
