@@ -45,6 +45,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from burstprop.circuit import Circuit
@@ -75,7 +76,8 @@ class Params:
     configurations: int = quantity(6, "1", "configurations of the propagation circuit", low=1, high=6)
     xor_epochs: int = quantity(110, "1", "epochs of XOR in rates (the published circuit: 500)", low=10)
     xor_variants: bool = quantity(False, "", "learn controls and extended variants in rates as well")
-    late_epoch: int = quantity(100, "1", "alignment is measured at the start and after so many epochs", low=0)
+    late_epoch: int = quantity(100, "1", "last epoch at which alignment is measured", low=1)
+    stages: int = quantity(3, "1", "epochs at which it is measured, evenly from 0 to the last", low=2)
     repetitions: int = quantity(6, "1", "teaching phases of each pattern in the spiking circuit", low=2)
 
     def __post_init__(self) -> None:
@@ -100,7 +102,7 @@ def build(params: Params) -> Circuit:
 
 def quick_version(params: Params) -> Params:
     """Return a smaller version: one configuration, fewer epochs and repetitions."""
-    return replace(params, configurations=1, xor_epochs=12, late_epoch=10, repetitions=2)
+    return replace(params, configurations=1, xor_epochs=12, late_epoch=10, stages=2, repetitions=2)
 
 
 def run(params: Params, execution: Execution) -> Frames:
@@ -187,7 +189,8 @@ def _alignment(part: Part, seed: int, realization: int, progress: Callable[[floa
     closed = curves(params)
     learned = RateRealization(params, seed, 1, closed)
     learned.settle()
-    epochs = sorted({0, part.params.late_epoch}) if part.name == "published" else [0]
+    spread = np.linspace(0, part.params.late_epoch, part.params.stages).round().astype(int)
+    epochs = sorted(set(spread.tolist())) if part.name == "published" else [0]
     measured, predicted, constants = [], [], []
     for k, epoch in enumerate(epochs):
         while learned.epoch < epoch:

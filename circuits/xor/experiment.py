@@ -55,6 +55,7 @@ and Methods.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -131,19 +132,25 @@ def run(params: Params, execution: Execution) -> dict[str, pd.DataFrame]:
     BurstpropError
         The parameters do not fit together, or the folder of the execution holds another run.
     """
-    if params.level == "ensemble":
+    return _with_epochs(params, execution.each(_one_of(params.level), params), execution.quick)
+
+
+def _one_of(level: str) -> Callable[..., dict[str, pd.DataFrame]]:
+    """Return what runs one realization: the spiking circuit, or rate units."""
+    if level == "ensemble":
         from .rates import one_of_rates
 
-        return _with_epochs(params, execution.each(one_of_rates, params), execution.quick)
-    return _with_epochs(params, execution.each(one, params), execution.quick)
+        return one_of_rates
+    return one
 
 
 def controls(frames: dict[str, pd.DataFrame], execution: Execution) -> dict[str, pd.DataFrame]:
     """Run all `CONTROLS`, and return them beside the published circuit, whose ``frames`` `run` has returned.
 
-    Where the execution is quick, `quick_version` of each is run. Returns ``controls`` (variant, and the
-    columns of ``xor``), ``controls_rates`` (variant, and the rates of all populations in the tests before and
-    after learning) and ``controls_solved`` (variant, and the columns of `solved`).
+    They run at the level of ``frames``: spiking, or rate units. Where the execution is quick, `quick_version`
+    of each is run. Returns ``controls`` (variant, and the columns of ``xor``), ``controls_rates`` (variant,
+    and the rates of all populations in the tests before and after learning) and ``controls_solved`` (variant,
+    and the columns of `solved`).
     """
     return _beside("controls", CONTROLS, frames, execution)
 
@@ -168,8 +175,11 @@ def _beside(
     title: str, names: tuple[str, ...], frames: dict[str, pd.DataFrame], execution: Execution
 ) -> dict[str, pd.DataFrame]:
     """Run variants; return their frames, called after ``title``, those of the published circuit first."""
-    variants = {name: quick_version(VARIANTS[name]) if execution.quick else VARIANTS[name] for name in names}
-    ran = replace(execution, name=f"{execution.name} {title}").each_of(one, variants)
+    level = frames["protocol"]["level"].iloc[0]
+    variants = {name: replace(VARIANTS[name], level=level) for name in names}
+    if execution.quick:
+        variants = {name: quick_version(params) for name, params in variants.items()}
+    ran = replace(execution, name=f"{execution.name} {title}").each_of(_one_of(level), variants)
     together = {"published": frames} | {
         name: _with_epochs(variants[name], own, execution.quick) for name, own in ran.items()
     }
@@ -187,6 +197,7 @@ def _with_epochs(params: Params, frames: dict[str, pd.DataFrame], quick: bool) -
         "midpoint_hz": (params.e_min_hz + params.e_max_hz) / 2,
         "published": replace(params, level="spiking") == Params(),
         "quick": quick,
+        "level": params.level,
     }
     return {"xor": by_epoch(frames["examples"]), **frames, "protocol": pd.DataFrame([protocol])}
 

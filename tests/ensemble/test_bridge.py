@@ -1,5 +1,6 @@
 """The bridge's own arithmetic: errors and their groups, cosines, weights handed to a simulation, claims."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from burstprop import Simulation
 from burstprop.circuits.bridge import alignment, derivatives, propagation, xor
 from burstprop.circuits.bridge.check import WORSE, check
 from burstprop.circuits.bridge.experiment import EXPERIMENT, Params, quick_version
+from burstprop.circuits.xor import experiment as xor_experiment
 from burstprop.circuits.xor.circuit import Params as XorParams
 from burstprop.circuits.xor.circuit import build
 from burstprop.ensemble import Units
@@ -201,3 +203,21 @@ def test_parameters_are_checked_and_the_quick_version_is_smaller():
         Params(configurations=7)
     with pytest.raises(BurstpropError, match="level = 'rates'"):
         XorParams(level="rates")
+
+
+def test_controls_run_at_the_level_of_the_circuit_beside_them():
+    @dataclasses.dataclass
+    class Noted:
+        name: str = "xor"
+        quick: bool = False
+
+        def each_of(self, function, variants):
+            ran.append((function.__name__, {params.level for params in variants.values()}))
+            raise StopIteration
+
+    ran = []
+    for level in ("spiking", "ensemble"):
+        frames = {"protocol": pd.DataFrame([{"level": level}])}
+        with pytest.raises(StopIteration):
+            xor_experiment.controls(frames, Noted())
+    assert ran == [("one", {"spiking"}), ("one_of_rates", {"ensemble"})]
