@@ -94,7 +94,7 @@ def _learning(xor: pd.DataFrame, axes: Axes) -> None:
     seen = reference[reference[:, 0] <= last]
     axes.plot(seen[:, 0], seen[:, 1], "o", color=plotting.BLACK, ms=4, label="spiking, mean of 5")
     axes.axhline(4 * np.log(2), color=plotting.GREY, lw=0.7, ls=":")
-    axes.text(last, 4 * np.log(2), "guessing", ha="right", va="top", fontsize=6.5, color=plotting.GREY)
+    axes.text(0.6 * last, 2.68, "guessing", ha="center", va="top", fontsize=6.5, color=plotting.GREY)
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("epoch")
     axes.set_ylabel("cost (nats)")
@@ -119,8 +119,8 @@ def _alignment(alignment: pd.DataFrame, axes: Axes) -> None:
     axes.set_ylim(-1.08, 1.08)
     axes.set_xlabel("epoch")
     axes.set_ylabel("cosine with minus the gradient")
-    plotting.title(axes, "Spiking change (dashed: both fed alike)")
-    _legend(axes)
+    plotting.title(axes, "Spiking change (squares: both fed alike)")
+    axes.legend(frameon=False, fontsize=6.5, loc="lower right", bbox_to_anchor=(1.0, 0.52))
 
 
 def _changes(changes: pd.DataFrame, axes: Axes) -> None:
