@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from burstprop.circuits.bridge.derivatives import agreement
 from burstprop.circuits.bridge.xor import SPIKING_CURVE, near
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,49 @@ def continuous():
         yield [f"{row.images:,}", f"{row.test_error_percent:.1f} %", f"{row.mean_event_rate:.2f}"]
 
 
-TABLES = (propagation, ablations, learning, continuous)
+LAYERS = ("hidden1", "hidden2", "output")
+DESIGNS = {"published": "published", "fed_alike": "fed alike"}
+
+
+def stages():
+    """Yield name, epoch and the table of cosines and sizes of each design and epoch, by layer and reference."""
+    table = stored("alignment")
+    for variant, name in DESIGNS.items():
+        own = table[table["variant"] == variant]
+        for epoch, part in own.groupby("epoch"):
+            yield name, epoch, part.set_index(["layer", "against"])[["cosine", "size"]]
+
+
+def alignment():
+    for name, epoch, found in stages():
+        gradient = [f"{found.loc[(layer, 'minus_gradient'), 'cosine']:.2f}" for layer in LAYERS]
+        units = [
+            ", ".join(f"{found.loc[(layer, 'rate'), c]:.2f}" for layer in LAYERS) for c in ("cosine", "size")
+        ]
+        noise = ", ".join(f"{found.loc[(layer, 'trial'), 'size']:.2f}" for layer in LAYERS)
+        yield [f"{name}, {epoch}", *gradient, *units, noise]
+
+
+def rules():
+    for name, epoch, found in stages():
+        own = found["cosine"].loc["all"]
+        columns = ("minus_gradient", "two_phase", "reduced", "rate", "reduced against minus_gradient")
+        yield [f"{name}, {epoch}", *(f"{own[c]:.2f}" for c in columns)]
+
+
+def by_differences():
+    for row in agreement(stored("derivatives")).itertuples():
+        yield [row.layer, f"{row.cosine:.3f}", f"{row.size:.2f}"]
+
+
+def constants():
+    for row in stored("constants").itertuples():
+        numbers = row.event_rate_hz, row.baseline, row.slope_per_hz, row.gain
+        digits = f"{numbers[0]:.1f}", f"{numbers[1]:.2f}", f"{numbers[2]:+.3f}", f"{numbers[3]:.1f}"
+        yield [f"{DESIGNS[row.variant]}, {row.epoch}", row.population, *digits]
+
+
+TABLES = (propagation, ablations, learning, continuous, alignment, rules, by_differences, constants)
 
 
 def line(cells):
