@@ -45,8 +45,10 @@ def learning():
 
 
 def continuous():
+    slower = stored("continuous_slower_10").set_index("images")["test_error_percent"]
     for row in stored("continuous").itertuples():
-        yield [f"{row.images:,}", f"{row.test_error_percent:.1f} %", f"{row.mean_event_rate:.2f}"]
+        later = f"{slower[row.images]:.1f} %" if row.images in slower.index else "–"
+        yield [f"{row.images:,}", f"{row.test_error_percent:.1f} %", f"{row.mean_event_rate:.2f}", later]
 
 
 LAYERS = ("hidden1", "hidden2", "output")
