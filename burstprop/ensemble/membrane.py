@@ -31,7 +31,7 @@ def soma(neuron: Any, inputs: tuple[Any, ...], common: Pair, regular: Pair) -> n
     """Return x, ln s and ln g of the somatic membrane potential, shape (3, n).
 
     ``inputs``: conductances and noise sums of excitation and inhibition, shared noise, current
-    (`burst_poisson.Somatic`), each of shape (n,) or one number.
+    (`burst_poisson.Somatic`), each of shape (n,), all but the first possibly one number.
     """
     rows = _rows(inputs)
     forces = neuron.e_exc - V_SOMA_MV, neuron.e_inh - V_SOMA_MV
@@ -95,7 +95,7 @@ def _compiled(function: Any) -> Any:
 
 
 def _rows(inputs: tuple[Any, ...]) -> np.ndarray:
-    rows = np.empty((len(inputs), max(np.size(value) for value in inputs)))
+    rows = np.empty((len(inputs), len(inputs[0])))
     for row, value in zip(rows, inputs, strict=True):
         row[:] = value
     return rows
