@@ -66,6 +66,14 @@ def recurrent(**how):
             r"current into pyr\.soma is -1e\+39 pA: give finite numbers of at most 3\.4e\+38 pA",
         ),
         (
+            lambda: simulate(Circuit((Population("pyr", 3, PyramidalNeuron(v_start_sd=1e300)),)), 1.0),
+            r"population 'pyr': PyramidalNeuron\.constants gives v_start_sd = 1e\+300: float32 ends at 3\.4e\+38",
+        ),
+        (
+            lambda: simulate(Circuit((Population("pyr", 3, PyramidalNeuron()),), dt_ms=1e-20), 1.0),
+            r"Circuit\.dt_ms = 1e-20 ms: must be at least 1e-09 ms",
+        ),
+        (
             lambda: simulate(one(), 1e39),
             r"duration_ms = 1e\+39 ms: more steps of 0\.1 ms than can be counted",
         ),

@@ -33,6 +33,9 @@ KINDS: dict[str, tuple[type, ...]] = {
 }
 """The kinds of parts that each field of a circuit holds."""
 
+LEAST_STEP_MS = 1e-9
+"""The shortest time step: a second then has 1e12 steps, and 64 bits count up to 9e18."""
+
 
 def check_circuit(circuit: Parts) -> None:
     """Check all parts against each other.
@@ -44,6 +47,11 @@ def check_circuit(circuit: Parts) -> None:
     """
     step = quantity(0.1, "ms", "time step, 0.1 in the paper", low=0, open_low=True)
     check_value("Circuit.dt_ms", circuit.dt_ms, step.metadata)
+    if circuit.dt_ms < LEAST_STEP_MS:
+        raise BurstpropError(
+            f"Circuit.dt_ms = {circuit.dt_ms:g} ms: must be at least {LEAST_STEP_MS:g} ms; with shorter "
+            "steps a duration is more steps than can be counted"
+        )
     if not circuit.populations:
         raise BurstpropError("Circuit.populations is empty: a circuit needs at least one Population")
     for name, kinds in KINDS.items():

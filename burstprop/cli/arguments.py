@@ -51,14 +51,11 @@ def folder(text: str) -> str:
 
 
 def check_threads(threads: int | None) -> None:
-    """Raise BurstpropError for more threads than this process has cores: they would wait for one another."""
-    from burstprop.system.machine import cores
+    """Raise BurstpropError for more threads than this process has cores."""
+    from burstprop.system.machine import check_cores
 
-    if threads is not None and threads > cores():
-        raise BurstpropError(
-            f"--threads {threads}: this process may use {cores()} core{'s' * (cores() > 1)}, and more "
-            f"threads would wait for one another; give {cores()} or less"
-        )
+    if threads is not None:
+        check_cores(f"--threads {threads}", threads)
 
 
 def check_time(circuit: Any, duration_ms: float, threads: int) -> None:

@@ -241,14 +241,10 @@ def default_workers(given: int | None, dataset: str) -> int:
     BurstpropError
         So many that they would only wait for one another.
     """
-    from burstprop.system.machine import cores
+    from burstprop.system.machine import check_cores, cores
 
     if given is not None:
-        if given > WORKERS_A_CORE * cores():
-            raise BurstpropError(
-                f"--workers {given}: this process may use {cores()} core{'s' * (cores() > 1)}, and so many "
-                f"decoding processes would only wait for one another; give {cores()} or less"
-            )
+        check_cores(f"--workers {given}", given, WORKERS_A_CORE)
         return given
     if dataset in ("digits", "mnist"):
         return 0

@@ -32,7 +32,7 @@ from burstprop.recording.recorder import Recorder
 from burstprop.recording.recording import recorded_names
 from burstprop.simulation.checkpoint import code_of, no_checkpoint, read_checkpoint, write_checkpoint
 from burstprop.system.interrupts import deferred_stop
-from burstprop.system.machine import cores, threads_at_hand
+from burstprop.system.machine import check_cores, threads_at_hand
 from burstprop.system.progress import Progress, Shown
 
 _DURATION = quantity(0.0, "ms", "how long to run", low=0).metadata
@@ -143,11 +143,7 @@ class Simulation:
             check_value(name, value, quantity(1, "1", "a part of all random numbers", low=0).metadata, int)
         threads = threads_at_hand() if threads is None else threads
         check_value("threads", threads, quantity(1, "1", "threads of the time loop", low=1).metadata, int)
-        if threads > THREADS_A_CORE * cores():
-            raise BurstpropError(
-                f"threads = {threads}: this process may use {cores()} core{'s' * (cores() > 1)}, and so many "
-                f"threads would only wait for one another; give {cores()} or less"
-            )
+        check_cores(f"threads = {threads}", threads, THREADS_A_CORE)
         if dtype not in DTYPES:
             raise BurstpropError(f"dtype = {dtype!r}: give 'float32' or 'float64'")
         if not isinstance(circuit, Circuit):

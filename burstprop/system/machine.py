@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 import burstprop
+from burstprop.errors import BurstpropError
 
 LIBRARIES = ("numpy", "numba", "scipy", "pandas", "matplotlib", "joblib", "torch")
 
@@ -34,6 +35,30 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def check_cores(said: str, number: int, a_core: int = 1) -> None:
+    """Refuse threads or processes that would only wait for one another.
+
+    Parameters
+    ----------
+    said : str
+        The number as its user gave it: ``"--threads 64"``.
+    number : int
+        How many are asked for.
+    a_core : int
+        How many share a core before they are refused.
+
+    Raises
+    ------
+    BurstpropError
+        For more than ``a_core`` of them for each core of this process.
+    """
+    if number > a_core * cores():
+        raise BurstpropError(
+            f"{said}: this process may use {cores()} core{'s' * (cores() > 1)}, and so many would only wait "
+            f"for one another; give {cores()} or less"
+        )
 
 
 _threads: ContextVar[int] = ContextVar("threads", default=1)

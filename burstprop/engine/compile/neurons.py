@@ -30,10 +30,11 @@ def build_neurons(blueprint: Blueprint) -> tuple[dict[str, nw.Neurons], np.ndarr
 def _population(blueprint: Blueprint, population: Population, offset: int) -> tuple[nw.Neurons, np.ndarray]:
     model, n, dt = population.neuron, population.n, blueprint.circuit.dt_ms
     one: Any = blueprint.dtype.type
-    initial = model.initial(n, generator(blueprint.seed, f"start {population.name}"), dt)
+    # the constants first: among them are the parameters themselves, which a message then names
     constants = model.constants(dt)
-    _check_values(population, "initial", initial, model.State)
-    _check_values(population, "constants", constants, model.Constants)
+    _check_values(population, "constants", constants, model.Constants, blueprint.dtype)
+    initial = model.initial(n, generator(blueprint.seed, f"start {population.name}"), dt)
+    _check_values(population, "initial", initial, model.State, blueprint.dtype)
     shared, own = _constants(constants, n, blueprint.dtype)
     currents = model.Drive._fields
     controlled = _controlled(blueprint.circuit, population.name)
@@ -53,8 +54,8 @@ def _population(blueprint: Blueprint, population: Population, offset: int) -> tu
     ), allocate(initial, n, blueprint.dtype)
 
 
-def _check_values(population: Population, method: str, values: Any, kind: Any) -> None:
-    """Refuse an array of the wrong length from a method of a user's model."""
+def _check_values(population: Population, method: str, values: Any, kind: Any, dtype: np.dtype[Any]) -> None:
+    """Refuse an array of the wrong length, or too large a number, from a method of a model."""
     where = f"population {population.name!r}: {type(population.neuron).__name__}.{method}"
     if not isinstance(values, tuple) or len(values) != len(kind._fields):
         raise BurstpropError(f"{where} returns {values!r}: give {kind.__name__}({', '.join(kind._fields)})")
@@ -66,6 +67,13 @@ def _check_values(population: Population, method: str, values: Any, kind: Any) -
             raise BurstpropError(
                 f"{where} gives {name} of shape {array.shape}: give a number, or one per neuron, shape "
                 f"({population.n},)"
+            )
+        largest = float(np.finfo(dtype).max)
+        too_large = array[np.isfinite(array) & (np.abs(array) > largest)]
+        if too_large.size:
+            raise BurstpropError(
+                f"{where} gives {name} = {too_large[0]:g}: {dtype} ends at {largest:.1e}; give a smaller "
+                "parameter, or a larger dt_ms"
             )
 
 
