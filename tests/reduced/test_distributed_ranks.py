@@ -20,10 +20,6 @@ from burstprop.reduced.train.distributed import Group, join
 from burstprop.reduced.train.journal import read_log
 
 
-def words_of(out: Path, *more: str) -> list[str]:
-    return ["train", "--epochs", "2", "--threads", "1", "--json", "--quiet", "--out", str(out), *more]
-
-
 def last_line(printed: str) -> dict:
     return json.loads(printed.strip().splitlines()[-1])
 
@@ -39,18 +35,33 @@ def run_python(words: list[str], processes: int) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("rule", ["burstprop", "burstccn"])
-def test_two_ranks_equal_one_process(tmp_path, rule, capsys):
-    """1,259 images in batches of 32: the last batch has 11, so the two shares are not equal there."""
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory) -> tuple[Path, list[Path]]:
+    """Return a folder of images with one broken for training and one for the test, and these two."""
+    data = imagenet_layout(tmp_path_factory.mktemp("data"), classes=2, train=7, val=2, size=(32, 32))
+    paths = [data / part / "n00000001" / "n00000001_1.JPEG" for part in ("train", "val")]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:200])
+    return data, paths
+
+
+@pytest.fixture(scope="module")
+def two(broken, tmp_path_factory) -> Path:
+    """Return the folder of what two processes did."""
+    out = tmp_path_factory.mktemp("two")
+    run_python([str(Path(two_ranks.__file__)), str(broken[0]), str(out)], processes=2)
+    return out
+
+
+@pytest.mark.parametrize("rule", two_ranks.RULES)
+def test_two_ranks_equal_one_process(tmp_path, two, rule):
     threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        assert main(words_of(tmp_path / "one", "--rule", rule)) == 0
+        one = two_ranks.learn_digits(rule, tmp_path, Group())
     finally:
         torch.set_num_threads(threads)
-    one = last_line(capsys.readouterr().out)
-    words = words_of(tmp_path / "two", "--rule", rule, "--backend", "gloo")
-    two = last_line(run_python(["-m", "burstprop", *words], processes=2))
-    a, b = load_checkpoint(tmp_path / "one"), load_checkpoint(tmp_path / "two")
+    a, b = load_checkpoint(tmp_path / rule), load_checkpoint(two / rule)
     start = load_checkpoint_start(a)
     moved = 0.0
     for name, value in a["network"].items():
@@ -59,8 +70,10 @@ def test_two_ranks_equal_one_process(tmp_path, rule, capsys):
     assert moved > 0.05  # far more than the difference that is allowed
     for line_a, line_b in zip(a["history"], b["history"], strict=True):
         assert line_b["train_loss"] == pytest.approx(line_a["train_loss"], rel=1e-4)
-    assert abs(two["test_error_percent"] - one["test_error_percent"]) < 100 / 359 * 1.01
-    assert (tmp_path / "two" / "log.jsonl").read_text().count('"event": "epoch"') == 2  # one process writes
+    for rank in range(2):
+        said = json.loads((two / f"{rank}.json").read_text())[rule]
+        assert abs(said["test_error_percent"] - one["test_error_percent"]) < 100 / 359 * 1.01
+    assert (two / rule / "log.jsonl").read_text().count('"event": "epoch"') == 2  # one process writes
 
 
 def load_checkpoint_start(content: dict) -> dict[str, torch.Tensor]:
@@ -74,33 +87,26 @@ def load_checkpoint_start(content: dict) -> dict[str, torch.Tensor]:
     return dict(network.state_dict())
 
 
-def test_broken_images_and_folders_that_are_not_shared(tmp_path):
+def test_broken_images_and_folders_that_are_not_shared(tmp_path, broken, two):
     """One training image is broken, so that the two shares of its batch differ, and one test image.
 
     Both processes count both, whichever met them; the updates are those of one process. Then only the first
     finds a checkpoint in its folder, and both say so instead of training on from two places.
     """
-    data = imagenet_layout(tmp_path / "data", classes=2, train=7, val=2, size=(32, 32))
-    broken = [data / part / "n00000001" / "n00000001_1.JPEG" for part in ("train", "val")]
-    for path in broken:
-        path.write_bytes(path.read_bytes()[:200])
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    one = two_ranks.work(data, tmp_path / "one", Group())
-    program = str(Path(two_ranks.__file__))
-    run_python([program, str(data), str(tmp_path / "two")], processes=2)
-    first, second = (json.loads((tmp_path / "two" / f"{rank}.json").read_text()) for rank in range(2))
+    data, paths = broken
+    one = two_ranks.work(data, tmp_path, Group())
+    first, second = (json.loads((two / f"{rank}.json").read_text()) for rank in range(2))
     for said in (one, first, second):
         assert said["trained"]["broken_images"] == 2
         assert said["tested"]["broken_images"] == 1
         assert said["tested"]["images"] == 3
-    assert sorted(read_log(tmp_path / "two" / "0", "broken_image")["path"]) == sorted(map(str, broken))
-    a, b = load_checkpoint(tmp_path / "one" / "0"), load_checkpoint(tmp_path / "two" / "0")
+    assert sorted(read_log(two / "0", "broken_image")["path"]) == sorted(map(str, paths))
+    a, b = load_checkpoint(tmp_path / "0"), load_checkpoint(two / "0")
     for name, value in a["network"].items():
         torch.testing.assert_close(b["network"][name], value, rtol=1e-4, atol=1e-6)
     for rank, said in enumerate((first, second)):
         assert "process 0 from a checkpoint, process 1 at the start" in said["resumed"]
-        assert f"looked in {str(tmp_path / 'two' / str(rank))!r}" in said["resumed"]
+        assert f"looked in {str(two / str(rank))!r}" in said["resumed"]
         assert "copy the checkpoint.pt of process 0" in said["resumed"]
 
 
