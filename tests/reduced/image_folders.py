@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import struct
-import tarfile
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,6 @@ def real_data(name: str, scratch: Path) -> Path:
     if not archive.is_file():
         pytest.skip(f"real data: {folder} and {archive} are not there")
     if not (scratch / name).is_dir():
-        with tarfile.open(archive) as file:
-            safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
-            file.extractall(scratch, **safe)
+        # 60,000 files: Python's tarfile takes six times as long
+        subprocess.run(["tar", "-xf", str(archive), "-C", str(scratch)], check=True)
     return scratch / name
