@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -171,12 +173,25 @@ def wait_for_epoch(out: Path, process: subprocess.Popen) -> None:
     raise AssertionError("no epoch within 4 minutes")
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """Return the folder of the run that nothing stopped."""
+    out = tmp_path_factory.mktemp("whole")
+    threads = torch.get_num_threads()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main([*WORDS, "--out", str(out)]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    return out
+
+
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
 )
-def test_a_stop_and_a_kill_and_resume_give_the_same_bits(tmp_path, capsys, number, code, word):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    straight = run_here(capsys, whole)
+def test_a_stop_and_a_kill_and_resume_give_the_same_bits(tmp_path, whole, capsys, number, code, word):
+    killed = tmp_path / "killed"
+    straight = json.loads((whole / "result.json").read_text())
 
     process = start(killed)
     wait_for_epoch(killed, process)
