@@ -8,10 +8,11 @@ made.
 
     python benchmarks/reduced_depth.py --study short --data DIR        4,000 images, minutes
     python benchmarks/reduced_depth.py --study constraints --data DIR  8 layers, what each constraint costs
-    python benchmarks/reduced_depth.py --study depth-short --data DIR  8 and 32 layers, 5,000 images
+    python benchmarks/reduced_depth.py --study depth-short --data DIR  4 to 32 layers, 5,000 images
     python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
-    python benchmarks/reduced_depth.py --study cifar10 --data DIR      the comparison, 30 epochs
-    python benchmarks/reduced_depth.py --study depth --data DIR        4, 8, 16 and 32 layers of one width
+    python benchmarks/reduced_depth.py --study cifar10 --data DIR      the comparison, resnet-quick, hours
+    python benchmarks/reduced_depth.py --study cifar10-long --data DIR resnet-small, 30 epochs: days
+    python benchmarks/reduced_depth.py --study depth --data DIR        4 to 32 layers of one width: days
     python benchmarks/reduced_depth.py --study tiny-imagenet --data DIR
     python benchmarks/reduced_depth.py --study cifar10 --data DIR --rules backprop,burstprop --until 07:00
 
@@ -48,7 +49,7 @@ from burstprop.runs.run_code import code_of_run
 from burstprop.system.files import writable_folder, write_json, writing
 
 RULES = ("backprop", "burstprop", "burstccn", "feedback_alignment")
-ALL = (*RULES, "burstprop_fixed", "burstprop_symmetric", "burstccn_tied", "burstccn_fixed")
+ONCE = ("feedback_alignment", "burstprop_fixed", "burstprop_symmetric")
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,10 @@ CONSTRAINTS = (
 class Study:
     """Runs that were stated beforehand.
 
-    ``images``, ``tests``: training images, and validation and test images, of each class (None: all).
-    ``rules`` may hold names of `VARIANTS`. ``rates``: learning rates (empty: the setting's).
+    ``images``, ``tests``: training images, and validation and test images, of each class (None: all);
+    ``all_tests``: all test images, whatever ``tests`` is. ``rules`` may hold names of `VARIANTS`; those in
+    ``once`` have the first seed alone. ``rates``: learning rates (empty: the setting's). ``setting``: its
+    name; ``changes``: fields of it that differ.
     """
 
     dataset: str
@@ -99,23 +102,37 @@ class Study:
     epochs: int = 30
     images: int | None = None
     tests: int | None = None
+    all_tests: bool = False
     rates: tuple[float, ...] = ()
+    once: tuple[str, ...] = ()
+    setting: str = "residual"
+    changes: dict[str, Any] = field(default_factory=dict)
+    channels_last: bool = False
 
 
+DEPTHS = tuple(f"resnet-depth-{depth}" for depth in (4, 8, 16, 32))
 STUDIES = {
     "short": Study("cifar10", ("resnet-depth-8",), epochs=3, images=400, tests=100),
     "constraints": Study(
         "cifar10", ("resnet-depth-8",), rules=CONSTRAINTS, seeds=(1, 2), epochs=5, images=1000, tests=200
     ),
-    "depth-short": Study("cifar10", ("resnet-depth-8", "resnet-depth-32"), epochs=4, images=500, tests=200),
-    "rates": Study("cifar10", ("resnet-small",), epochs=3, images=1000, tests=200, rates=(0.03, 0.1, 0.3)),
-    "cifar10": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
-    "cifar10-feedback": Study(
-        "cifar10", ("resnet-small",), rules=tuple(rule for rule in ALL if rule not in RULES)
+    "depth-short": Study(
+        "cifar10", DEPTHS, epochs=8, images=500, tests=100, all_tests=True, setting="quick",
+        changes=dict(batch_size=32, warmup_epochs=1.0, small_side=16, small_epochs=7), channels_last=True,
     ),
-    "depth": Study("cifar10", tuple(f"resnet-depth-{depth}" for depth in (4, 8, 16, 32))),
+    "rates": Study(
+        "cifar10", ("resnet-quick",), epochs=3, images=1000, setting="quick",
+        changes=dict(batch_size=32, warmup_epochs=0.5, small_epochs=2), rates=(0.05, 0.1, 0.2),
+        channels_last=True,
+    ),
+    "cifar10": Study(
+        "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
+        seeds=(1, 2, 3), epochs=15, setting="quick", channels_last=True,
+    ),
+    "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
+    "depth": Study("cifar10", DEPTHS),
     "tiny-imagenet": Study("tiny-imagenet", ("resnet-small-64",), seeds=(1, 2)),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,7 +155,7 @@ class Job:
         """Return what is trained."""
         study = STUDIES[self.study]
         variant = VARIANTS.get(self.rule, Variant(self.rule))
-        chosen = setting(variant.rule, study.dataset, "residual")
+        chosen = setting(variant.rule, study.dataset, study.setting)
         network = network_spec(self.network)
         if variant.norm is not None:
             network = residual_of_depth(int(self.network.rpartition("-")[2]), norm=variant.norm)
@@ -148,7 +165,9 @@ class Job:
             changes["lr"] = self.rate
         if study.epochs < 5:
             changes["warmup_epochs"] = 0.5
-        return Plan(variant.rule, dataclasses.replace(chosen, **changes), seed=self.seed)
+        changes |= study.changes
+        whole = dataclasses.replace(chosen, **changes)
+        return Plan(variant.rule, whole, seed=self.seed, channels_last=study.channels_last)
 
 
 def jobs(name: str, rules: tuple[str, ...]) -> list[Job]:
@@ -161,6 +180,7 @@ def jobs(name: str, rules: tuple[str, ...]) -> list[Job]:
         for network in study.networks
         for rate in study.rates or (None,)
         for rule in chosen
+        if rule not in study.once or seed == study.seeds[0]
     ]
 
 
@@ -169,14 +189,16 @@ def images_of(study: Study, data: str) -> ImageDataset:
     whole = open_dataset(study.dataset, data, ReadOptions())
     if study.images is None:
         return whole
-    splits = {"train": study.images, "validation": study.tests, "test": study.tests}
-    first = {split: _first_of_each(whole.split(split), number or 0) for split, number in splits.items()}
+    tests = None if study.all_tests else study.tests
+    splits = {"train": study.images, "validation": study.tests, "test": tests}
+    first = {split: _first_of_each(whole.split(split), number) for split, number in splits.items()}
     return dataclasses.replace(
         whole, train=first["train"], validation=first["validation"], test=first["test"]
     )
 
 
-def _first_of_each(images: Any, number: int) -> ImagesInMemory:
+def _first_of_each(images: Any, number: int | None) -> ImagesInMemory:
+    """Return the first ``number`` images of every class in the order of the files (None: all)."""
     labels = images.labels
     chosen = [torch.nonzero(labels == label)[:number, 0] for label in labels.unique()]
     return images.select(torch.cat(chosen).sort().values.numpy())

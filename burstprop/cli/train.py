@@ -205,7 +205,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     from burstprop.reduced.train.plan import Plan
     from burstprop.reduced.train.settings import setting, usual_name
 
-    chosen = setting(args.rule, args.dataset, args.setting or usual_name(args.network))
+    chosen = setting(args.rule, args.dataset, args.setting or usual_name(args.network, args.dataset))
     chosen = parse(chosen, args.settings)
     changes: dict[str, Any] = {"rule": parse(chosen.rule, args.rule_settings)}
     if args.network:

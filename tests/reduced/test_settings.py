@@ -28,7 +28,8 @@ def test_every_dataset_has_a_file_and_every_file_a_dataset():
 def test_a_file_holds_nothing_that_is_not_used(dataset):
     # digits and MNIST are too small for a residual network
     sized = {"residual"} if dataset in ("cifar10", "tiny-imagenet", "imagenet") else set()
-    assert set(FILES[dataset]) == set(NAMES) | sized
+    quick = {"quick"} if dataset == "cifar10" else set()
+    assert set(FILES[dataset]) == set(NAMES) | sized | quick
     for stored in FILES[dataset].values():
         assert set(stored) <= {"run", "rule", "changes"}
         for change in stored.get("changes", []):
@@ -46,16 +47,24 @@ def test_every_rule_has_both_settings_of_every_dataset(rule, dataset):
         assert found.network.name in NETWORKS
 
 
-@pytest.mark.parametrize("dataset", ["cifar10", "tiny-imagenet", "imagenet"])
-def test_residual_networks_have_one_setting_of_their_own(dataset):
+RESIDUAL = [
+    ("cifar10", "residual"),
+    ("cifar10", "quick"),
+    ("tiny-imagenet", "residual"),
+    ("imagenet", "residual"),
+]
+
+
+@pytest.mark.parametrize(("dataset", "name"), RESIDUAL)
+def test_residual_networks_have_one_setting_of_their_own(dataset, name):
     """The same for every rule, but for burstprop's inhibition of the dendrite."""
-    usual = setting("backprop", dataset, "residual")
-    assert usual_name(usual.network.name) == "residual"
-    assert usual_name("cifar") == usual_name(None) == "default"
-    for name in RULES:
-        found = setting(name, dataset, "residual")
+    usual = setting("backprop", dataset, name)
+    assert usual_name(usual.network.name, dataset) == name
+    assert usual_name("cifar", dataset) == usual_name(None, dataset) == "default"
+    for rule in RULES:
+        found = setting(rule, dataset, name)
         assert dataclasses.replace(found, rule=usual.rule) == usual
-        assert getattr(found.rule, "inhibition", 0.9) == (0.0 if name == "burstprop_recurrent" else 0.9)
+        assert getattr(found.rule, "inhibition", 0.9) == (0.0 if rule == "burstprop_recurrent" else 0.9)
     with pytest.raises(BurstpropError, match="setting = 'residual' for dataset 'digits'"):
         setting("backprop", "digits", "residual")
 

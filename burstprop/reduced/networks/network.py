@@ -214,8 +214,8 @@ class Network(nn.Module):
 
         Parameters of the same rate share a group, which has ``params``, ``lr``, ``weight_decay`` and ``name``
         (the layers, ``layer0`` ...; weights with a rate of their own are named, as ``layer0.Z``).
-        ``weight_decay`` is relative to ``lr``: every layer loses the share ``lr * weight_decay`` a step,
-        however its rate differs.
+        ``weight_decay`` is relative to ``lr``: every layer loses the share ``lr * weight_decay`` a step
+        (over 1 - momentum, where SGD has momentum), however its rate differs.
         """
         groups: dict[float, list[tuple[str, nn.Parameter]]] = {}
         last, number = len(self.layers()) - 1, -1

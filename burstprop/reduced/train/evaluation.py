@@ -41,9 +41,16 @@ class Score:
 
 @torch.no_grad()
 def evaluate(
-    network: Network, loader: Loader, group: Group | None = None, precision: str = "float32"
+    network: Network,
+    loader: Loader,
+    group: Group | None = None,
+    precision: str = "float32",
+    *,
+    mirrored: bool = False,
 ) -> Score:
     """Return how well a network does on the images of a loader, over all processes of a group.
+
+    ``mirrored``: the logits are means over an image and its mirror image.
 
     Raises
     ------
@@ -60,6 +67,8 @@ def evaluate(
             continue
         with torch.autocast(loader.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             logits = network(batch.images)
+            if mirrored:
+                logits = (logits + network(batch.images.flip(-1))) / 2
         loss += network.loss(logits, batch.labels).double() * len(batch.labels)
         pairs = batch.labels * classes + logits.argmax(1)
         confusion += torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
@@ -163,7 +172,7 @@ def evaluate_checkpoint(
         on_broken=on_broken, rank=group.rank, world_size=group.world_size,
     )  # fmt: skip
     with averaged(network, content.get("average")):
-        score = evaluate(network, loader, group, plan.precision)
+        score = evaluate(network, loader, group, plan.precision, mirrored=plan.setting.mirrored)
     summary = dataclasses.asdict(score)
     del summary["confusion"]
     head = {"rule": plan.rule, "dataset": plan.dataset, "split": split, "epochs": content["epoch"]}

@@ -21,7 +21,9 @@ from burstprop.reduced.train import rule_files
 from burstprop.reduced.train.settings import Setting
 
 PRECISIONS = ("float32", "bfloat16")
-LATER = ("optimizer", "clip_norm", "average", "channels_last")
+LATER = (
+    "optimizer", "clip_norm", "average", "channels_last", "small_side", "small_epochs", "mirrored",
+)  # fmt: skip
 """Fields that files of earlier versions lack. A record leaves them out while they have their defaults, so a
 run of an earlier version still counts as the same run."""
 RENAMED = {

@@ -51,7 +51,9 @@ class Setting:
     dataset: str = field(default="digits", metadata={"option": "--dataset"})
     lr: float = quantity(0.1, "1", "learning rate", low=0.0, open_low=True)
     momentum: float = quantity(0.9, "1", "momentum", low=0.0, high=1.0)
-    weight_decay: float = quantity(0.0, "1", "share of the weights lost a step, over lr", low=0.0)
+    weight_decay: float = quantity(
+        0.0, "1", "share of the weights lost a step, over lr (with SGD over lr / (1 - momentum))", low=0.0
+    )
     batch_size: int = quantity(32, "1", "images a step", low=1)
     epochs: int = quantity(20, "1", "passes through the training images", low=0)
     schedule: str = field(default="linear", metadata={"doc": "course of the learning rate"})
@@ -66,6 +68,9 @@ class Setting:
         0.0, "1", "decay a step of the moving average of the weights that is tested (0: none)", low=0.0,
         high=1.0,
     )  # fmt: skip
+    small_side: int = quantity(0, "pixels", "side of the training images of the first small_epochs", low=0)
+    small_epochs: int = quantity(0, "1", "epochs at the start on images of small_side pixels", low=0)
+    mirrored: bool = quantity(False, "", "test on the mean logits of an image and its mirror image")
 
     def __post_init__(self) -> None:
         """Check every field; raises BurstpropError."""
@@ -73,6 +78,11 @@ class Setting:
         if self.optimizer not in OPTIMIZERS:
             raise BurstpropError(
                 f"Setting.optimizer = {self.optimizer!r}: give one of {', '.join(OPTIMIZERS)}"
+            )
+        if bool(self.small_side) != bool(self.small_epochs):
+            raise BurstpropError(
+                f"Setting.small_side = {self.small_side} pixels and small_epochs = {self.small_epochs}: give "
+                "both, or neither"
             )
         if self.average == 1.0:
             raise BurstpropError("Setting.average = 1: must be below 1 (an average that never moves)")
@@ -95,8 +105,8 @@ class Setting:
 
 
 def setting(rule: str, dataset: str = "digits", name: str = "default") -> Setting:
-    """Return the setting ``name`` (``default``, ``published``, or ``residual``, for residual networks on
-    images of some size) of a rule for a dataset.
+    """Return the setting ``name`` (``default``, ``published``, or, for residual networks on images of some
+    size, ``residual``, and of CIFAR-10 ``quick``) of a rule for a dataset.
 
     ``rule`` is a name of `RULES`, or names a class of one's own (``path/to/file.py:ClassName``), which trains
     with the setting ``name`` of backprop unless its class changes the default of a field.
@@ -106,18 +116,21 @@ def setting(rule: str, dataset: str = "digits", name: str = "default") -> Settin
     BurstpropError
         For an unknown name (known ones are listed), or a class that is no rule.
     """
-    if dataset not in DATASETS:
-        raise BurstpropError(f"dataset = {dataset!r}: {near(dataset, DATASETS)}")
+    settings = _settings(dataset)
     if ":" not in rule and rule not in RULES:
         rule_from_name(rule)  # raises, with the names that are near
-    run, fields = _stored(rule if rule in RULES else "backprop", dataset, name)
+    if name not in settings:
+        raise BurstpropError(f"setting = {name!r} for dataset {dataset!r}: {near(name, settings)}")
+    run, fields = _stored(rule if rule in RULES else "backprop", settings[name])
     network = run.pop("network")
     spec = network_spec(network) if isinstance(network, str) else network_spec(**network)
     return Setting(_rule(rule, fields), spec, name, dataset, **run)
 
 
-def usual_name(network: str | None) -> str:
-    """Return the name of the setting that a named network trains with; None is the setting's own network.
+def usual_name(network: str | None, dataset: str) -> str:
+    """Return the name of the setting that a named network trains with on a dataset; None is the default's.
+
+    It is one made for this network where there is one (``quick``), else ``residual`` for a network of blocks.
 
     Raises
     ------
@@ -127,16 +140,24 @@ def usual_name(network: str | None) -> str:
     if network is None:
         return "default"
     blocks = any(isinstance(layer, Residual) for layer in network_spec(network).layers)
-    return "residual" if blocks else "default"
+    own = (
+        name
+        for name, stored in _settings(dataset).items()
+        if name not in NAMES and stored["run"]["network"] == network
+    )
+    return next(own, "residual" if blocks else "default")
 
 
-def _stored(rule: str, dataset: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the fields of `Setting` and those of the rule that the dataset's file holds for a known rule."""
+def _settings(dataset: str) -> dict[str, Any]:
+    """Return what the dataset's file holds, by name."""
+    if dataset not in DATASETS:
+        raise BurstpropError(f"dataset = {dataset!r}: {near(dataset, DATASETS)}")
     file = resources.files("burstprop.reduced") / "settings" / f"{dataset}.toml"
-    settings = tomllib.loads(file.read_text(encoding="utf-8"))
-    if name not in settings:
-        raise BurstpropError(f"setting = {name!r} for dataset {dataset!r}: {near(name, settings)}")
-    stored = settings[name]
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def _stored(rule: str, stored: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of `Setting` and those of the rule that a stored setting holds for a known rule."""
     run, fields = dict(stored["run"]), dict(stored.get("rule", {}))
     for change in stored.get("changes", []):
         if any(fnmatchcase(rule, pattern) for pattern in change["rules"]):

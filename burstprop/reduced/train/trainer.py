@@ -37,6 +37,7 @@ from burstprop.reduced.train.options import Options, Stopped, asked_to_stop
 from burstprop.reduced.train.plan import Plan, differences
 from burstprop.reduced.train.process import flushed_denormals
 from burstprop.reduced.train.settings import Setting
+from burstprop.reduced.train.small_images import check_small_images, shrunk
 from burstprop.runs.run_code import UNKNOWN, code_of_run, said
 from burstprop.system.progress import Progress
 
@@ -88,9 +89,9 @@ class Trainer:
     def __post_init__(self) -> None:
         """Build network, optimizer and loaders."""
         setting, device = self.plan.setting, self.group.device
-        self.network = build_network(self.plan.network(self.dataset), setting.rule, seed=self.plan.seed).to(
-            device
-        )
+        spec = self.plan.network(self.dataset)
+        check_small_images(spec, setting)
+        self.network = build_network(spec, setting.rule, seed=self.plan.seed).to(device)
         if self.plan.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, setting.average) if setting.average else None
@@ -274,7 +275,10 @@ class Trainer:
         """Test the network, or the moving average of its weights where there is one."""
         self.group.agree(self.network)
         with nullcontext() if self.average is None else self.average.in_place():
-            return evaluate(self.network, self.test_loaders[split], self.group, self.plan.precision)
+            return evaluate(
+                self.network, self.test_loaders[split], self.group, self.plan.precision,
+                mirrored=self.plan.setting.mirrored,
+            )  # fmt: skip
 
     def _epoch(self, progress: Progress) -> None:
         """Train from the present step to the end of the epoch."""
@@ -317,7 +321,7 @@ class Trainer:
         with torch.autocast(
             self.group.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"
         ):
-            logits = self.model(self._laid_out(batch.images))
+            logits = self.model(self._laid_out(self._sized(batch.images)))
         target = batch.labels
         if setting.label_smoothing:
             hot = torch.nn.functional.one_hot(target, logits.shape[1]).to(torch.float32)
@@ -347,6 +351,10 @@ class Trainer:
                 self.first_loss = value
             if not math.isfinite(value):
                 self._diverged(value)
+
+    def _sized(self, images: torch.Tensor) -> torch.Tensor:
+        setting = self.plan.setting
+        return shrunk(images, setting.small_side) if self.epoch < setting.small_epochs else images
 
     def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
         return images.contiguous(memory_format=torch.channels_last) if self.plan.channels_last else images
