@@ -14,7 +14,7 @@ made.
     python benchmarks/reduced_depth.py --study cifar10-long --data DIR resnet-small, 30 epochs: days
     python benchmarks/reduced_depth.py --study depth --data DIR        4 to 32 layers of one width: days
     python benchmarks/reduced_depth.py --study tiny-imagenet --data DIR
-    python benchmarks/reduced_depth.py --study cifar10 --data DIR --rules backprop,burstprop --until 07:00
+    python benchmarks/reduced_depth.py --study cifar10 --data DIR --rules backprop,burstprop --seeds 1
 
 DIR is the folder above the data (or the variable BURSTPROP_DATA). Every rule has the same network, start
 weights, images, order, and learning rate; only `rates` tries several, the same ones for every rule.
@@ -170,13 +170,14 @@ class Job:
         return Plan(variant.rule, whole, seed=self.seed, channels_last=study.channels_last)
 
 
-def jobs(name: str, rules: tuple[str, ...]) -> list[Job]:
-    """Return the runs of a study, seed by seed."""
+def jobs(name: str, rules: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -> list[Job]:
+    """Return the runs of a study, seed by seed; of some rules or seeds alone where some are named."""
     study = STUDIES[name]
     chosen = [rule for rule in study.rules if not rules or rule in rules]
     return [
         Job(name, network, rule, rate, seed)
         for seed in study.seeds
+        if not seeds or seed in seeds
         for network in study.networks
         for rate in study.rates or (None,)
         for rule in chosen
@@ -256,6 +257,7 @@ def main() -> int:
     parser.add_argument("--study", required=True, choices=tuple(STUDIES))
     parser.add_argument("--data", default=os.environ.get("BURSTPROP_DATA", ""), metavar="DIR")
     parser.add_argument("--rules", default="", help="some of the study's rules, with commas between")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(), metavar="N", help="some of its seeds")
     parser.add_argument("--runs", default="results/reduced-depth", metavar="DIR", help="folder of the runs")
     parser.add_argument("--results", metavar="DIR", help="folder of the tables (tables in that of the runs)")
     parser.add_argument("--threads", type=int, default=1)
@@ -263,8 +265,8 @@ def main() -> int:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     results = writable_folder(args.results or Path(args.runs) / "tables")
-    work = jobs(args.study, tuple(filter(None, args.rules.split(","))))
-    folders = {job: Path(args.runs) / args.study / job.name for job in jobs(args.study, ())}
+    work = jobs(args.study, tuple(filter(None, args.rules.split(","))), tuple(args.seeds))
+    folders = {job: Path(args.runs) / args.study / job.name for job in jobs(args.study)}
     done = {job: folder for job, folder in folders.items() if (folder / "result.json").is_file()}
     print(f"{len(done)} runs finished before", file=sys.stderr, flush=True)
     dataset = None
