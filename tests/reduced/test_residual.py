@@ -164,6 +164,7 @@ class TestDescriptions:
             return sum(p.numel() for p in made.parameters())
 
         assert weights("resnet-small") < 0.8e6
+        assert weights("resnet-quick") < 0.8e6
         assert layer_shapes(NETWORKS["resnet18"])[1:3] == [(64, 112, 112), (64, 56, 56)]
         assert layer_shapes(NETWORKS["resnet18"])[-2:] == [(512, 7, 7), (512, 1, 1)]
         assert layer_shapes(NETWORKS["resnet18-64"])[-2] == (512, 4, 4)

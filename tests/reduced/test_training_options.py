@@ -13,9 +13,10 @@ from burstprop.reduced.data import open_dataset
 from burstprop.reduced.train.averaging import MovingAverage
 from burstprop.reduced.train.checkpoint import load_checkpoint
 from burstprop.reduced.train.diagnostics import diagnose
-from burstprop.reduced.train.evaluation import evaluate_checkpoint
+from burstprop.reduced.train.evaluation import evaluate, evaluate_checkpoint
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
+from burstprop.reduced.train.small_images import shrunk
 from burstprop.reduced.train.trainer import Trainer
 from burstprop.reduced.train.training import Stopped, train
 
@@ -59,8 +60,9 @@ def digits():
         dict(optimizer="adamw", lr=0.01, weight_decay=0.01, average=0.95),
         dict(clip_norm=0.5, label_smoothing=0.1, schedule="cosine", warmup_epochs=0.5, channels_last=True),
         dict(precision="bfloat16"),
+        dict(small_side=6, small_epochs=1, mirrored=True),
     ],
-    ids=["adamw", "clip", "bfloat16"],
+    ids=["adamw", "clip", "bfloat16", "small"],
 )
 def test_a_resumed_run_ends_with_the_same_bits(digits, tmp_path, monkeypatch, changes):
     plan = _plan(**changes)
@@ -128,6 +130,40 @@ def test_counters_are_not_averaged():
         assert int(network.num_batches_tracked) == 1
 
 
+def test_the_first_epochs_go_through_smaller_images(digits):
+    trainer = Trainer(_plan(small_side=6, small_epochs=1), digits)
+    sides = []
+    trainer.network.register_forward_pre_hook(lambda _, images: sides.append(tuple(images[0].shape[2:])))
+    batch = next(iter(trainer.loader.epoch(0)))
+    for trainer.epoch in (0, 1):
+        trainer._step(batch)
+    assert sides == [(6, 6), (8, 8)]
+    trainer._evaluate("test")
+    assert set(sides[2:]) == {(8, 8)}
+
+
+def test_a_smaller_image_shows_the_same():
+    ramp = torch.arange(8.0).expand(1, 1, 8, 8)
+    small = shrunk(ramp, 4)
+    torch.testing.assert_close(small[0, 0, 0], torch.tensor([0.5, 2.5, 4.5, 6.5]))
+
+
+def test_a_mirrored_test_does_not_know_left_from_right(digits):
+    trainer = Trainer(_plan(), digits)
+    loader = trainer.test_loaders["test"]
+    turned = dataclasses.replace(loader, dataset=_turned(digits))
+    once, other = (evaluate(trainer.network, one).confusion for one in (loader, turned))
+    assert not torch.equal(once, other)
+    both = [evaluate(trainer.network, one, mirrored=True).confusion for one in (loader, turned)]
+    assert torch.equal(*both)
+
+
+def _turned(dataset):
+    """Return the dataset with its test images mirrored."""
+    images = dataset.test.images.flip(3)
+    return dataclasses.replace(dataset, test=dataclasses.replace(dataset.test, images=images))
+
+
 def test_looking_at_layers_changes_no_statistics(digits):
     trainer = Trainer(_plan(), digits)
     batch = next(iter(trainer.loader.epoch(0)))
@@ -146,7 +182,8 @@ def test_looking_at_layers_changes_no_statistics(digits):
 def test_a_record_of_before_is_known_again(digits):
     """What earlier versions did not know is not told while it is as it was then."""
     told = _plan().to_dict()
-    assert not {"optimizer", "clip_norm", "average"} & set(told["setting"])
+    later = {"optimizer", "clip_norm", "average", "small_side", "small_epochs", "mirrored"}
+    assert not later & set(told["setting"])
     assert "channels_last" not in told
     changed = _plan(clip_norm=1.0, channels_last=True)
     assert Plan.from_dict(changed.to_dict()) == changed
@@ -157,3 +194,23 @@ def test_what_cannot_be_says_so():
         _plan(optimizer="adam")
     with pytest.raises(BurstpropError, match="average = 1: must be below 1"):
         _plan(average=1.0)
+    with pytest.raises(BurstpropError, match="small_side = 6 pixels and small_epochs = 0: give both"):
+        _plan(small_side=6)
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "message"),
+    [
+        ("burstprop", dict(small_side=8), "small_side = 8 pixels: the images have 8; give fewer"),
+        ("burstprop_direct", dict(small_side=6), r"2\.B of network 'small' has shape \(10, 96\) for full"),
+        (
+            "burstprop",
+            dict(small_side=6, network=dataclasses.replace(SMALL, layers=SMALL.layers[:2])),
+            "end the network with pooling over the whole map",
+        ),
+    ],
+    ids=["larger", "direct", "no pooling"],
+)
+def test_a_network_made_for_one_size_refuses_smaller_images(digits, rule, changes, message):
+    with pytest.raises(BurstpropError, match=message):
+        Trainer(_plan(rule, small_epochs=1, **changes), digits)
