@@ -118,7 +118,10 @@ STUDIES = {
     ),
     "depth-short": Study(
         "cifar10", DEPTHS, epochs=8, images=500, tests=100, all_tests=True, setting="quick",
-        changes=dict(batch_size=32, warmup_epochs=1.0, small_side=16, small_epochs=7), channels_last=True,
+        changes=dict(
+            lr=0.1, weight_decay=2e-3, batch_size=32, warmup_epochs=1.0, small_side=16, small_epochs=7
+        ),
+        channels_last=True,
     ),
     "rates": Study(
         "cifar10", ("resnet-quick",), epochs=3, images=1000, setting="quick",

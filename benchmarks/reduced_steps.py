@@ -4,6 +4,7 @@
     python benchmarks/reduced_steps.py --rounds 100 --threads 1
     python benchmarks/reduced_steps.py --network mnist-3x500 --batch-size 32
     python benchmarks/reduced_steps.py --network resnet-small --batch-size 64 --rounds 20 --threads 1
+    python benchmarks/reduced_steps.py --network resnet-quick --channels-last --rounds 20 --threads 1
     python benchmarks/reduced_steps.py --json
 
 Steps of all rules alternate in one process, and a ratio is the median over the rounds of a rule's step over
@@ -41,12 +42,23 @@ def main() -> None:
     )
     parser.add_argument("--rules", nargs="+", metavar="RULE", help="names (all that it can have)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads (PyTorch's own choice)")
+    parser.add_argument(
+        "--channels-last", action="store_true", help="memory format of --network, autograd's too"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
+    if args.channels_last and not args.network:
+        parser.error("--channels-last goes with --network: a network of dense layers has no maps")
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.network:
-        costs = step_costs(args.network, args.batch_size, rules=args.rules, rounds=args.rounds)
+        costs = step_costs(
+            args.network,
+            args.batch_size,
+            rules=args.rules,
+            rounds=args.rounds,
+            channels_last=args.channels_last,
+        )
         result = {"threads": torch.get_num_threads(), args.network: costs}
     else:
         result = bench_reduced(rounds=args.rounds, rules=args.rules or RULES)

@@ -10,6 +10,7 @@ of bytes in tensors within a step, with weights, feedback weights, gradients and
 from __future__ import annotations
 
 import copy
+import dataclasses
 import statistics
 import time
 import weakref
@@ -171,6 +172,7 @@ def step_costs(
     rules: Sequence[str] | None = None,
     rounds: int = 40,
     seed: int = 0,
+    channels_last: bool = False,
 ) -> dict[str, Any]:
     """Return time and memory of a step of every rule on a named network, and their ratios to autograd's.
 
@@ -187,13 +189,15 @@ def step_costs(
         Timed steps of every rule, at least 2.
     seed : int
         Of weights and images.
+    channels_last : bool
+        Whether images, maps and weights are kept with the channels of a pixel side by side, autograd's too.
 
     Returns
     -------
     dict
-        ``network``, ``batch_size``, ``rounds``, ``autograd_ms`` (median), and ``rules``: for every rule
-        ``step_ms`` (median), ``step_ratio`` (median over the rounds of its step over autograd's in the same
-        round), ``step_ratio_range`` (quartiles), ``memory_ratio``.
+        ``network``, ``batch_size``, ``rounds``, ``channels_last``, ``autograd_ms`` (median), and ``rules``:
+        for every rule ``step_ms`` (median), ``step_ratio`` (median over the rounds of its step over
+        autograd's in the same round), ``step_ratio_range`` (quartiles), ``memory_ratio``.
 
     Raises
     ------
@@ -213,6 +217,11 @@ def step_costs(
     target = torch.randint(0, first.spec.classes, (batch_size,), generator=generator)
     steps = {"autograd": autograd_step(first, images, target)}
     steps |= {name: rule_step(made, images, target) for name, made in networks.items()}
+    if channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+        for name, step in steps.items():
+            step.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            steps[name] = dataclasses.replace(step, images=images)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(WARM_UP + rounds):
         for name, step in steps.items():
@@ -232,7 +241,8 @@ def step_costs(
             "memory_ratio": round(bytes_[name] / bytes_["autograd"], 3),
         }
     autograd_ms = round(1e3 * statistics.median(seconds["autograd"]), 3)
-    head = {"network": network, "batch_size": batch_size, "rounds": rounds}
+    head: dict[str, Any] = {"network": network, "batch_size": batch_size, "rounds": rounds}
+    head["channels_last"] = channels_last
     return {**head, "autograd_ms": autograd_ms, "rules": result}
 
 
