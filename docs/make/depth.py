@@ -1,7 +1,8 @@
-"""Draw what each constraint costs a residual network of eight layers, and print its table.
+"""Draw what each constraint costs a residual network of eight layers, and what depth does, and print tables.
 
-Run ``python docs/make/depth.py``. Both are made from ``benchmarks/results/reduced/constraints*.csv``, which
-``python benchmarks/reduced_depth.py --study constraints`` wrote; docs/explanation/depth.md holds them.
+Run ``python docs/make/depth.py``. They are made from ``constraints*.csv`` and ``depth-short*.csv`` in
+``benchmarks/results/reduced``, which ``python benchmarks/reduced_depth.py --study NAME`` wrote;
+docs/explanation/depth.md holds them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "reduced"
-PICTURE = ROOT / "docs" / "pictures" / "depth_constraints.png"
+PICTURES = ROOT / "docs" / "pictures"
 
 
 class Way(NamedTuple):
@@ -131,12 +132,63 @@ def table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def by_depth(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with the number of layers of each network, ``resnet-depth-N``, as ``depth``."""
+    return frame.assign(depth=frame["network"].str.rpartition("-")[2].astype(int))
+
+
+def depth_table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
+    """Return the table of error, and of the update's mean angle in hidden layers, for each depth."""
+    runs, layers = by_depth(runs), by_depth(layers[layers["layer"] != "output"])
+    depths = sorted(runs["depth"].unique())
+    lines = [
+        f"| way of teaching | {' | '.join(f'{depth} layers' for depth in depths)} |",
+        f"| --- |{' --- |' * len(depths)}",
+    ]
+    for name, way in WAYS.items():
+        errors = runs[runs["rule"] == name].groupby("depth")["test_error_percent"].mean()
+        if errors.empty:
+            continue
+        angles = layers[layers["rule"] == name].groupby("depth")["update_angle_deg"].mean()
+        cells = [f"{errors[depth]:.1f} % ({angles[depth]:.0f}°)" for depth in depths]
+        lines.append(f"| {way.name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw_depth(runs: pd.DataFrame, layers: pd.DataFrame) -> Figure:
+    """Return the figure: test error, and angle of the lowest layer's update, against the number of layers."""
+    drawn, (left, right) = figure(1, 2, width=7.0, height=3.0)
+    runs, lowest = by_depth(runs), by_depth(layers[layers["layer"] == "layer0"])
+    for name, way in WAYS.items():
+        for axis, frame, column in (
+            (left, runs, "test_error_percent"),
+            (right, lowest, "update_angle_deg"),
+        ):
+            mean = frame[frame["rule"] == name].groupby("depth")[column].mean()
+            if mean.size and not (axis is right and name == "backprop"):
+                axis.plot(mean.index, mean.to_numpy(), way.line, marker="o", color=way.colour, label=way.name)
+    depths = sorted(runs["depth"].unique())
+    for axis in (left, right):
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(depths, [str(depth) for depth in depths])
+        axis.set_xlabel("layers of weights")
+    left.set_ylabel("test error (%)")
+    right.set(ylabel="lowest layer: angle of the update to backprop's (°)", ylim=(0, None))
+    left.legend(frameon=False, fontsize=7)
+    return drawn
+
+
 def main() -> None:
-    """Write the figure and print the table."""
-    runs, layers = (pd.read_csv(RESULTS / f"constraints{suffix}.csv") for suffix in ("", "_layers"))
-    draw(runs, layers).savefig(PICTURE, dpi=130, metadata={"Software": None})
-    print(table(runs, layers))
-    print(f"written: {PICTURE}")
+    """Write the figures and print the tables."""
+    for study, drawing, text in (
+        ("constraints", draw, table),
+        ("depth-short", draw_depth, depth_table),
+    ):
+        runs, layers = (pd.read_csv(RESULTS / f"{study}{suffix}.csv") for suffix in ("", "_layers"))
+        picture = PICTURES / f"depth_{study.removeprefix('depth-')}.png"
+        drawing(runs, layers).savefig(picture, dpi=130, metadata={"Software": None})
+        print(text(runs, layers))
+        print(f"written: {picture}")
 
 
 if __name__ == "__main__":
