@@ -66,10 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--data", metavar="DIR", help="folder of the data, or one above it; digits need none")
     what.add_argument(
         "--setting", metavar="NAME",
-        help="default, published or residual (default; with a residual --network, residual)",
+        help="default, published, residual or quick (with a residual --network, that made for it; else default)",
     )  # fmt: skip
     what.add_argument(
-        "--network", metavar="NAME", help="another network than the setting's: resnet-small ..."
+        "--network", metavar="NAME", help="another network than the setting's: resnet-quick, resnet-small ..."
     )
     what.add_argument(
         "--epochs", type=whole(1), metavar="N", help="passes through the images (the setting's)"
