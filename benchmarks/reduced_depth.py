@@ -7,6 +7,7 @@ each epoch, <study>_layers.csv one for each layer after the last epoch, and <stu
 made.
 
     python benchmarks/reduced_depth.py --study short --data DIR        4,000 images, minutes
+    python benchmarks/reduced_depth.py --study starts                  9 layers, digits, 5 seeds: minutes
     python benchmarks/reduced_depth.py --study constraints --data DIR  8 layers, what each constraint costs
     python benchmarks/reduced_depth.py --study depth-short --data DIR  4 to 32 layers, 5,000 images
     python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
@@ -67,6 +68,10 @@ VARIANTS = {
     "burstprop_group": Variant("burstprop", norm="group"),
     "burstprop_divisive": Variant("burstprop", norm="divisive"),
     "burstprop_uninhibited": Variant("burstprop", dict(inhibition=0.0)),
+    "burstprop_full_start": Variant("burstprop", dict(feedback_sd=1.0)),
+    "burstprop_weak_start": Variant("burstprop", dict(feedback_sd=0.1)),
+    "burstccn_full_start": Variant("burstccn", dict(feedback_sd=1.0)),
+    "burstccn_weak_start": Variant("burstccn", dict(feedback_sd=0.1)),
     "burstprop_published": Variant("burstprop", dict(inhibition=0.0, amplified=False)),
 }
 """What a study may name beside rules: one constraint more, or one less."""
@@ -110,9 +115,22 @@ class Study:
     channels_last: bool = False
 
 
+STARTS = (
+    "backprop",
+    "burstprop_symmetric",
+    "burstprop_full_start",
+    "burstprop_weak_start",
+    "burstprop_uninhibited",
+    "burstccn_full_start",
+    "burstccn_weak_start",
+    "burstprop_fixed",
+    "feedback_alignment",
+)
+"""How learned feedback starts (sd that of the forward weights, or a tenth), and what to compare it with."""
 DEPTHS = tuple(f"resnet-depth-{depth}" for depth in (4, 8, 16, 32))
 STUDIES = {
     "short": Study("cifar10", ("resnet-depth-8",), epochs=3, images=400, tests=100),
+    "starts": Study("digits", ("resnet-digits",), rules=STARTS, seeds=(1, 2, 3, 4, 5), epochs=16),
     "constraints": Study(
         "cifar10", ("resnet-depth-8",), rules=CONSTRAINTS, seeds=(1, 2), epochs=5, images=1000, tests=200
     ),
@@ -190,7 +208,7 @@ def jobs(name: str, rules: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) ->
 
 def images_of(study: Study, data: str) -> ImageDataset:
     """Read the dataset, and keep the first images of every class where the study asks for some."""
-    whole = open_dataset(study.dataset, data, ReadOptions())
+    whole = open_dataset(study.dataset, None if study.dataset == "digits" else data, ReadOptions())
     if study.images is None:
         return whole
     tests = None if study.all_tests else study.tests

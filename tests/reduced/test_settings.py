@@ -26,8 +26,7 @@ def test_every_dataset_has_a_file_and_every_file_a_dataset():
 
 @pytest.mark.parametrize("dataset", FILES)
 def test_a_file_holds_nothing_that_is_not_used(dataset):
-    # digits and MNIST are too small for a residual network
-    sized = {"residual"} if dataset in ("cifar10", "tiny-imagenet", "imagenet") else set()
+    sized = set() if dataset == "mnist" else {"residual"}
     quick = {"quick"} if dataset == "cifar10" else set()
     assert set(FILES[dataset]) == set(NAMES) | sized | quick
     for stored in FILES[dataset].values():
@@ -48,6 +47,7 @@ def test_every_rule_has_both_settings_of_every_dataset(rule, dataset):
 
 
 RESIDUAL = [
+    ("digits", "residual"),
     ("cifar10", "residual"),
     ("cifar10", "quick"),
     ("tiny-imagenet", "residual"),
@@ -65,8 +65,8 @@ def test_residual_networks_have_one_setting_of_their_own(dataset, name):
         found = setting(rule, dataset, name)
         assert dataclasses.replace(found, rule=usual.rule) == usual
         assert getattr(found.rule, "inhibition", 0.9) == (0.0 if rule == "burstprop_recurrent" else 0.9)
-    with pytest.raises(BurstpropError, match="setting = 'residual' for dataset 'digits'"):
-        setting("backprop", "digits", "residual")
+    with pytest.raises(BurstpropError, match="setting = 'residual' for dataset 'mnist'"):
+        setting("backprop", "mnist", "residual")
 
 
 def test_published_numbers():
