@@ -152,7 +152,10 @@ STUDIES = {
     ),
     "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "depth": Study("cifar10", DEPTHS),
-    "tiny-imagenet": Study("tiny-imagenet", ("resnet-small-64",), seeds=(1, 2)),
+    "tiny-imagenet": Study(
+        "tiny-imagenet", ("resnet-quick-64",), rules=("backprop", "burstprop", "feedback_alignment"),
+        seeds=(1, 2), setting="quick", channels_last=True,
+    ),
 }  # fmt: skip
 
 

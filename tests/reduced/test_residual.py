@@ -165,6 +165,8 @@ class TestDescriptions:
 
         assert weights("resnet-small") < 0.8e6
         assert weights("resnet-quick") < 0.8e6
+        # the same maps from the second layer on
+        assert layer_shapes(NETWORKS["resnet-quick"])[2:] == layer_shapes(NETWORKS["resnet-quick-64"])[2:]
         assert layer_shapes(NETWORKS["resnet18"])[1:3] == [(64, 112, 112), (64, 56, 56)]
         assert layer_shapes(NETWORKS["resnet18"])[-2:] == [(512, 7, 7), (512, 1, 1)]
         assert layer_shapes(NETWORKS["resnet18-64"])[-2] == (512, 4, 4)

@@ -27,7 +27,7 @@ def test_every_dataset_has_a_file_and_every_file_a_dataset():
 @pytest.mark.parametrize("dataset", FILES)
 def test_a_file_holds_nothing_that_is_not_used(dataset):
     sized = set() if dataset == "mnist" else {"residual"}
-    quick = {"quick"} if dataset == "cifar10" else set()
+    quick = {"quick"} if dataset in ("cifar10", "tiny-imagenet") else set()
     assert set(FILES[dataset]) == set(NAMES) | sized | quick
     for stored in FILES[dataset].values():
         assert set(stored) <= {"run", "rule", "changes"}
@@ -51,6 +51,7 @@ RESIDUAL = [
     ("cifar10", "residual"),
     ("cifar10", "quick"),
     ("tiny-imagenet", "residual"),
+    ("tiny-imagenet", "quick"),
     ("imagenet", "residual"),
 ]
 

@@ -52,11 +52,11 @@ def _small(first_stride: int) -> tuple[Layer, ...]:
     )
 
 
-def _quick() -> tuple[Layer, ...]:
+def _quick(second_stride: int) -> tuple[Layer, ...]:
     """Half the resolution at once, most weights on 4 x 4 maps: 0.70 million weights, 20 million products."""
     return (
         Convolution(32, 4, 2, 1, norm="batch"),
-        _conv(40),
+        _conv(40, second_stride),
         _conv(72, 2),
         Residual((_conv(72), _conv(72))),
         _conv(160, 2),
@@ -100,7 +100,7 @@ def residual_of_depth(
 
 #: ``cifar`` and ``imagenet`` are the published networks for learned feedback, ``...-fixed`` those for fixed
 #: feedback, ``imagenet-burstccn`` BurstCCN's. An output gain of 0.263 is the published sd of 0.01 for 384
-#: inputs. ``resnet-small`` is for 32 x 32 pixels, and like ``resnet18`` exists for other sizes too.
+#: inputs. ``resnet-quick`` and ``resnet-small`` are for 32 x 32 pixels, and like ``resnet18`` exist for other sizes.
 NETWORKS: dict[str, NetworkSpec] = {
     spec.name: spec
     for spec in (
@@ -115,7 +115,8 @@ NETWORKS: dict[str, NetworkSpec] = {
         _rectified("imagenet-fixed", 224, _imagenet(48, 96, 96, 192, 192, 384, 470), 1000),
         _rectified("imagenet-burstccn", 224, (*_imagenet(48, 96, 96, 192, 192, 384, 470), 1500), 1000),
         _residual("resnet-digits", 8, _digits(), 10, channels=1),
-        _residual("resnet-quick", 32, _quick(), 10),
+        _residual("resnet-quick", 32, _quick(1), 10),
+        _residual("resnet-quick-64", 64, _quick(2), 200),
         _residual("resnet-small", 32, _small(1), 10),
         _residual("resnet-small-64", 64, _small(2), 200),
         _residual("resnet18-64", 64, _eighteen((_conv(64, 2),)), 200),
