@@ -100,7 +100,8 @@ def residual_of_depth(
 
 #: ``cifar`` and ``imagenet`` are the published networks for learned feedback, ``...-fixed`` those for fixed
 #: feedback, ``imagenet-burstccn`` BurstCCN's. An output gain of 0.263 is the published sd of 0.01 for 384
-#: inputs. ``resnet-quick`` and ``resnet-small`` are for 32 x 32 pixels, and like ``resnet18`` exist for other sizes.
+#: inputs. ``resnet-quick`` and ``resnet-small`` are for 32 x 32 pixels; they and ``resnet18`` exist for other
+#: sizes.
 NETWORKS: dict[str, NetworkSpec] = {
     spec.name: spec
     for spec in (
