@@ -1,8 +1,8 @@
 """Draw what each constraint costs a residual network of eight layers, and what depth does, and print tables.
 
-Run ``python docs/make/depth.py``. They are made from ``constraints*.csv`` and ``depth-short*.csv`` in
-``benchmarks/results/reduced``, which ``python benchmarks/reduced_depth.py --study NAME`` wrote;
-docs/explanation/depth.md holds them.
+Run ``python docs/make/depth.py``. They are made from ``constraints*.csv``, ``starts*.csv`` and
+``depth-short*.csv`` in ``benchmarks/results/reduced``, which ``python benchmarks/reduced_depth.py --study
+NAME`` wrote; docs/explanation/depth.md holds them.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ WAYS = {
     "backprop_divisive": Way("backprop, divisive norm", BLACK, layers=False),
     "burstprop_symmetric": _rule("burstprop_symmetric"),
     "burstprop": Way("burstprop, learned feedback", BLUE),
+    "burstprop_full_start": Way("burstprop, Y starts as large as W", BLUE),
+    "burstprop_weak_start": Way("burstprop, Y starts a tenth as large", BLUE, "--"),
     "burstprop_group": Way("burstprop, group norm", BLUE, layers=False),
     "burstprop_divisive": Way("burstprop, divisive norm", BLUE, layers=False),
     "burstprop_uninhibited": Way("burstprop, not inhibited", BLUE, "--"),
@@ -52,6 +54,8 @@ WAYS = {
     "burstprop_direct": _rule("burstprop_direct"),
     "burstccn_tied": _rule("burstccn_tied", layers=False),
     "burstccn": _rule("burstccn"),
+    "burstccn_full_start": Way("BurstCCN, Y starts as large as W", STYLES["burstccn"].colour),
+    "burstccn_weak_start": Way("BurstCCN, Y starts a tenth as large", STYLES["burstccn"].colour, "--"),
     "feedback_alignment": _rule("feedback_alignment"),
 }
 """Row of the study -> its name and style, in the order of table and figure."""
@@ -132,6 +136,23 @@ def table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def starts_table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
+    """Return the table of how feedback starts: errors of all seeds, means over seeds and hidden layers."""
+    hidden = layers[layers["layer"] != "output"]
+    lines = [
+        "| way of teaching | test error (%): mean | each seed | mean angle | Y - W |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, way in WAYS.items():
+        errors = runs.loc[runs["rule"] == name, "test_error_percent"]
+        if errors.empty:
+            continue
+        own = hidden.loc[hidden["rule"] == name, ["update_angle_deg", "weight_feedback_distance"]].mean()
+        each = " ".join(f"{error:.1f}" for error in errors)
+        lines.append(f"| {way.name} | {errors.mean():.1f} | {each} | {own.iloc[0]:.0f} | {own.iloc[1]:.2f} |")
+    return "\n".join(lines)
+
+
 def by_depth(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with the number of layers of each network, ``resnet-depth-N``, as ``depth``."""
     return frame.assign(depth=frame["network"].str.rpartition("-")[2].astype(int))
@@ -180,6 +201,7 @@ def draw_depth(runs: pd.DataFrame, layers: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Write the figures and print the tables."""
+    print(starts_table(*(pd.read_csv(RESULTS / f"starts{suffix}.csv") for suffix in ("", "_layers"))))
     for study, drawing, text in (
         ("constraints", draw, table),
         ("depth-short", draw_depth, depth_table),

@@ -32,7 +32,11 @@ def test_what_dendrites_cost_at_the_start():
             assert float(events) == pytest.approx(low["events_needed"], rel=0.06), (depth, way)
 
 
-def test_what_each_constraint_costs():
+@pytest.mark.parametrize(
+    ("study", "table"),
+    [("constraints", "table"), ("starts", "starts_table"), ("depth-short", "depth_table")],
+)
+def test_tables_of_the_page(study, table):
     made = runpy.run_path(str(ROOT / "docs" / "make" / "depth.py"))
-    runs, layers = (pd.read_csv(RESULTS / f"constraints{suffix}.csv") for suffix in ("", "_layers"))
-    assert made["table"](runs, layers) in PAGE
+    runs, layers = (pd.read_csv(RESULTS / f"{study}{suffix}.csv") for suffix in ("", "_layers"))
+    assert made[table](runs, layers) in PAGE
