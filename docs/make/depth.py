@@ -171,7 +171,9 @@ def depth_table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
         if errors.empty:
             continue
         angles = layers[layers["rule"] == name].groupby("depth")["update_angle_deg"].mean()
-        cells = [f"{errors[depth]:.1f} % ({angles[depth]:.0f}°)" for depth in depths]
+        cells = [
+            f"{errors[depth]:.1f} % ({angles[depth]:.0f}°)" if depth in errors else "" for depth in depths
+        ]
         lines.append(f"| {way.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
