@@ -429,9 +429,11 @@ class Trainer:
     def _look_at_classes(self, score: Score) -> None:
         """Warn of every class, once, that is not recognised in the last quarter of the epochs.
 
-        Before, or after a single epoch, that is usual.
+        Before, after a single epoch, or where all training images were smaller than those of the test, that
+        is usual.
         """
-        if self.epoch == 1 or 4 * self.epoch < 3 * self.plan.setting.epochs:
+        setting = self.plan.setting
+        if self.epoch == 1 or 4 * self.epoch < 3 * setting.epochs or self.epoch <= setting.small_epochs:
             return
         kinds = {f"class {name}": name for name in health.unrecognised(score, self.dataset.classes)}
         new = [kind for kind in kinds if kind not in self.warned]
