@@ -97,8 +97,7 @@ class Study:
     ``images``, ``tests``: training images, and validation and test images, of each class (None: all);
     ``all_tests``: all test images, whatever ``tests`` is. ``rules`` may hold names of `VARIANTS`; those in
     ``once`` have the first seed alone. ``rates``: learning rates (empty: the setting's). ``setting``: its
-    name; ``changes``: fields of it that differ; ``full_start``: feedback that learns starts as large as the
-    forward weights.
+    name; ``changes``: fields of it that differ.
     """
 
     dataset: str
@@ -113,7 +112,6 @@ class Study:
     once: tuple[str, ...] = ()
     setting: str = "residual"
     changes: dict[str, Any] = field(default_factory=dict)
-    full_start: bool = False
     channels_last: bool = False
 
 
@@ -132,19 +130,16 @@ STARTS = (
 DEPTHS = tuple(f"resnet-depth-{depth}" for depth in (4, 8, 16, 32))
 STUDIES = {
     "short": Study("cifar10", ("resnet-depth-8",), epochs=3, images=400, tests=100),
-    "starts": Study(
-        "digits", ("resnet-digits",), rules=STARTS, seeds=(1, 2, 3, 4, 5), epochs=16, full_start=True
-    ),
+    "starts": Study("digits", ("resnet-digits",), rules=STARTS, seeds=(1, 2, 3, 4, 5), epochs=16),
     "constraints": Study(
-        "cifar10", ("resnet-depth-8",), rules=CONSTRAINTS, seeds=(1, 2), epochs=5, images=1000, tests=200,
-        full_start=True,
+        "cifar10", ("resnet-depth-8",), rules=CONSTRAINTS, seeds=(1, 2), epochs=5, images=1000, tests=200
     ),
     "depth-short": Study(
         "cifar10", DEPTHS, epochs=8, images=500, tests=100, all_tests=True, setting="quick",
         changes=dict(
             lr=0.1, weight_decay=2e-3, batch_size=32, warmup_epochs=1.0, small_side=16, small_epochs=7
         ),
-        full_start=True, channels_last=True,
+        channels_last=True,
     ),
     "rates": Study(
         "cifar10", ("resnet-quick",), epochs=3, images=1000, setting="quick",
@@ -188,8 +183,7 @@ class Job:
         network = network_spec(self.network)
         if variant.norm is not None:
             network = residual_of_depth(int(self.network.rpartition("-")[2]), norm=variant.norm)
-        full = {"feedback_sd": 1.0} if study.full_start and hasattr(chosen.rule, "feedback_sd") else {}
-        rule = dataclasses.replace(chosen.rule, **(full | variant.fields))
+        rule = dataclasses.replace(chosen.rule, **variant.fields)
         changes: dict[str, Any] = {"rule": rule, "network": network, "epochs": study.epochs}
         if self.rate is not None:
             changes["lr"] = self.rate
