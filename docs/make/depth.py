@@ -196,8 +196,8 @@ def draw_depth(runs: pd.DataFrame, layers: pd.DataFrame) -> Figure:
         axis.set_xticks(depths, [str(depth) for depth in depths])
         axis.set_xlabel("layers of weights")
     left.set_ylabel("test error (%)")
-    right.set(ylabel="lowest layer: angle of the update to backprop's (°)", ylim=(0, None))
-    left.legend(frameon=False, fontsize=7)
+    right.set(ylabel="angle of the lowest layer's update (°)", ylim=(0, 90))
+    right.legend(*left.get_legend_handles_labels(), frameon=False, fontsize=7, loc="upper right")
     return drawn
 
 
