@@ -6,7 +6,7 @@ import pandas as pd
 
 from burstprop.report.claim import Claim
 
-LARGEST_ERROR = 12.0
+LARGEST_ERROR = 9.0
 """Percent, of the mean over realizations after the last reading; stated before test images were used."""
 CHANCE = 90.0
 SMALLEST_SIGNAL = 0.1

@@ -26,6 +26,7 @@ from burstprop.neurons import BurstPoissonNeuron
 from burstprop.parameters import quantity, validate
 
 from .images import DATASETS
+from .teacher import TEACHERS
 
 CLASSES = 10
 PIXELS = {"digits": 8, "mnist": 28}
@@ -33,6 +34,8 @@ LOWER, UPPER = "input->hidden.soma_exc", "hidden->output.soma_exc"
 """The two plastic projections."""
 INHIBITION_OVER_EXCITATION = (57.0 * 5.0) / (23.0 * 10.0)
 """Of conductances with the same mean current: driving forces at -57 mV (57 and 23 mV), decays 5 and 10 ms."""
+HOMEOSTASIS_MS = 5000.0
+"""Average of a hidden neuron's event rate where that of Pbar is as short as a phase."""
 MEAN_OUTPUT_WEIGHT = 25.0
 """Sum of the weights onto an output neuron, in leaks."""
 
@@ -50,7 +53,7 @@ class Params:
     tested: int = quantity(0, "1", "images to test on, the first of the split; 0: all", low=0)
     hidden: int = quantity(100, "1", "hidden neurons", low=1)
     per_pixel: int = quantity(4, "1", "input neurons of a pixel", low=1)
-    per_class: int = quantity(40, "1", "output neurons of a class", low=1)
+    per_class: int = quantity(16, "1", "output neurons of a class", low=1)
     epochs: float = quantity(6.0, "1", "times that every image is learned", low=0)
     eta_hidden: float = quantity(8e-3, "1", "learning rate input -> hidden, falls to a tenth", low=0)
     eta_output: float = quantity(
@@ -78,8 +81,19 @@ class Params:
     teaching_pa: float = quantity(600.0, "pA", "largest teaching current", low=0)
     target_hz: float = quantity(12.0, "Hz", "event rate wanted of the image's class", low=0)
     other_hz: float = quantity(3.0, "Hz", "event rate wanted of the other classes", low=0)
+    teacher: str = field(
+        default="softmax", metadata={"doc": "what lacks: of the softmax of the rates, or of the rates"}
+    )
+    softness_hz: float = quantity(
+        1.5, "Hz", "difference of rates that makes a class e times as likely", low=0, open_low=True
+    )
+    two_phases: bool = quantity(False, "", "Pbar of a hidden neuron is that of the untaught part alone")
+    skip_ms: float = quantity(
+        60.0, "ms", "beginning of an image that is not read: the image before is still felt", low=0
+    )
+    first_ms: float = quantity(200.0, "ms", "an image is seen before it is taught", low=0, open_low=True)
     part_ms: float = quantity(
-        200.0, "ms", "a third of an example: seen, taught, taught again", low=0, open_low=True
+        200.0, "ms", "an image is taught, twice; between readings of a test image", low=0, open_low=True
     )
     reading_ms: float = quantity(1200.0, "ms", "how long a test image is shown", low=0, open_low=True)
     refractory_ms: float = quantity(28.0, "ms", "refractory period of all neurons", low=0)
@@ -93,16 +107,23 @@ class Params:
     def __post_init__(self) -> None:
         """Check the numbers, and that the names are known."""
         validate(self)
-        for name, known in (("dataset", DATASETS), ("split", ("validation", "test"))):
+        names = (("dataset", DATASETS), ("split", ("validation", "test")), ("teacher", TEACHERS))
+        for name, known in names:
             if getattr(self, name) not in known:
                 raise BurstpropError(
                     f"Params.{name} = {getattr(self, name)!r}: give one of {', '.join(known)}"
                 )
-        readings = self.reading_ms / self.part_ms
-        if readings < 2 or abs(readings - round(readings)) > 1e-9:
+        if self.skip_ms >= self.first_ms:
             raise BurstpropError(
-                f"Params.reading_ms = {self.reading_ms:g} ms: the output is read every part_ms = "
-                f"{self.part_ms:g} ms from the second on; give a multiple of it, two at least"
+                f"Params.skip_ms = {self.skip_ms:g} ms: the first_ms = {self.first_ms:g} ms of an image that "
+                "are not taught are read after it; give less"
+            )
+        readings = (self.reading_ms - self.first_ms) / self.part_ms
+        if readings < 1 or abs(readings - round(readings)) > 1e-9:
+            raise BurstpropError(
+                f"Params.reading_ms = {self.reading_ms:g} ms: the output is read after first_ms = "
+                f"{self.first_ms:g} ms and every part_ms = {self.part_ms:g} ms from then on; give "
+                f"{self.first_ms + self.part_ms:g} ms, or more by a multiple of part_ms"
             )
 
     @property
@@ -125,6 +146,7 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
     lower = BurstDependentRule(
         eta=params.eta_hidden,
         tau_avg_ms=params.tau_avg_ms,
+        tau_homeostasis_ms=HOMEOSTASIS_MS if params.two_phases else None,
         e_min_hz=params.e_min_hz,
         lower_rate="events",
         e_max_hz=params.e_max_hz,
@@ -133,7 +155,6 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
     )
     upper = BurstDependentRule(
         eta=params.eta_output / params.hidden,
-        tau_avg_ms=80.0,  # the output is read from these averages; its Pbar is p0
         e_min_hz=0.0,
         e_max_hz=1e6,
         w_max=4.0 * MEAN_OUTPUT_WEIGHT / params.hidden,

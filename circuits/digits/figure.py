@@ -25,6 +25,9 @@ NAMES = {
     "hidden_50": "50 hidden neurons",
     "hidden_50_frozen": "50, frozen",
     "hidden_200": "200 hidden neurons",
+    "hidden_200_frozen": "200, frozen",
+    "two_phases": "two phases",
+    "teacher_of_rates": "teacher of rates",
 }
 
 
@@ -56,15 +59,8 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
 
 def controls_figure(frames: dict[str, pd.DataFrame]) -> Figure:
     """Return learning and reading curves of the circuit and its controls, and the errors without spikes."""
-    return _compare(frames["controls"], frames["controls_errors"], frames["controls_without_spikes"])
-
-
-def extended_figure(frames: dict[str, pd.DataFrame]) -> Figure:
-    """Return learning and reading curves of the circuit and its other variants."""
-    return _compare(frames["extended"], frames["extended_errors"], None)
-
-
-def _compare(learning: pd.DataFrame, reading: pd.DataFrame, without_spikes: pd.DataFrame | None) -> Figure:
+    learning, reading = frames["controls"], frames["controls_errors"]
+    without_spikes = frames["controls_without_spikes"]
     with mpl.rc_context(plotting.STYLE):
         page = Figure(figsize=(9.0, 3.4), layout="constrained")
         axes = [page.add_subplot(1, 2, k) for k in (1, 2)]
@@ -75,14 +71,36 @@ def _compare(learning: pd.DataFrame, reading: pd.DataFrame, without_spikes: pd.D
         axes[0].set(xlabel="examples", ylabel="error before teaching (%)", ylim=(0, 100))
         axes[1].set(xlabel="reading time (ms)", ylabel="test error (%)")
         axes[1].set_ylim(bottom=0.0)
-        if without_spikes is not None:
-            means = without_spikes.groupby("rule")["error_percent"].mean()
-            for rule, style in (("logistic_regression", ":"), ("backprop", "--")):
-                words = f"{rule.replace('_', ' ')}, no spikes"
-                axes[1].axhline(means[rule], color=plotting.GREY, linestyle=style, linewidth=1.0, label=words)
+        means = without_spikes.groupby("rule")["error_percent"].mean()
+        for rule, style in (("logistic_regression", ":"), ("backprop", "--")):
+            words = f"{rule.replace('_', ' ')}, no spikes"
+            axes[1].axhline(means[rule], color=plotting.GREY, linestyle=style, linewidth=1.0, label=words)
         handles, labels = axes[1].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside right center", frameon=False)
         plotting.panel_letters(axes)
+    return page
+
+
+def extended_figure(frames: dict[str, pd.DataFrame]) -> Figure:
+    """Return the test errors of the circuit and its other variants: the mean, and every realization."""
+    table = frames["extended_errors"]
+    variants = list(table["variant"].unique())
+    with mpl.rc_context(plotting.STYLE):
+        page = Figure(figsize=(6.0, 0.8 + 0.3 * len(variants)), layout="constrained")
+        axes = page.add_subplot()
+        readings = sorted(table["reading_ms"].unique())
+        for reading_ms, shade in ((readings[1], plotting.GREY), (readings[-1], plotting.BLUE)):
+            own = table[table["reading_ms"] == reading_ms]
+            place = [variants.index(variant) for variant in own["variant"]]
+            axes.scatter(own["error_percent"], place, s=12, c=shade, alpha=0.5, linewidths=0)
+            means = own.groupby("variant")["error_percent"].mean()
+            label = f"read for {reading_ms / 1000.0:g} s"
+            means = means.reindex(variants)
+            axes.plot(means, range(len(variants)), "|", color=shade, markersize=12, label=label)
+        axes.set(xlabel="test error (%)", xlim=(0, None), ylim=(len(variants) - 0.5, -0.5))
+        axes.set_yticks(range(len(variants)), [NAMES[variant] for variant in variants])
+        axes.grid(axis="x", alpha=0.3)
+        axes.legend(frameon=False)
     return page
 
 

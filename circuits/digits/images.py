@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from burstprop.errors import BurstpropError
 
 DATASETS = ("digits", "mnist")
-HELD_BACK = 8
-"""One training image in so many is for validation."""
+FOLDS = 8
+"""Parts of the training images; a realization holds one of them back for validation."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Images:
         return Images(self.grey[:count], self.labels[:count]) if count else self
 
 
-def learned_and_tested(dataset: str, split: str, side: int) -> tuple[Images, Images]:
+def learned_and_tested(dataset: str, split: str, side: int, fold: int = 0) -> tuple[Images, Images]:
     """Return the images to learn and those to test on.
 
     Parameters
@@ -51,11 +51,13 @@ def learned_and_tested(dataset: str, split: str, side: int) -> tuple[Images, Ima
     dataset : str
         One of `DATASETS`. MNIST lies in the folder that the environment variable BURSTPROP_DATA names.
     split : {"validation", "test"}
-        ``"validation"`` tests on an eighth of the training images and learns the others: settings are chosen
+        ``"validation"`` tests on one fold of the training images and learns the others: settings are chosen
         there. The images are drawn, so that writers are mixed as in the test images. ``"test"`` learns all
         training images.
     side : int
         Pixels of a side; a larger image is averaged over squares. 0 keeps the images as they are.
+    fold : int
+        Which of the `FOLDS` folds to hold back, counted from 0 and again from 0 after the last.
 
     Raises
     ------
@@ -77,7 +79,9 @@ def learned_and_tested(dataset: str, split: str, side: int) -> tuple[Images, Ima
         return train, test
     held = np.zeros(len(train), bool)
     # drawn, because the digits come in sequences that repeat; the same images whatever the seed of a run
-    held[np.random.default_rng(0).permutation(len(train))[: len(train) // HELD_BACK]] = True
+    size = len(train) // FOLDS
+    first = fold % FOLDS * size
+    held[np.random.default_rng(0).permutation(len(train))[first : first + size]] = True
     return train.select(~held), train.select(held)
 
 

@@ -1,10 +1,10 @@
 """One realization: see an image, be taught, see the next; then be tested. Kept so that it can go on.
 
 An example lasts 600 ms and nothing is reset between examples. For 200 ms the circuit sees the image. Then a
-current into the dendrites of each class's neurons tells how far their event rate is from the wanted one,
-and the synapses learn for 200 ms; the current is set anew, and they learn for another 200 ms. In the test
-there is no teacher and no plasticity; the feedback stays. The class whose neurons had the highest rate, on
-average over the readings, is the answer.
+current into the dendrites of each class's neurons tells what their event rate lacks (`teacher`), and the
+synapses learn for 200 ms; the current is set anew, and they learn for another 200 ms. In the test there is no
+teacher and no plasticity; the feedback stays. The class whose neurons had most events so far, the first
+100 ms left out, is the answer.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from burstprop.simulation import Simulation
 from .circuit import CLASSES, LOWER, UPPER, Params, build, feedback_weights, start_weights
 from .images import Images, learned_and_tested
 from .raster import raster
+from .teacher import lacking_hz
 
 POINTS = 12
 """Points of the learning curve."""
@@ -85,7 +86,7 @@ class Realization:
     def __init__(self, params: Params, seed: int, realization: int) -> None:
         """Build the circuit and read the images; nothing runs yet."""
         self.params, self.realization = params, realization
-        learned, tested = learned_and_tested(params.dataset, params.split, params.side)
+        learned, tested = learned_and_tested(params.dataset, params.split, params.side, realization - 1)
         self.learned, self.tested = learned.first(params.learned), tested.first(params.tested)
         self.simulation = Simulation(
             build(params, seed=seed, realization=realization),
@@ -179,40 +180,42 @@ class Realization:
         for name, weights in self.start.items():
             simulation.set_weights(name, weights)
         simulation.advance(SETTLE_MS)
-        duration = max(1, self.examples) * 3.0 * params.part_ms
-        for name, eta in ((LOWER, params.eta_hidden), (UPPER, params.eta_output / params.hidden)):
-            simulation.set_eta(name, params.final_eta * eta, over_ms=duration)
+        duration = max(1, self.examples) * (params.first_ms + 2.0 * params.part_ms)
+        for name in (LOWER, UPPER):
+            eta = params.final_eta * simulation.learning_rate(name)
+            simulation.set_eta(name, eta, over_ms=duration)
 
     def _learn(self, image: int) -> None:
         simulation, params = self.simulation, self.params
         label = int(self.learned.labels[image])
-        target = self._target(label)
         self._show(self.learned, image)
-        simulation.advance(params.part_ms)
-        first = self._output()
+        first = self._read_first_part()
         events, bursts = simulation.counts("hidden", "events"), simulation.counts("hidden", "bursts")
         expected = self._burst_prob()
         simulation.set_plasticity(True)
-        for output in (first, None):
-            self._teach(target - (self._output() if output is None else output))
-            simulation.advance(params.part_ms)
+        if params.two_phases:
+            simulation.set_averaging(False, LOWER)
+        self._teach(self._lacking(first, label))
+        second = self._read(params.part_ms)
+        self._teach(self._lacking(second, label))
+        simulation.advance(params.part_ms)
         simulation.set_plasticity(False)
-        simulation.set_current("output", "dendrite", np.zeros(CLASSES * params.per_class))
+        simulation.set_averaging(True, LOWER)
+        self._teach(np.zeros(CLASSES))
         events = simulation.counts("hidden", "events") - events
         bursts = simulation.counts("hidden", "bursts") - bursts
-        self._note(label, first, target - first, events, bursts, expected)
+        self._note(label, first, self._lacking(first, label), events, bursts, expected)
 
     def _test(self, image: int) -> None:
         simulation, params = self.simulation, self.params
         label = int(self.tested.labels[image])
-        self._show(self.tested, image)
         before = simulation.counts("hidden", "events")
-        total = np.zeros(CLASSES)
-        for reading in range(1, round(params.reading_ms / params.part_ms) + 1):
-            simulation.advance(params.part_ms)
-            if reading > 1:  # the averages of the first still hold the image before
-                total += self._output()
-                self.rows["answers"].append([image, label, reading * params.part_ms, int(total.argmax())])
+        self._show(self.tested, image)
+        shown_ms, total = params.first_ms, self._read_first_part() * (params.first_ms - params.skip_ms)
+        while shown_ms < params.reading_ms - 1e-9:
+            total += self._read(params.part_ms) * params.part_ms
+            shown_ms += params.part_ms
+            self.rows["answers"].append([image, label, shown_ms, int(total.argmax())])
         self.response[label] += simulation.counts("hidden", "events") - before
         self.shown[label] += 1
 
@@ -221,19 +224,24 @@ class Realization:
         last = answers[answers["reading_ms"] == self.params.reading_ms]
         wrong = last.loc[last["answer"] != last["label"], "image"]
         image = int(wrong.iloc[0]) if len(wrong) else 0
-        target = self._target(int(self.tested.labels[image]))
+        label = int(self.tested.labels[image])
         return raster(
             self.simulation,
-            self.params.part_ms,
+            (self.params.first_ms, self.params.part_ms, self.params.part_ms),
             lambda: self._show(self.tested, image),
-            lambda: self._teach(target - self._output()),
-        ).assign(image=image, label=int(self.tested.labels[image]))
+            lambda events: self._teach(self._lacking(self._by_class(events), label)),
+        ).assign(image=image, label=label)
 
-    def _target(self, label: int) -> NDArray[np.float64]:
-        """Return the event rate (Hz) wanted of every class, shape (classes,)."""
-        target = np.full(CLASSES, self.params.other_hz)
-        target[label] = self.params.target_hz
-        return target
+    def _lacking(self, rates_hz: NDArray[np.float64], label: int) -> NDArray[np.float64]:
+        params = self.params
+        return lacking_hz(
+            params.teacher,
+            rates_hz,
+            label,
+            target_hz=params.target_hz,
+            other_hz=params.other_hz,
+            softness_hz=params.softness_hz,
+        )
 
     def _show(self, images: Images, image: int) -> None:
         low, high = self.params.image_low_pa, self.params.image_high_pa
@@ -245,9 +253,21 @@ class Realization:
         current = np.clip(self.params.teaching_gain * missing_hz, -largest, largest)
         self.simulation.set_current("output", "dendrite", np.repeat(current, self.params.per_class))
 
-    def _output(self) -> NDArray[np.float64]:
-        """Return the averaged event rate (Hz) of every class, shape (classes,)."""
-        return self.simulation.average(UPPER, "events").astype(np.float64).reshape(CLASSES, -1).mean(axis=1)
+    def _read_first_part(self) -> NDArray[np.float64]:
+        """Run the first part of an image; return the event rate of every class after its beginning."""
+        self.simulation.advance(self.params.skip_ms)
+        return self._read(self.params.first_ms - self.params.skip_ms)
+
+    def _read(self, duration_ms: float) -> NDArray[np.float64]:
+        """Run on; return the event rate (Hz) of every class meanwhile, shape (classes,)."""
+        before = self.simulation.counts("output", "events")
+        self.simulation.advance(duration_ms)
+        events = self.simulation.counts("output", "events") - before
+        return self._by_class(events / (duration_ms / 1000.0))
+
+    @staticmethod
+    def _by_class(of_neurons: NDArray[np.float64]) -> NDArray[np.float64]:
+        return of_neurons.reshape(CLASSES, -1).mean(axis=1)
 
     def _burst_prob(self) -> NDArray[np.float64]:
         """Return the burst probability that each hidden neuron expects of itself, shape (hidden,)."""

@@ -19,18 +19,22 @@ STEP_MS = 2.0
 
 
 def raster(
-    simulation: Simulation, part_ms: float, show: Callable[[], None], teach: Callable[[], None]
+    simulation: Simulation,
+    parts_ms: tuple[float, ...],
+    show: Callable[[], None],
+    teach: Callable[[Any], None],
 ) -> pd.DataFrame:
-    """Show an image for three parts without and then, in its second and third part, with the teacher.
+    """Show an image in parts without and then, from the second part on, with the teacher.
 
     Parameters
     ----------
     simulation : Simulation
         Its plasticity is off. It goes on from where it stands.
-    part_ms : float
-        Length of a part (ms), a multiple of `STEP_MS`.
+    parts_ms : tuple of float
+        Length of each part (ms), a multiple of `STEP_MS`; the first is not taught.
     show, teach : callable
-        Set the currents of the image, and of the teacher for the rates of this moment.
+        Set the currents of the image, and of the teacher, who is told the event rates (Hz) of the output
+        neurons in the part before, shape (neurons,).
 
     Returns
     -------
@@ -40,13 +44,18 @@ def raster(
     rows: list[list[Any]] = []
     for taught in (False, True):
         show()
-        for part in range(3):
-            if taught and part:
-                teach()
-            for step in range(round(part_ms / STEP_MS)):
+        time_ms, last_ms = 0.0, 0.0
+        begin = simulation.counts("output", "events")
+        for part_ms in parts_ms:
+            if taught and time_ms:
+                end = simulation.counts("output", "events")
+                teach((end - begin) / (last_ms / 1000.0))
+                begin = end
+            last_ms = part_ms
+            for _ in range(round(part_ms / STEP_MS)):
                 before = _counts(simulation)
                 simulation.advance(STEP_MS)
-                time_ms = part * part_ms + (step + 1) * STEP_MS
+                time_ms += STEP_MS
                 for (population, kind), count in _counts(simulation).items():
                     for neuron in np.flatnonzero(count - before[population, kind]):
                         rows.append([taught, time_ms, population, int(neuron), kind])

@@ -137,35 +137,55 @@ def _potentiate_silent(net, k, now, slot, t):
     indptr = get(net, "indptr")
     plastic_target = get(net, "plastic_target")
     weights = get(net, "weights")
+    eta, e_min, w_max = _learning_rate(net, k, now), rule[k, RULE_E_MIN], rule[k, RULE_W_MAX]
+    if e_min <= 0.0:
+        return
     p = plastic[k, PL_PROJECTION]
     a = plastic[k, PL_HOMEOSTASIS]
     source, target, dense = projection[p, PR_SOURCE], projection[p, PR_TARGET], projection[p, PR_DENSE]
-    eta, e_min, w_max = _learning_rate(net, k, now), rule[k, RULE_E_MIN], rule[k, RULE_W_MAX]
     all_spikes = rule[k, RULE_LOWER_SPIKES] > 0.0
     since = since_rebase(net, a, now)
     decay = average_constants[a, SPIKE_DECAY] if all_spikes else average_constants[a, AVERAGE_DECAY]
     rates = average_spike if all_spikes else average_event
+    to_hz = math.exp(-since * decay)
     first_target = np.uintp(average[a, AV_FIRST])
     first_synapse, weight = np.uintp(plastic[k, PL_COLUMN]), np.uintp(projection[p, PR_WEIGHT])
+    if dense:
+        # neuron by neuron, since few of them are silent
+        for i in range(np.uintp(bounds[target, t]), np.uintp(min(bounds[target, t + 1], dense))):
+            lacking = e_min - rates[first_target + i] * to_hz
+            if lacking > 0.0:
+                _potentiate_column(net, source, slot, weight + i, dense, eta * lacking, w_max)
+        return
     for other in range(sizes[THREADS]):
         count = counts[other, slot, source]
         begin = place_of(net, source, slot, other)
         for j in range(begin, begin + count):
             if not presynaptic_flags[j] & EVENT:
                 continue
-            to_hz = math.exp(-since * decay)
-            if dense:
-                row = weight + np.uintp(spikes[j]) * np.uintp(dense)
-                for i in range(np.uintp(bounds[target, t]), np.uintp(min(bounds[target, t + 1], dense))):
-                    lacking = e_min - rates[first_target + i] * to_hz
-                    if lacking > 0.0:
-                        weights[row + i] = min(weights[row + i] + eta * lacking, w_max)
-                continue
             row = projection[p, PR_INDPTR] + spikes[j] * sizes[THREADS] + t
             for s in range(np.uintp(indptr[row]), np.uintp(indptr[row + 1])):
                 lacking = e_min - rates[first_target + np.uintp(plastic_target[first_synapse + s])] * to_hz
                 if lacking > 0.0:
                     weights[weight + s] = min(weights[weight + s] + eta * lacking, w_max)
+
+
+@kernel
+def _potentiate_column(net, source, slot, weight, dense, change, w_max):
+    """Add ``change`` to the weights, all to all, of the presynaptic events of a slot onto one neuron.
+
+    ``weight`` is where that of presynaptic neuron 0 lies.
+    """
+    counts = get(net, "counts")
+    presynaptic_flags = get(net, "presynaptic_flags")
+    spikes = get(net, "spikes")
+    weights = get(net, "weights")
+    for other in range(get(net, "sizes")[THREADS]):
+        begin = place_of(net, source, slot, other)
+        for j in range(begin, begin + counts[other, slot, source]):
+            if presynaptic_flags[j] & EVENT:
+                at = weight + np.uintp(spikes[j]) * np.uintp(dense)
+                weights[at] = min(weights[at] + change, w_max)
 
 
 @kernel

@@ -1,0 +1,197 @@
+"""What the events of spiking digits carry: errors of a perfect linear readout against reading time and rate.
+
+    python benchmarks/digits_reading.py --out benchmarks/results/digits-spiking      some minutes, one core
+    python benchmarks/digits_reading.py --dataset mnist --out benchmarks/results/digits-spiking
+
+The second finds its images through the environment variable BURSTPROP_DATA.
+
+Images are shown to the circuit of `burstprop.circuits.digits` with an untrained hidden layer and no output.
+Event counts of the input neurons, and of the hidden neurons, are read by logistic regression in double
+precision, without noise and without bounds. No readout by neurons can be expected to do better, whatever it
+learns by. Its weight decay is chosen on a part of the images that are learned. Tested are images held back
+from the training images (`burstprop.circuits.digits.images`, fold 0 and on); test images stay untouched.
+
+Writes reading_DATASET.csv (one row for each input code, population, reading time and fold) and
+reading_DATASET.json, how it was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from burstprop.circuit import Circuit
+from burstprop.circuit.connectivity import Matrix
+from burstprop.circuits.digits.circuit import LOWER, Params, build, start_weights
+from burstprop.circuits.digits.images import Images, learned_and_tested
+from burstprop.recording import Record
+from burstprop.report.report import provenance
+from burstprop.runs.run_code import code_of_run
+from burstprop.simulation import Simulation
+from burstprop.system.files import plain, write_json
+
+SKIP_MS = 100.0
+READINGS_MS = (200.0, 600.0, 1200.0)
+DECAYS = (1e-4, 1e-3, 1e-2, 1e-1)
+SEED = 11
+
+
+@dataclass(frozen=True)
+class Code:
+    """How pixels become events: neurons of a pixel, and the current of a white one (pA)."""
+
+    per_pixel: int
+    image_high_pa: float
+
+    def params(self, base: Params) -> Params:
+        """Return the circuit's parameters with this code; the mean drive of the hidden layer stays."""
+        scale = base.per_pixel / self.per_pixel
+        return replace(
+            base,
+            per_pixel=self.per_pixel,
+            image_high_pa=self.image_high_pa,
+            w_hidden=base.w_hidden * scale,
+            inhibition=base.inhibition * scale,
+            w_max=base.w_max * scale,
+        )
+
+
+CODES = (Code(1, 800.0), Code(4, 800.0), Code(4, 2000.0))
+IMAGES = {"digits": (0, 0, 0, 3), "mnist": (14, 4000, 1000, 1)}
+"""Of each dataset: pixels of a side, images to learn and to test on (0: all), folds."""
+
+
+def without_output(params: Params, realization: int) -> Circuit:
+    """Return the circuit's input and hidden layer, with the weights that learning starts from."""
+    whole = build(params, seed=SEED, realization=realization)
+    weights = start_weights(params, SEED, realization)[LOWER]
+    lower = replace(whole.projections[0], rule=None, weight=1.0, connectivity=Matrix(weights))
+    return replace(
+        whole,
+        populations=whole.populations[:2],
+        projections=(lower,),
+        backgrounds=tuple(b for b in whole.backgrounds if b.population != "output"),
+        currents=tuple(c for c in whole.currents if c.population != "output"),
+    )
+
+
+def counts(simulation: Simulation, params: Params, images: Images) -> dict[str, NDArray[np.float64]]:
+    """Show every image; return the events of each reading, shape (readings, images, neurons)."""
+    found: dict[str, list[list[NDArray[np.int64]]]] = {"input": [], "hidden": []}
+    for grey in images.grey:
+        current = params.image_low_pa + (params.image_high_pa - params.image_low_pa) * grey.astype(np.float64)
+        simulation.set_current("input", "soma", np.repeat(current, params.per_pixel))
+        simulation.advance(SKIP_MS)
+        begin = {name: simulation.counts(name, "events") for name in found}
+        shown_ms = SKIP_MS
+        for rows in found.values():
+            rows.append([])
+        for reading_ms in READINGS_MS:
+            simulation.advance(reading_ms - shown_ms)
+            shown_ms = reading_ms
+            for name, rows in found.items():
+                rows[-1].append(simulation.counts(name, "events") - begin[name])
+    return {name: np.array(rows, np.float64).swapaxes(0, 1) for name, rows in found.items()}
+
+
+def readout(learned: NDArray[np.float64], labels: NDArray[np.int64], decay: float) -> torch.nn.Linear:
+    """Return logistic regression on counts, shape (images, neurons), with a quadratic penalty."""
+    layer = torch.nn.Linear(learned.shape[1], 10, dtype=torch.float64)
+    torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.zeros_(layer.bias)
+    x, y = torch.from_numpy(learned), torch.from_numpy(labels)
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200)
+
+    def cost() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = torch.nn.functional.cross_entropy(layer(x), y) + decay * layer.weight.square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(cost)
+    return layer
+
+
+def error(layer: torch.nn.Linear, counts_: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Return the share of wrong answers in percent."""
+    with torch.no_grad():
+        return 100.0 * float((layer(torch.from_numpy(counts_)).argmax(dim=1).numpy() != labels).mean())
+
+
+def best_error(
+    learned: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    tested: NDArray[np.float64],
+    tested_labels: NDArray[np.int64],
+) -> float:
+    """Return the test error (percent) with the decay that does best on a fifth of the learned images."""
+    mean, spread = learned.mean(axis=0), learned.std() + 1e-9
+    x, z = (learned - mean) / spread, (tested - mean) / spread
+    fifth = np.arange(len(x)) % 5 == 0
+    tried = {d: error(readout(x[~fifth], labels[~fifth], d), x[fifth], labels[fifth]) for d in DECAYS}
+    return error(readout(x, labels, min(DECAYS, key=tried.__getitem__)), z, tested_labels)
+
+
+def measure(dataset: str, code: Code, fold: int) -> pd.DataFrame:
+    """Return errors and rates of one input code and fold, one row a population and reading time."""
+    side, learn, test, _ = IMAGES[dataset]
+    params = code.params(Params(dataset=dataset, side=side, split="validation"))
+    parts = learned_and_tested(dataset, "validation", side, fold)
+    learned, tested = parts[0].first(learn), parts[1].first(test)
+    simulation = Simulation(
+        without_output(params, fold + 1),
+        seed=SEED,
+        realization=fold + 1,
+        record=Record(spikes=False, rates_bin_ms=None),
+    )
+    simulation.advance(1000.0)
+    seen, asked = counts(simulation, params, learned), counts(simulation, params, tested)
+    grey = best_error(
+        learned.grey.astype(np.float64), learned.labels, tested.grey.astype(np.float64), tested.labels
+    )
+    rows = [
+        [
+            code.per_pixel,
+            code.image_high_pa,
+            name,
+            reading_ms,
+            fold,
+            1000.0 * seen[name][k].mean() / (reading_ms - SKIP_MS),
+            best_error(seen[name][k], learned.labels, asked[name][k], tested.labels),
+            grey,
+        ]
+        for name in seen
+        for k, reading_ms in enumerate(READINGS_MS)
+    ]
+    columns = ["per_pixel", "image_high_pa", "population", "reading_ms", "fold", "event_rate_hz"]
+    return pd.DataFrame(rows, columns=[*columns, "error_percent", "error_of_grey_percent"])
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--dataset", choices=tuple(IMAGES), default="digits")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    folds = range(IMAGES[args.dataset][3])
+    table = pd.concat([measure(args.dataset, code, fold) for code in CODES for fold in folds]).round(3)
+    keys = ["per_pixel", "image_high_pa", "population", "reading_ms"]
+    print(table.groupby(keys)[["event_rate_hz", "error_percent"]].mean().round(1).to_string())
+    args.out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(args.out / f"reading_{args.dataset}.csv", index=False)
+    made = code_of_run(measure, {"params": Params()}) | provenance(
+        command=f"python benchmarks/digits_reading.py --dataset {args.dataset} --out {args.out}",
+        seed=SEED,
+        parameters={"readings_ms": READINGS_MS, "skip_ms": SKIP_MS, "decays": DECAYS, "images": IMAGES},
+    )
+    write_json(args.out / f"reading_{args.dataset}.json", plain(made))
+
+
+if __name__ == "__main__":
+    main()
