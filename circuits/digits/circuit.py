@@ -55,7 +55,7 @@ class Params:
     per_pixel: int = quantity(4, "1", "input neurons of a pixel", low=1)
     per_class: int = quantity(16, "1", "output neurons of a class", low=1)
     epochs: float = quantity(6.0, "1", "times that every image is learned", low=0)
-    eta_hidden: float = quantity(8e-3, "1", "learning rate input -> hidden, falls to a tenth", low=0)
+    eta_hidden: float = quantity(4e-3, "1", "learning rate input -> hidden, falls to a tenth", low=0)
     eta_output: float = quantity(
         0.6, "1", "learning rate hidden -> output times hidden, falls to a tenth", low=0
     )
