@@ -38,7 +38,7 @@ from burstprop.system.files import plain, write_json
 
 SKIP_MS = 100.0
 READINGS_MS = (200.0, 600.0, 1200.0)
-DECAYS = (1e-4, 1e-3, 1e-2, 1e-1)
+DECAYS = (1e-3, 1e-2, 1e-1)
 SEED = 11
 
 
@@ -63,7 +63,7 @@ class Code:
 
 
 CODES = (Code(1, 800.0), Code(4, 800.0), Code(4, 2000.0))
-IMAGES = {"digits": (0, 0, 0, 3), "mnist": (14, 4000, 1000, 1)}
+IMAGES = {"digits": (0, 0, 0, 3), "mnist": (14, 2500, 500, 1)}
 """Of each dataset: pixels of a side, images to learn and to test on (0: all), folds."""
 
 
@@ -106,7 +106,7 @@ def readout(learned: NDArray[np.float64], labels: NDArray[np.int64], decay: floa
     torch.nn.init.zeros_(layer.weight)
     torch.nn.init.zeros_(layer.bias)
     x, y = torch.from_numpy(learned), torch.from_numpy(labels)
-    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200)
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=100)
 
     def cost() -> torch.Tensor:
         optimizer.zero_grad()
