@@ -10,6 +10,7 @@ from burstprop.circuits.digits import experiment as digits
 from burstprop.circuits.digits.check import check, errors, solved
 from burstprop.circuits.digits.circuit import (
     CLASSES,
+    FEEDBACK,
     INHIBITION_OVER_EXCITATION,
     LOWER,
     UPPER,
@@ -153,6 +154,42 @@ def test_an_image_is_read_from_its_events_after_the_beginning():
     events = run.simulation.counts("output", "events").sum() - events
     assert whole.sum() * SMALL.per_class * SMALL.first_ms / 1000.0 == pytest.approx(events)
     assert (rates != whole).any()
+
+
+def test_two_phases_hold_the_average_while_taught():
+    run = Realization(replace(SMALL, two_phases=True, tau_avg_ms=300.0), 1, 1)
+    run._settle()
+    run._show(run.learned, 0)
+    run._read_first_part()
+    before = run.simulation.average(LOWER, "events").copy()
+    seen = []
+    teach = run._teach
+    run._teach = lambda lacking: (seen.append(run.simulation.average(LOWER, "events").copy()), teach(lacking))
+    run._learn(0)
+    # set after the untaught part, set anew, and taken away: the average stands still in between
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert (seen[0] != before).any()
+    run.simulation.advance(50.0)
+    assert (run.simulation.average(LOWER, "events") != seen[-1]).any()
+
+
+def test_learned_feedback_shares_its_weights_and_comes_to_follow_the_output():
+    params = replace(SMALL, learned_feedback=True, learned=30)
+    run = Realization(params, 1, 1)
+    names = [p.name for p in run.simulation.circuit.projections if p.source == "output"]
+    assert names == [FEEDBACK, "bursts->dendrite_inh", "events->dendrite_inh", "events->dendrite_exc"]
+    while run.done < run.examples:
+        run.next()
+    drawn = feedback_weights(params, 1, 1)
+    now = run.simulation.weights(FEEDBACK).reshape(drawn.shape)
+    assert (now < 0).any()
+    forward = run.simulation.weights(UPPER).reshape(run.start[UPPER].shape)
+    changes = [(forward - run.start[UPPER]).T.ravel(), (now - drawn).ravel()]
+    # both change by the same events and bursts; bounds differ
+    assert np.corrcoef(changes)[0, 1] > 0.5
+    excited = np.maximum(-now, 0.0)
+    passed = run.simulation.weights("events->dendrite_exc").reshape(drawn.shape)
+    np.testing.assert_allclose(passed, params.p0 * excited, rtol=1e-5)
 
 
 def test_weights_move_while_it_is_taught_and_not_in_the_test():

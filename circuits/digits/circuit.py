@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstprop.circuit import Circuit, Population, Projection
-from burstprop.circuit.connectivity import AllToAll, Matrix
-from burstprop.circuit.plasticity import BurstDependentRule
+from burstprop.circuit.connectivity import AllToAll, Matrix, Tied
+from burstprop.circuit.plasticity import BurstDependentRule, FeedbackRule
 from burstprop.circuit.projections import Opposed
 from burstprop.circuit.stimuli import Background, Constant, Controlled, Current
 from burstprop.errors import BurstpropError
@@ -32,6 +32,10 @@ CLASSES = 10
 PIXELS = {"digits": 8, "mnist": 28}
 LOWER, UPPER = "input->hidden.soma_exc", "hidden->output.soma_exc"
 """The two plastic projections."""
+FEEDBACK = "bursts->dendrite_exc"
+"""The projection that holds the feedback weights where they learn; the three others follow it."""
+FEEDBACK_SCALE = 8.0
+"""Feedback weights are larger than signed output weights by about so much; so are their changes."""
 INHIBITION_OVER_EXCITATION = (57.0 * 5.0) / (23.0 * 10.0)
 """Of conductances with the same mean current: driving forces at -57 mV (57 and 23 mV), decays 5 and 10 ms."""
 HOMEOSTASIS_MS = 5000.0
@@ -71,6 +75,16 @@ class Params:
     feedback: float = quantity(20.0, "1", "feedback weights of a class, SD of their sum in leaks", low=0)
     cancelling: bool = quantity(True, "", "events of the output cancel its bursts at p0")
     scrambled: bool = quantity(False, "", "each output neuron, not each class, draws a row of feedback")
+    learned_feedback: bool = quantity(
+        False, "", "feedback learns as the output's weights do, and both decay (Kolen-Pollack)"
+    )
+    feedback_decay: float = quantity(
+        1e-4,
+        "1",
+        "share lost at an output event, of the output's weights and of learned feedback",
+        low=0,
+        high=1,
+    )
     output_noise: float = quantity(
         0.35, "1", "weight of both backgrounds (150 Hz) of the output somata", low=0
     )
@@ -160,6 +174,7 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
         w_max=4.0 * MEAN_OUTPUT_WEIGHT / params.hidden,
         fixed_burst_prob=params.p0,
         burst_credit=params.burst_credit,
+        decay=params.feedback_decay if params.learned_feedback else 0.0,
     )
     return Circuit(
         populations=(
@@ -198,7 +213,7 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
 
 
 def start_weights(params: Params, seed: int, realization: int) -> dict[str, NDArray[np.float64]]:
-    """Draw the plastic weights at the start, shape (source, target), from gamma distributions.
+    """Draw the plastic weights at the start, shape (source, target): forward ones from gamma distributions.
 
     Their coefficient of variation is 1.4 for a pixel and a hidden neuron, where it makes different neurons,
     and 0.5 for the output.
@@ -211,7 +226,10 @@ def start_weights(params: Params, seed: int, realization: int) -> dict[str, NDAr
         draw.gamma(0.5, params.w_hidden / 0.5, (params.pixels, params.hidden)), params.per_pixel, axis=0
     )
     upper = draw.gamma(4.0, mean / 4.0, (params.hidden, outputs))
-    return {LOWER: np.minimum(lower, params.w_max), UPPER: np.minimum(upper, 4.0 * mean)}
+    start = {LOWER: np.minimum(lower, params.w_max), UPPER: np.minimum(upper, 4.0 * mean)}
+    if params.learned_feedback:
+        start[FEEDBACK] = feedback_weights(params, seed, realization)
+    return start
 
 
 def feedback_weights(params: Params, seed: int, realization: int) -> NDArray[np.float64]:
@@ -242,6 +260,8 @@ def _forward(
 def _feedback(params: Params, weights: NDArray[np.float64]) -> list[Projection]:
     """Return four projections: bursts with the sign of the weight, and events that cancel them at p0."""
     ratio = INHIBITION_OVER_EXCITATION
+    if params.learned_feedback:
+        return _learned_feedback(params, ratio)
     above, below = np.maximum(weights, 0.0), np.maximum(-weights, 0.0)
     parts = [("bursts", "dendrite_exc", above), ("bursts", "dendrite_inh", ratio * below)]
     if params.cancelling:
@@ -255,4 +275,36 @@ def _feedback(params: Params, weights: NDArray[np.float64]) -> list[Projection]:
         )
         for kind, receptor, matrix in parts
         if matrix.any()
+    ]
+
+
+def _learned_feedback(params: Params, ratio: float) -> list[Projection]:
+    """Return the same four projections, which share weights that learn; `feedback_weights` starts them."""
+    rule = FeedbackRule(
+        eta=FEEDBACK_SCALE * params.eta_output / params.hidden,
+        w_max=8.0 * params.feedback / params.per_class,
+        fixed_burst_prob=params.p0,
+        decay=params.feedback_decay,
+        signed=True,
+    )
+    own = Projection(
+        "output", "hidden", "dendrite_exc", 0.0, AllToAll(), transmits="bursts", rule=rule, name=FEEDBACK
+    )
+    parts = [("bursts", "dendrite_inh", ratio, "negative")]
+    if params.cancelling:
+        parts += [
+            ("events", "dendrite_inh", params.p0 * ratio, "positive"),
+            ("events", "dendrite_exc", params.p0, "negative"),
+        ]
+    return [own] + [
+        Projection(
+            "output",
+            "hidden",
+            receptor,
+            factor,
+            Tied(FEEDBACK, part),
+            transmits=kind,
+            name=f"{kind}->{receptor}",
+        )
+        for kind, receptor, factor, part in parts
     ]

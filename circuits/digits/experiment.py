@@ -44,6 +44,7 @@ VARIANTS: dict[str, Params] = {
     "no_cancelling": Params(cancelling=False),
     "published_timing": Params(refractory_ms=20.0, burst_first_ms=5.0, burst_span_ms=10.0),
     "two_phases": Params(two_phases=True, first_ms=600.0, tau_avg_ms=300.0, cancelling=False),
+    "learned_feedback": Params(learned_feedback=True),
     "event_credit": Params(burst_credit="event"),
     "teacher_of_rates": Params(teacher="rates"),
     "hidden_50": Params(hidden=50),

@@ -27,6 +27,7 @@ NAMES = {
     "hidden_200": "200 hidden neurons",
     "hidden_200_frozen": "200, frozen",
     "two_phases": "two phases",
+    "learned_feedback": "feedback learned",
     "teacher_of_rates": "teacher of rates",
 }
 
@@ -116,6 +117,7 @@ def _signal(learning: pd.DataFrame, axes: Axes) -> None:
     """Draw how well hidden bursts follow the feedback, and by how much it moves their probability."""
     _line(learning, axes, "examples", "signal_correlation", plotting.VERMILION, "correlation")
     _line(learning, axes, "examples", "burst_prob_change", plotting.GREEN, "change of P for one SD")
+    _line(learning, axes, "examples", "alignment", plotting.GREY, "output weights and feedback")
     axes.set(xlabel="examples", ylabel="hidden bursts and wanted signal")
     axes.set_ylim(bottom=0.0)
     axes.legend(frameon=False)

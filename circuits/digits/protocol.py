@@ -21,7 +21,7 @@ from burstprop.recording import Record
 from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation import Simulation
 
-from .circuit import CLASSES, LOWER, UPPER, Params, build, feedback_weights, start_weights
+from .circuit import CLASSES, FEEDBACK, LOWER, UPPER, Params, build, feedback_weights, start_weights
 from .images import Images, learned_and_tested
 from .raster import raster
 from .teacher import lacking_hz
@@ -41,6 +41,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
         "hidden_burst_prob",
         "burst_prob_change",
         "signal_correlation",
+        "alignment",
     ),
     "answers": ("image", "label", "reading_ms", "answer"),
 }
@@ -58,7 +59,8 @@ def one(
         (Hz) of the image's class, of the others and of the hidden layer, burst probability of the hidden
         layer, and what the teacher does there: ``burst_prob_change``, its change for one SD of what the
         feedback should say, and ``signal_correlation``, the correlation of one neuron's surplus of bursts in
-        one example with it. ``answers``: the answer to every test image after every reading. ``weights``:
+        one example with it; and ``alignment``, the correlation of the output's weights with the feedback,
+        class by class. ``answers``: the answer to every test image after every reading. ``weights``:
         input weights of some hidden neurons before and after. ``response``: event rate of the hidden neurons
         for each class in the test. ``raster``: spikes of the first realization for one image, untaught and
         taught (`raster.raster`).
@@ -100,8 +102,8 @@ class Realization:
         passes = -(-self.examples // max(1, len(self.learned)))
         orders = [draw.permutation(len(self.learned)) for _ in range(passes)]
         self.order = np.concatenate([*orders, np.zeros(0, np.int64)])[: self.examples]
-        wanted = feedback_weights(params, seed, realization)
-        self.wanted = wanted.reshape(CLASSES, params.per_class, params.hidden).mean(axis=1)
+        drawn = feedback_weights(params, seed, realization)
+        self.feedback = drawn.reshape(CLASSES, params.per_class, params.hidden).mean(axis=1)
         self.start = start_weights(params, seed, realization)
         self.done = 0
         self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}
@@ -181,7 +183,7 @@ class Realization:
             simulation.set_weights(name, weights)
         simulation.advance(SETTLE_MS)
         duration = max(1, self.examples) * (params.first_ms + 2.0 * params.part_ms)
-        for name in (LOWER, UPPER):
+        for name in self.start:
             eta = params.final_eta * simulation.learning_rate(name)
             simulation.set_eta(name, eta, over_ms=duration)
 
@@ -285,7 +287,7 @@ class Realization:
         expected: NDArray[np.float64],
     ) -> None:
         """Keep the sums of one example that `_summarise` makes means and a correlation of."""
-        wanted = missing_hz @ self.wanted
+        wanted = missing_hz @ self._feedback()
         surplus = bursts - expected * events
         others = np.delete(output, label)
         self.stretch.append(
@@ -315,12 +317,30 @@ class Realization:
                 bursts / events if events else np.nan,
                 covariance / spread / events if spread and events else np.nan,
                 covariance / spread / np.sqrt(ss - s * s) if spread and ss > s * s else np.nan,
+                self._alignment(),
             ]
         )
         self.stretch = []
 
     def _point(self, done: int) -> int:
         return POINTS * done // max(1, self.examples)
+
+    def _alignment(self) -> float:
+        """Return how the output's weights correlate with the feedback, both averaged over a class."""
+        params = self.params
+        shape = (params.hidden, CLASSES, params.per_class)
+        forward = self.simulation.weights(UPPER).astype(np.float64).reshape(shape).mean(axis=2)
+        back = self._feedback()
+        if not forward.std() or not back.std():
+            return np.nan
+        return float(np.corrcoef(forward.T.ravel(), back.ravel())[0, 1])
+
+    def _feedback(self) -> NDArray[np.float64]:
+        """Return the feedback weights as they are, averaged over a class, shape (classes, hidden)."""
+        if not self.params.learned_feedback:
+            return self.feedback
+        weights = self.simulation.weights(FEEDBACK).astype(np.float64)
+        return weights.reshape(CLASSES, -1, self.params.hidden).mean(axis=1)
 
     def _lower(self) -> NDArray[np.float64]:
         shape = self.start[LOWER].shape
