@@ -79,7 +79,7 @@ def quick_version(params: Params) -> Params:
         learned=200,
         tested=40,
         epochs=min(params.epochs, 1.0),
-        reading_ms=600.0,
+        reading_ms=params.first_ms + 2.0 * params.part_ms,
     )
 
 
