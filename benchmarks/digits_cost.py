@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def measure() -> dict[str, list[float]]:
         for hidden, run in runs.items():
             found.setdefault(f"{hidden} hidden", []).append(piece(run.next))
             advance = run.simulation.advance
-            found.setdefault(f"{hidden} hidden, loop", []).append(piece(lambda go=advance: go(example_ms)))
+            found.setdefault(f"{hidden} hidden, loop", []).append(piece(partial(advance, example_ms)))
     return {"example_ms": [example_ms], **found}
 
 
