@@ -38,7 +38,7 @@ from .without_spikes import without_spikes
 
 VARIANTS: dict[str, Params] = {
     "learned": Params(),
-    "frozen_hidden": Params(eta_hidden=0.0),
+    "frozen_hidden": Params(eta_hidden=0.0, inhibition=0.15),
     "no_feedback": Params(feedback=0.0),
     "scrambled_feedback": Params(scrambled=True),
     "no_cancelling": Params(cancelling=False),
