@@ -156,6 +156,18 @@ def test_an_image_is_read_from_its_events_after_the_beginning():
     assert (rates != whole).any()
 
 
+def test_alignment_compares_the_output_weights_with_the_feedback_class_by_class():
+    run = Realization(SMALL, 1, 1)
+    drawn = feedback_weights(SMALL, 1, 1)
+    highest = 4.0 * 25.0 / SMALL.hidden
+    like = 0.5 * highest * (1.0 + drawn / np.abs(drawn).max())
+    for weights, wanted in ((like, 1.0), (highest - like, -1.0)):
+        run.simulation.set_weights(UPPER, weights.T)
+        assert run._alignment() == pytest.approx(wanted, abs=1e-4)
+    run.simulation.set_weights(UPPER, np.full(like.T.shape, 0.5))
+    assert np.isnan(run._alignment())
+
+
 def test_two_phases_hold_the_average_while_taught():
     run = Realization(replace(SMALL, two_phases=True, tau_avg_ms=300.0), 1, 1)
     run._settle()
