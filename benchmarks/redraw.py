@@ -2,8 +2,8 @@
 
     python benchmarks/redraw.py
 
-reads benchmarks/results/propagation, xor and reduced, runs nothing, changes no number, and writes each PNG
-beside the tables that it shows.
+reads benchmarks/results/propagation, xor, digits-spiking and reduced, runs nothing, changes no number, and
+writes each PNG beside the tables that it shows.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from burstprop.circuits.digits.experiment import EXPERIMENT as DIGITS
 from burstprop.circuits.propagation.experiment import EXPERIMENT as PROPAGATION
 from burstprop.circuits.rules.figure import draw
 from burstprop.circuits.xor.experiment import EXPERIMENT as XOR
@@ -50,6 +51,10 @@ def main() -> None:
     write(xor / "controls.png", XOR.controls.figure, frames(xor, controls="controls"), 160)
     write(xor / "controls_quick.png", XOR.controls.figure, frames(xor, controls="controls_quick"), 160)
     write(xor / "extended.png", XOR.extended.figure, frames(xor, extended="extended"), 160)
+    assert DIGITS.figure is not None
+    digits = RESULTS / "digits-spiking"
+    names = ("learning", "answers", "weights", "response", "raster")
+    write(digits / "digits-spiking.png", DIGITS.figure, frames(digits, **{name: name for name in names}), 160)
     for runs in sorted(reduced.glob("*_runs.csv")):
         name = runs.name.removesuffix("_runs.csv")
         tables = frames(reduced, results=f"{name}_runs", curves=f"{name}_curves")

@@ -315,4 +315,4 @@ def test_the_figure_shows_the_raster_without_and_with_the_teacher():
     }
     titles = [axes.get_title(loc="left") for axes in digits.figure(frames).axes]
     assert [t for t in titles if t.endswith("untaught")]
-    assert [t for t in titles if t.endswith("taught from the second third on")]
+    assert [t for t in titles if t.endswith("taught after a third")]

@@ -115,13 +115,13 @@ def _line(frame: pd.DataFrame, axes: Axes, x: str, y: str, shade: str, label: st
 
 def _signal(learning: pd.DataFrame, axes: Axes) -> None:
     """Draw how well hidden bursts follow the feedback, and by how much it moves their probability."""
-    _line(learning, axes, "examples", "signal_correlation", plotting.VERMILION, "correlation")
+    _line(learning, axes, "examples", "signal_correlation", plotting.VERMILION, "bursts and wanted signal")
     _line(learning, axes, "examples", "burst_prob_change", plotting.GREEN, "change of P for one SD")
     _line(learning, axes, "examples", "alignment", plotting.GREY, "output weights and feedback")
-    axes.set(xlabel="examples", ylabel="hidden bursts and wanted signal")
-    axes.set_ylim(bottom=0.0)
+    axes.set(xlabel="examples", ylabel="correlation, change of P")
+    axes.set_ylim(0.0, 0.9)
     axes.legend(frameon=False)
-    plotting.title(axes, "one hidden neuron, one example")
+    plotting.title(axes, "hidden bursts and feedback")
 
 
 def _raster(raster: pd.DataFrame, taught: bool, axes: Axes) -> None:
@@ -143,7 +143,7 @@ def _raster(raster: pd.DataFrame, taught: bool, axes: Axes) -> None:
     axes.axhspan(-digit_shown - 1.0, -float(digit_shown), color=plotting.SKY, alpha=0.25, linewidth=0)
     axes.set(xlabel="time (ms)", ylim=(-10.0, 10.0), ylabel="output, by digit          hidden")
     axes.set_yticks([-digit - 0.5 for digit in range(10)], [str(digit) for digit in range(10)])
-    plotting.title(axes, f"a {digit_shown}, " + ("taught from the second third on" if taught else "untaught"))
+    plotting.title(axes, f"a {digit_shown}, " + ("taught after a third" if taught else "untaught"))
     if taught:
         axes.legend(frameon=True, fontsize=6.5, loc="upper left", markerscale=2.0)
 
