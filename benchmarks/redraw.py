@@ -53,8 +53,8 @@ def main() -> None:
     write(xor / "extended.png", XOR.extended.figure, frames(xor, extended="extended"), 160)
     assert DIGITS.figure is not None
     digits = RESULTS / "digits-spiking"
-    names = ("learning", "answers", "weights", "response", "raster")
-    write(digits / "digits-spiking.png", DIGITS.figure, frames(digits, **{name: name for name in names}), 160)
+    shown = ("learning", "answers", "weights", "response", "raster")
+    write(digits / "digits-spiking.png", DIGITS.figure, frames(digits, **{name: name for name in shown}), 160)
     for runs in sorted(reduced.glob("*_runs.csv")):
         name = runs.name.removesuffix("_runs.csv")
         tables = frames(reduced, results=f"{name}_runs", curves=f"{name}_curves")
