@@ -13,6 +13,7 @@ from numba.core.errors import TypingError
 from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
 from burstprop.engine.step.loop import run_thread
+from burstprop.engine.step.populations import Populations, callable_populations
 from burstprop.errors import BurstpropError
 from burstprop.jit.kernel import COMPILED, entry_point
 from burstprop.system.interrupts import answering
@@ -39,7 +40,8 @@ class Runner:
         self.threads = threads
         self._ready = False
         self._net = nw.handle(compiled.arrays)
-        self._loop = entry_point(run_thread, [type(population.neuron) for population, _ in compiled.pairs()])
+        self._loop = entry_point(run_thread, ())
+        self._populations: Populations | None = None
         self._found = not COMPILED
 
     def replace(self, **arrays: np.ndarray) -> None:
@@ -84,7 +86,10 @@ class Runner:
     def _thread(self, t: int, first: int, stop: int) -> int:
         # without a plastic projection the compiler leaves the rule out
         learning = True if self.compiled.plastic else None
-        arguments = (self._net, self.compiled.populations, learning, t, first, stop)
+        if self._populations is None:
+            pairs = [(type(population.neuron), neurons) for population, neurons in self.compiled.pairs()]
+            self._populations = callable_populations(self._net, pairs)
+        arguments = (self._net, self._populations.table, learning, t, first, stop)
         if not self._found:
             # the types never change: found once, they cost a call nothing
             types = tuple(self._loop.typeof_pyval(argument) for argument in arguments)

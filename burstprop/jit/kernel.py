@@ -52,8 +52,8 @@ def kernel(function: Callable) -> Any:
 _entries: dict[tuple[str, Callable, tuple[type, ...]], Any] = {}
 
 
-def entry_point(function: Callable, models: Iterable[type]) -> Any:
-    """Compile a function that Python calls, cached on disk under a hash of all the code that it reaches.
+def entry_point(function: Callable, models: Iterable[type], from_python: bool = True) -> Any:
+    """Compile a function that is called from outside, cached on disk under a hash of all that it reaches.
 
     Parameters
     ----------
@@ -61,6 +61,8 @@ def entry_point(function: Callable, models: Iterable[type]) -> Any:
         The plain Python function.
     models : iterable of classes
         Neuron models whose step is called.
+    from_python : bool
+        Python calls it; without, compiled code calls it by its address (`address_of`).
     """
     if not COMPILED:
         return function
@@ -72,10 +74,21 @@ def entry_point(function: Callable, models: Iterable[type]) -> Any:
         before = config.CACHE_DIR
         config.CACHE_DIR = str(cache_root() / fingerprint[:20])
         try:
-            _entries[key] = numba.njit(cache=all(map(model_code, models)), **OPTIONS)(function)
+            called = {} if from_python else {"no_cpython_wrapper": True, "_nrt": False}
+            _entries[key] = numba.njit(cache=all(map(model_code, models)), **called, **OPTIONS)(function)
         finally:
             config.CACHE_DIR = before
     return _entries[key]
+
+
+def address_of(entry: Any, kinds: tuple[Any, ...]) -> int:
+    """Return the address of an entry point for arguments of these numba types, compiled if it is new.
+
+    There a C function takes them by value. The address is valid as long as the process lives.
+    """
+    entry.compile(kinds)
+    made = entry.overloads[kinds]
+    return int(made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name))
 
 
 def cache_root() -> Path:

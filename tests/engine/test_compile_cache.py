@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from numba.core import event
 
 import burstprop
+from burstprop import Circuit, Constant, Current, Population, Probability, Projection, simulate
 from burstprop.jit import kernel
 from burstprop.jit.model_code import model_code
 from burstprop.neurons import AdEx
 from burstprop.neurons.model import step
+from engine import zoo
 
 
 def test_a_process_that_outlives_a_change_of_the_engine_keeps_its_name(tmp_path):
@@ -162,6 +165,34 @@ def make(factor):
 
 def take_a_step(state):
     return step(state, 0.0, 0.0)
+
+
+class Compilations(event.Listener):
+    """Notes what numba compiles; what it has, or finds on the disk, it does not."""
+
+    def __init__(self):
+        self.names = []
+
+    def on_start(self, event):
+        self.names.append(event.data["dispatcher"].py_func.__name__)
+
+    def on_end(self, event):
+        pass
+
+
+def test_a_new_circuit_of_known_models_compiles_nothing():
+    """Another order, number and size of the populations, and other connections between them."""
+    simulate(zoo.circuit(), 2.0, seed=1)
+    models = (*zoo.MODELS.items(), ("pv2", zoo.MODELS["pv"]))
+    known = Circuit(
+        populations=tuple(Population(name, 7, model) for name, model in reversed(models)),
+        projections=(Projection("pv2", "bp", "soma_inh", 0.1, Probability(0.5), "events"),),
+        currents=(Current("pv2", "soma", Constant(500.0)),),
+    )
+    with event.install_listener("numba:compile", Compilations()) as found:
+        recording = simulate(known, 50.0, seed=1)
+    assert set(recording.spikes["population"]) == {"pv2"}
+    assert found.names == []
 
 
 def test_models_of_one_name_run_each_its_own_step():

@@ -1,9 +1,9 @@
 """One circuit that has every neuron model, and changes of it.
 
-The time loop is compiled for a tuple of models and a precision, which takes seconds. Nearly all tests of the
-engine
-therefore run this tuple of populations, with other sizes, parameters, projections and inputs, and the loop
-is compiled once per precision (and kept on the disk).
+The time loop is compiled for a precision, and each model by itself for those of its parameters that differ
+from neuron to neuron; either takes seconds. Nearly all tests of the engine therefore run this tuple of
+populations, with other sizes, parameters, projections and inputs, and all of it is compiled once per
+precision (and kept on the disk).
 """
 
 from burstprop.circuit import Circuit, Population, Projection
@@ -14,7 +14,7 @@ from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, pv_interneuro
 
 SOMATIC = dict(dendritic_driving_force="somatic")
 MODELS = {"pyr": PyramidalNeuron(**SOMATIC), "bp": BurstPoissonNeuron(**SOMATIC), "pv": pv_interneuron()}
-"""The tuple of models that is compiled: one of each."""
+"""The models that are compiled: one of each."""
 DRIVE = (
     Background("pyr", "soma_exc", 500.0, 0.35),
     Background("pyr", "soma_inh", 500.0, 0.35),

@@ -11,7 +11,7 @@ the ring until the others come to the steps that they belong to.
 
 from __future__ import annotations
 
-from numba import literal_unroll
+import numpy as np
 
 from burstprop.engine.network import DELAYED, LEAD, LEAD_STOP, SLICE, STOP_SLICE, THREADS, get
 from burstprop.engine.step.barrier import wait
@@ -19,11 +19,14 @@ from burstprop.engine.step.delivery import FETCH_DISTANCE, deliver, fetch_rows
 from burstprop.engine.step.events import classify
 from burstprop.engine.step.given_spikes import emit_given
 from burstprop.engine.step.learning import learn, raise_presynaptic_traces
-from burstprop.engine.step.neurons import advance_neurons
 from burstprop.engine.step.poisson_sources import emit_poisson
+from burstprop.engine.step.populations import advance
 from burstprop.engine.step.record import record_spikes, sample_states
 from burstprop.engine.step.short_term_plasticity import release
 from burstprop.jit.kernel import kernel
+
+_ZERO = np.int64(0)
+"""A literal 0 has a type of its own, for which what is called would be compiled once more."""
 
 
 def run_thread(net, populations, learning, t, first_step, last_step):
@@ -35,7 +38,7 @@ def run_thread(net, populations, learning, t, first_step, last_step):
     sizes = get(net, "sizes")
     control = get(net, "control")
     delayed, projections = sizes[DELAYED], get(net, "projection").shape[0]
-    slice_number = 0
+    slice_number = _ZERO
     now = first_step
     lead = first_step
     while now < last_step:
@@ -43,14 +46,14 @@ def run_thread(net, populations, learning, t, first_step, last_step):
         if now == lead:
             lead = _next_lead(sizes, now, last_step)
             if sizes[LEAD]:
-                _advance(net, populations, False, now, lead, t)
+                advance(net, populations, False, now, lead, t)
         until = min(now + sizes[SLICE], lead)
         for step in range(now, now + FETCH_DISTANCE):
-            fetch_rows(net, 0, delayed, step, slice_start, t)
+            fetch_rows(net, _ZERO, delayed, step, slice_start, t)
         while now < until:
-            fetch_rows(net, 0, delayed, now + FETCH_DISTANCE, slice_start, t)
-            deliver(net, 0, delayed, now, t)
-            _advance(net, populations, True, now, now + 1, t)
+            fetch_rows(net, _ZERO, delayed, now + FETCH_DISTANCE, slice_start, t)
+            deliver(net, _ZERO, delayed, now, t)
+            advance(net, populations, True, now, now + 1, t)
             if t == 0:
                 emit_poisson(net, now)
                 emit_given(net, now)
@@ -86,14 +89,3 @@ def _next_lead(sizes, now, last_step):
         return min(now + sizes[SLICE], last_step)
     every = sizes[LEAD_STOP]
     return min(now + sizes[LEAD], (now // every + 1) * every, last_step)
-
-
-@kernel
-def _advance(net, populations, with_afferents, first_step, last_step, t):
-    """Advance the populations with afferents, or those without.
-
-    A function of its own, because each turn of an unrolled loop takes stack that is freed only on return.
-    """
-    for neurons in literal_unroll(populations):
-        if neurons.has_afferents == with_afferents:
-            advance_neurons(net, neurons, first_step, last_step, t)
