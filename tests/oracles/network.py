@@ -133,7 +133,7 @@ class Network:
         self.projections = [_Running(p, size[p.pre], size[p.post], dt) for p in projections]
         self.neurons = [name for name, p in populations.items() if isinstance(p, Population)]
         self.monitors = {name: TraceDetector(size[name], dt) for name in self.neurons}
-        self._found = {name: ([], [], []) for name in self.neurons}
+        self._found = {name: tuple([np.empty((0, 2), np.intp)] for _ in range(3)) for name in self.neurons}
         self._samples = {pair: [] for pair in watch}
 
     def run(self, steps):
@@ -146,7 +146,8 @@ class Network:
                 events, bursts = self.monitors[name].step(spikes[name])
                 for kept, mask in zip(found, (spikes[name], events, bursts), strict=True):
                     ids = np.flatnonzero(mask)
-                    kept.append(np.column_stack([np.full_like(ids, self.n), ids]))
+                    if len(ids):
+                        kept.append(np.column_stack([np.full_like(ids, self.n), ids]))
             for (name, variable), rows in self._samples.items():
                 rows.append(self.populations[name].state[variable].copy())
             self.n += 1

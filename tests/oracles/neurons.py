@@ -9,6 +9,8 @@ Conductances are in units of the leak of their compartment. Whoever calls adds t
 to ``g_exc_soma``, ``g_inh_soma``, ``g_exc_dend``, ``g_inh_dend`` after the step.
 """
 
+import functools
+
 import numpy as np
 
 E_EXC, E_INH = 0.0, -80.0
@@ -57,6 +59,11 @@ def sigmoid(V, E_d, D_d):
 
 def steps_of(time, dt):
     """Return a duration in whole steps; it must be a multiple of dt."""
+    return _whole_steps(time, dt) if np.ndim(time) == 0 else _whole_steps.__wrapped__(time, dt)
+
+
+@functools.cache  # asked for in every step
+def _whole_steps(time, dt):
     n = np.rint(np.asarray(time) / dt).astype(np.int64)
     assert np.allclose(n * dt, time), f"{time} ms is not a multiple of {dt} ms"
     return n

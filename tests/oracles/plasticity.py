@@ -71,7 +71,8 @@ class BurstRule:
         """Take the presynaptic events of this step, after they were transmitted."""
         p = self.p
         rate = {"spikes": self.R, "events": self.slow if self.own_homeostasis else self.E}[p["rate_of"]]
-        self._add(np.outer(events, p["eta"] * np.maximum(0.0, p["E_min"] - rate)))
+        if events.any():
+            self._add(np.outer(events, p["eta"] * np.maximum(0.0, p["E_min"] - rate)))
         self.e_pre = self.e_pre + events
 
     def postsynaptic(self, events, bursts, spikes):
@@ -86,8 +87,10 @@ class BurstRule:
         h = -np.maximum(0.0, active - p["E_max"]) / np.where(active == 0.0, 1.0, active)
         self.met = np.where(events, self.e_pre[:, None], self.met)
         met = self.met if p["burst_credit"] == "event" else self.e_pre[:, None]
-        self._add(np.outer(self.e_pre, p["eta"] * (h - Pbar) * events))
-        self._add(met * (p["eta"] * (1.0 + h) * bursts))
+        if events.any():
+            self._add(np.outer(self.e_pre, p["eta"] * (h - Pbar) * events))
+        if bursts.any():
+            self._add(met * (p["eta"] * (1.0 + h) * bursts))
         if not self.held:
             self.E = self.E + events * 1000.0 / p["tau_avg"]
             self.B = self.B + bursts * 1000.0 / p["tau_avg"]
