@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import re
@@ -13,6 +14,9 @@ import pytest
 from burstprop.circuits.xor import experiment as xor
 from burstprop.circuits.xor import protocol
 from burstprop.cli import main
+from burstprop.cli.reproduce import require_set
+from burstprop.errors import BurstpropError
+from burstprop.experiments import catalogue
 from burstprop.runs import checkpoints
 
 TINY = {
@@ -135,3 +139,12 @@ def test_an_interrupted_sweep_goes_on_inside_a_run_to_the_same_bits(capsys, tmp_
     assert learned == [5, 6]
     assert list(stopped.rglob("checkpoint.json")) == []
     assert csv_bytes(stopped) == csv_bytes(whole)
+
+
+def test_controls_go_with_a_level_and_with_no_other_setting():
+    entry = catalogue.find("xor")
+    asked = argparse.Namespace(variant=None, settings=["level=ensemble"])
+    require_set("controls", asked, entry, xor.EXPERIMENT)
+    asked.settings.append("n=64")
+    with pytest.raises(BurstpropError, match="leave out --variant and --set"):
+        require_set("controls", asked, entry, xor.EXPERIMENT)

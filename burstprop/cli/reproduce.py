@@ -202,7 +202,8 @@ def require_set(name: str, args: argparse.Namespace, entry: Entry, experiment: E
     """Raise BurstpropError where a circuit has no such variants, or other parameters than these belong to."""
     if getattr(experiment, name) is None:
         raise BurstpropError(f"--{name}: {entry.name} has none; leave it out")
-    if args.variant or args.settings:
+    # a circuit in rates has its controls in rates
+    if args.variant or any(not setting.startswith("level=") for setting in args.settings or []):
         raise BurstpropError(
             f"--{name}: they are told apart from the published circuit; leave out --variant and --set, "
             "or compare variants with `burstprop sweep`"
