@@ -298,3 +298,24 @@ def test_the_errors_of_the_spiking_digits():
             assert said[0] == "", words
         assert float(said[1]) == pytest.approx(last.mean(), abs=0.051), words
         assert [float(word) for word in said[2].split(",")] == pytest.approx(list(last), abs=0.051), words
+
+
+VARIANTS = {
+    "50 hidden neurons": "hidden_50",
+    "50 hidden neurons, frozen": "hidden_50_frozen",
+    "200 hidden neurons": "hidden_200",
+}
+
+
+def test_the_errors_of_the_variants_of_the_spiking_digits():
+    rows = table("variant, 6 epochs (`benchmarks/results/digits-spiking/NAME`)")[1:]
+    there = {path.name for path in (RESULTS / "digits-spiking").iterdir() if path.is_dir()}
+    assert {VARIANTS[row[0]] for row in rows} == there
+    for words, *said in rows:
+        answers = stored(f"digits-spiking/{VARIANTS[words]}/answers")
+        wrong = 100.0 * (answers["answer"] != answers["label"])
+        by_time = wrong.groupby([answers["reading_ms"], answers["realization"]]).mean()
+        assert float(said[0]) == pytest.approx(by_time[600.0].mean(), abs=0.051), words
+        assert float(said[1]) == pytest.approx(by_time[1200.0].mean(), abs=0.051), words
+        each = [float(word) for word in said[2].split(",")]
+        assert each == pytest.approx(list(by_time[1200.0]), abs=0.051), words
