@@ -319,3 +319,23 @@ def test_the_errors_of_the_variants_of_the_spiking_digits():
         assert float(said[1]) == pytest.approx(by_time[1200.0].mean(), abs=0.051), words
         each = [float(word) for word in said[2].split(",")]
         assert each == pytest.approx(list(by_time[1200.0]), abs=0.051), words
+
+
+CODES = {
+    "1 input neuron a pixel": (1, 800.0),
+    "4, the circuit's": (4, 800.0),
+    "4, white pixels 2000 pA instead of 800": (4, 2000.0),
+}
+
+
+def test_what_the_events_of_the_spiking_digits_carry():
+    frame = stored("digits-spiking/reading_digits")
+    means = frame.groupby(["per_pixel", "image_high_pa", "population", "reading_ms"]).mean(numeric_only=True)
+    rows = table("events of | Hz")[1:]
+    assert len(rows) == 6
+    for words, *said in rows:
+        code, _, population = words.partition(": ")
+        own = means.loc[(*CODES[code], population.split()[-2])]
+        assert float(said[0]) == pytest.approx(own.loc[600.0, "event_rate_hz"], abs=0.051), words
+        each = [float(word) for word in said[1:]]
+        assert each == pytest.approx(list(own["error_percent"]), abs=0.051), words
