@@ -8,8 +8,9 @@ of a slow rate L of all spikes, which stands for the state that the synapse keep
     passed = c_E E + c_X X + L (d_E E + d_X X),     tau dL/dt = S - L,   S = E + X
 
 The four numbers are fitted to isolated populations (least squares, relative error), so they hold for any
-neuron that was measured. ``tau`` is the time over which the synapse forgets: that of u, whose relaxation the
-jumps speed up, 1/tau = 1/tau_F + f S/1000.
+neuron that was measured. ``tau`` is the time over which the synapse forgets, by the variable that moves more
+over the measured rates: u of a facilitating synapse, 1/tau = 1/tau_F + f S/1000; x of a depressing one, which
+each spike empties by u, 1/tau = 1/tau_D + u S/1000.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ class Relay(NamedTuple):
     later: float
     slow_events: float
     slow_later: float
-    tau_f_ms: float
-    jump: float
+    tau_ms: float
+    pull: float
+    """1/tau = 1/tau_ms + pull S/1000."""
     noise: float
     """Mean squared efficacy over the squared mean: a train of such spikes has so many times the noise."""
     rms: float
@@ -96,16 +98,25 @@ def fit_relay(answers: pd.DataFrame, k: int, synapse: ShortTermPlasticity) -> Re
     design = np.column_stack([e, x, s * e, s * x])
     coefficients = np.linalg.lstsq(design / y[:, None], np.ones(len(y)), rcond=None)[0]
     away = design @ coefficients / y - 1.0
-    jump = synapse.utilisation if synapse.jump is None else synapse.jump
     noise = float(np.median(square * s / y**2))
     return Relay(
         float(coefficients[0]),
         float(coefficients[1]),
         float(coefficients[2]),
         float(coefficients[3]),
-        synapse.tau_f_ms,
-        jump,
+        *memory(synapse, s),
         noise,
         float(np.sqrt(np.mean(away**2))),
         float(np.abs(away).max()),
     )
+
+
+def memory(synapse: ShortTermPlasticity, spikes_hz: np.ndarray) -> tuple[float, float]:
+    """Return ``tau_ms`` and ``pull`` of the variable that moves more over these rates."""
+    jump = synapse.utilisation if synapse.jump is None else synapse.jump
+    s = np.array([np.min(spikes_hz), np.mean(spikes_hz), np.max(spikes_hz)]) / 1000.0
+    u = (synapse.utilisation / synapse.tau_f_ms + jump * s) / (1.0 / synapse.tau_f_ms + jump * s)
+    x = 1.0 / (1.0 + synapse.tau_d_ms * u * s)
+    if abs(np.log(u[2] / u[0])) >= abs(np.log(x[2] / x[0])):
+        return synapse.tau_f_ms, jump
+    return synapse.tau_d_ms, float(u[1])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from burstprop import BurstPoissonNeuron, BurstpropError, PyramidalNeuron, ShortTermPlasticity
+from burstprop.circuit.synapses import depressing, facilitating
 from burstprop.ensemble import Drive, Effort, Kind, grid, isolated, measure
 from burstprop.ensemble.dynamics import Filter, adaptation, compartment, decay_ms, filters
-from burstprop.ensemble.relay import fit_relay, passed
+from burstprop.ensemble.relay import fit_relay, memory, passed
 from burstprop.neurons import pv_interneuron, som_interneuron
 
 from .lif import LIF
@@ -148,3 +149,12 @@ def test_the_relay_of_bursty_trains_fits_what_it_was_made_from():
     u = 0.02 * (1 + s * 100.0) / (1 + 0.02 * s * 100.0)
     plain = 1000.0 * s * u / (1 + u * s * 100.0)
     assert np.sqrt(np.mean((plain / answers["passed_0_hz"] - 1) ** 2)) > 0.05
+
+
+def test_a_synapse_forgets_by_the_variable_that_moves():
+    """By u if it is the published facilitating one; by x if it is the depressing one, whose u hardly moves."""
+    rates = np.array([1.0, 10.0, 30.0])
+    assert memory(facilitating(), rates) == (100.0, 0.02)
+    tau_ms, pull = memory(depressing(), rates)
+    assert tau_ms == 20.0
+    assert pull == pytest.approx(0.99, abs=0.01)  # spikes at 14 Hz take u from 0.9 to 0.99
