@@ -72,12 +72,15 @@ def output_hz(circuit: Circuit, run: RateRealization, seed: int) -> list[float]:
     return found
 
 
-def agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """Return ``epoch, layer, cosine, size`` of spiking derivatives over those of the rate units."""
+def agreement(table: pd.DataFrame, rates: str = "rate") -> pd.DataFrame:
+    """Return ``epoch, layer, cosine, size`` of spiking derivatives over those of the rate units.
+
+    ``rates`` is the column of the rate units: ``"rate"``, or ``"rate_following"``.
+    """
     rows: list[list[Any]] = []
     for epoch, own in table.groupby("epoch"):
         for layer, pathways in LAYERS.items():
             part = own[own["pathway"].isin(pathways)]
-            a, b = part["spiking"].to_numpy(), part["rate"].to_numpy(np.float64)
+            a, b = part["spiking"].to_numpy(), part[rates].to_numpy(np.float64)
             rows.append([epoch, layer, cosine(a, b), length(a) / max(length(b), 1e-12)])
     return pd.DataFrame(rows, columns=["epoch", "layer", "cosine", "size"])

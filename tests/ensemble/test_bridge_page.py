@@ -82,8 +82,10 @@ def rules():
 
 
 def by_differences():
-    for row in agreement(stored("derivatives")).itertuples():
-        yield [row.layer, f"{row.cosine:.3f}", f"{row.size:.2f}"]
+    table = stored("derivatives")
+    following = agreement(table, "rate_following")
+    for row, other in zip(agreement(table).itertuples(), following.itertuples(), strict=True):
+        yield [row.layer, f"{row.cosine:.3f}", f"{row.size:.2f}", f"{other.size:.2f}"]
 
 
 def constants():
