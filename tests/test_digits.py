@@ -176,7 +176,12 @@ def test_two_phases_hold_the_average_while_taught():
     before = run.simulation.average(LOWER, "events").copy()
     seen = []
     teach = run._teach
-    run._teach = lambda lacking: (seen.append(run.simulation.average(LOWER, "events").copy()), teach(lacking))
+
+    def look_and_teach(lacking):
+        seen.append(run.simulation.average(LOWER, "events").copy())
+        teach(lacking)
+
+    run._teach = look_and_teach
     run._learn(0)
     # set after the untaught part, set anew, and taken away: the average stands still in between
     np.testing.assert_array_equal(seen[0], seen[1])
