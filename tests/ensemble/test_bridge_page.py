@@ -44,6 +44,22 @@ def learning():
     yield ["one rate unit per neuron", *(f"{near(curve, epoch):.2f}" for epoch in epochs)]
 
 
+def solved(folder):
+    """Return cost of the last 20 epochs and epoch of half chance (none: some realization never) of each variant."""
+    both = pd.concat([stored(f"{name}_solved", folder) for name in ("controls", "extended")])
+    both = both.drop_duplicates(["variant", "realization"])
+    return both.groupby("variant", sort=False)[["last_cost", "half_chance_epoch"]].mean(skipna=False)
+
+
+def controls():
+    spikes, rates = solved("xor"), solved("xor_rates")
+    assert set(rates.index) == set(spikes.index)
+    for name, own in spikes.iterrows():
+        cells = [f"{table['last_cost']:.2f}" for table in (own, rates.loc[name])]
+        epochs = [table["half_chance_epoch"] for table in (own, rates.loc[name])]
+        yield [name.replace("_", " "), *cells, *("never" if pd.isna(e) else f"{e:.0f}" for e in epochs)]
+
+
 def continuous():
     slower = stored("continuous_slower_10").set_index("images")["test_error_percent"]
     for row in stored("continuous").itertuples():
@@ -95,7 +111,7 @@ def constants():
         yield [f"{DESIGNS[row.variant]}, {row.epoch}", row.population, *digits]
 
 
-TABLES = (propagation, ablations, learning, continuous, alignment, rules, by_differences, constants)
+TABLES = (propagation, ablations, learning, controls, continuous, alignment, rules, by_differences, constants)
 
 
 def line(cells):
