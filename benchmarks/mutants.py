@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def copy_of_repository(folder: Path) -> Path:
 
 def passes(folder: Path, tests: list[str]) -> bool:
     """Return whether tests pass in the copy; raises SystemExit where they could not be run."""
+    if "burstprop" in sys.modules:
+        raise SystemExit("burstprop is loaded here, so the tests would take that instead of the copy")
     told = folder / "told.txt"
     child = os.fork()
     if child == 0:
@@ -133,7 +136,24 @@ def row_of(fault: Fault) -> dict[str, str]:
 
 
 def store(table: pd.DataFrame, command: str) -> None:
-    """Write the table, and beside it what made it."""
+    """Write the table, and beside it what made it.
+
+    A process of its own does it: tests that are forked later must not find burstprop loaded.
+    """
+    child = os.fork()
+    if child:
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+            raise SystemExit("the table could not be stored")
+        return
+    try:
+        _write(table, command)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def _write(table: pd.DataFrame, command: str) -> None:
     from burstprop.report.report import provenance
     from burstprop.system.files import write_json, writing
 
