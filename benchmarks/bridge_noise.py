@@ -49,24 +49,25 @@ SIZES = [Size(neurons=n) for n in (250, 500, 1000)] + [
 
 
 def one(
-    size: Size, seed: int, realization: int, progress: Callable[[float], None], folder: Path | None
+    params: Size, seed: int, realization: int, progress: Callable[[float], None], folder: Path | None
 ) -> dict[str, pd.DataFrame]:
     """Measure one circuit."""
     del folder
     published = Params()
-    params = replace(published, n=size.neurons, teaching_share=size.teaching_ms / published.example_ms)
-    learned = RateRealization(params, seed, realization, curves(params))
+    share = params.teaching_ms / published.example_ms
+    circuit = replace(published, n=params.neurons, teaching_share=share)
+    learned = RateRealization(circuit, seed, realization, curves(circuit))
     learned.settle()
-    stage = settled(learned, params, 0)
-    measured = changes(stage, params, repetitions=size.repetitions, seed=seed, progress=progress)
-    found = cosines(measured, predictions(stage, params))
+    stage = settled(learned, circuit, 0)
+    measured = changes(stage, circuit, repetitions=params.repetitions, seed=seed, progress=progress)
+    found = cosines(measured, predictions(stage, circuit))
     rows = []
     for layer, own in found.groupby("layer", sort=False):
         by = own.set_index("against")
         rows.append(
             {
-                "neurons": size.neurons,
-                "teaching_ms": size.teaching_ms,
+                "neurons": params.neurons,
+                "teaching_ms": params.teaching_ms,
                 "layer": layer,
                 "noise_over_signal": by.loc["trial", "size"],
                 "cosine_gradient": by.loc["minus_gradient", "cosine"],
