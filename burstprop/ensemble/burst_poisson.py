@@ -24,7 +24,6 @@ Poisson train.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -35,7 +34,7 @@ from scipy.optimize import least_squares
 
 from burstprop.ensemble import membrane
 from burstprop.ensemble.isolated import Drive, Effort, Kind, inputs, measure
-from burstprop.jit.kernel import entry_point
+from burstprop.jit.kernel import compiled
 
 X_RANGE = (-2.3, -0.1)
 """Where random inputs are drawn: beyond it a neuron is silent, or depolarised past its threshold."""
@@ -96,7 +95,7 @@ class BurstPoissonCurves:
         arrays = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (x, ln_s, ln_g)))
         flat = [np.ascontiguousarray(v.ravel()) for v in arrays]
         out = np.empty(arrays[0].size)
-        _evaluate()(*flat, self.coefficients, _POWERS, *self.x_range, out)
+        compiled(_log_events)(*flat, self.coefficients, _POWERS, *self.x_range, out)
         return out.reshape(arrays[0].shape)
 
     def dendrite(
@@ -246,11 +245,6 @@ def _design(x: np.ndarray, ln_s: np.ndarray, ln_g: np.ndarray) -> np.ndarray:
         ],
         axis=-1,
     )
-
-
-@functools.cache
-def _evaluate() -> Any:
-    return entry_point(_log_events, ())
 
 
 def _log_events(x, ln_s, ln_g, coefficients, powers, low, high, out):

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.linalg import expm
 
 from burstprop.ensemble.dynamics import filters
-from burstprop.jit.kernel import entry_point, kernel
+from burstprop.jit.kernel import compiled, kernel
 
 V_SOMA_MV = -53.0
 """V* of the somatic driving force: near threshold, where a neuron decides on spikes."""
@@ -39,7 +39,7 @@ def soma(neuron: Any, inputs: tuple[Any, ...], common: Pair, regular: Pair) -> n
     taus = neuron.tau_s, neuron.tau_exc, neuron.tau_inh
     out = np.empty((3, rows.shape[1]))
     arrays = _arrays(common, regular, rows.shape[1])
-    _compiled(_soma)(rows, *arrays, np.array(forces), np.array(rest), np.array(taus, np.float64), out)
+    compiled(_soma)(rows, *arrays, np.array(forces), np.array(rest), np.array(taus, np.float64), out)
     return out
 
 
@@ -57,7 +57,7 @@ def dendrite(
     overlaps = dendritic_overlaps(f.tau_ms, f.tau_q_ms, f.ratio, neuron.tau_exc, neuron.tau_inh)
     out = np.empty((2, rows.shape[1]))
     arrays = _arrays(common, regular, rows.shape[1])
-    _compiled(_dendrite)(rows, *arrays, np.array(forces), np.array(rest), np.array(overlaps), out)
+    compiled(_dendrite)(rows, *arrays, np.array(forces), np.array(rest), np.array(overlaps), out)
     return out[0], out[1]
 
 
@@ -87,11 +87,6 @@ def dendritic_overlaps(
         answers.append(v)
     first, second = answers
     return tuple(float(np.sum(a * b) * dt) for a, b in ((first, first), (second, second), (first, second)))  # type: ignore[return-value]
-
-
-@functools.cache
-def _compiled(function: Any) -> Any:
-    return entry_point(function, ())
 
 
 def _rows(inputs: tuple[Any, ...]) -> np.ndarray:

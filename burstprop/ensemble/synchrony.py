@@ -26,7 +26,7 @@ import numpy as np
 
 from burstprop.ensemble.dynamics import filters
 from burstprop.ensemble.membrane import V_SOMA_MV
-from burstprop.jit.kernel import entry_point
+from burstprop.jit.kernel import compiled
 
 FREQUENCY_HZ = np.concatenate([np.arange(0.5, 20.0, 1.5), np.arange(20.0, 200.0, 10.0)])
 _WIDTH = np.gradient(FREQUENCY_HZ)
@@ -73,15 +73,10 @@ def population_gain(
     slope = closed * (1.0 + waiting) / np.maximum(1.0 - closed * (adaptation + threshold), 0.1)
     parts = _back(neuron.tau_ws, neuron.tau_th, dead_ms)
     real, imag = np.zeros((2, 2, len(w_exc), len(FREQUENCY_HZ)))
-    entry_point(_gain, ())(slope, waiting, adaptation, threshold, parts, np.array([w_exc, w_inh]), real, imag)
+    compiled(_gain)(slope, waiting, adaptation, threshold, parts, np.array([w_exc, w_inh]), real, imag)
     exc, inh = (real + 1j * imag) / len(g)
     by_exc, by_inh = _synapses(neuron.tau_exc, neuron.tau_inh) / 1000.0
     return exc * by_exc * (neuron.e_exc - V_SOMA_MV) + inh * by_inh * (neuron.e_inh - V_SOMA_MV)
-
-
-@functools.cache
-def _compiled() -> Any:
-    return entry_point(_gain, ())
 
 
 def _gain(slope, waiting, adaptation, threshold, parts, weights, real, imag):
