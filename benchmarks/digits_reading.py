@@ -34,7 +34,7 @@ from burstprop.recording import Record
 from burstprop.report.report import provenance
 from burstprop.runs.run_code import code_of_run
 from burstprop.simulation import Simulation
-from burstprop.system.files import plain, write_json
+from burstprop.system.files import plain, write_json, write_text
 
 SKIP_MS = 100.0
 READINGS_MS = (200.0, 600.0, 1200.0)
@@ -184,7 +184,7 @@ def main() -> None:
     keys = ["per_pixel", "image_high_pa", "population", "reading_ms"]
     print(table.groupby(keys)[["event_rate_hz", "error_percent"]].mean().round(1).to_string())
     args.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.out / f"reading_{args.dataset}.csv", index=False)
+    write_text(args.out / f"reading_{args.dataset}.csv", table.to_csv(index=False))
     made = code_of_run(measure, {"params": Params()}) | provenance(
         command=f"python benchmarks/digits_reading.py --dataset {args.dataset} --out {args.out}",
         seed=SEED,

@@ -66,7 +66,7 @@ EXTENDED = (
 )
 """Variants of other sizes, and those that learn without what they need.
 
-The other `VARIANTS` run by hand, with ``--set``.
+The other `VARIANTS` run by name, with ``--variant``.
 """
 
 

@@ -4,7 +4,7 @@ An example lasts 600 ms and nothing is reset between examples. For 200 ms the ci
 current into the dendrites of each class's neurons tells what their event rate lacks (`teacher`), and the
 synapses learn for 200 ms; the current is set anew, and they learn for another 200 ms. In the test there is no
 teacher and no plasticity; the feedback stays. The class whose neurons had most events so far, the first
-100 ms left out, is the answer.
+60 ms left out, is the answer.
 """
 
 from __future__ import annotations
