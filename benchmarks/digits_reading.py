@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from burstprop.circuit import Circuit
 from burstprop.circuit.connectivity import Matrix
-from burstprop.circuits.digits.circuit import LOWER, Params, build, start_weights
+from burstprop.circuits.digits.circuit import build, plastic, start_weights
 from burstprop.circuits.digits.images import Images, learned_and_tested
+from burstprop.circuits.digits.params import Params
 from burstprop.recording import Record
 from burstprop.report.report import provenance
 from burstprop.runs.run_code import code_of_run
@@ -70,7 +71,7 @@ IMAGES = {"digits": (0, 0, 0, 3), "mnist": (14, 2500, 500, 1)}
 def without_output(params: Params, realization: int) -> Circuit:
     """Return the circuit's input and hidden layer, with the weights that learning starts from."""
     whole = build(params, seed=SEED, realization=realization)
-    weights = start_weights(params, SEED, realization)[LOWER]
+    weights = start_weights(params, SEED, realization)[plastic(params)[0]]
     lower = replace(whole.projections[0], rule=None, weight=1.0, connectivity=Matrix(weights))
     return replace(
         whole,

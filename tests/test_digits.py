@@ -8,17 +8,10 @@ import pytest
 
 from burstprop.circuits.digits import experiment as digits
 from burstprop.circuits.digits.check import check, errors, solved
-from burstprop.circuits.digits.circuit import (
-    CLASSES,
-    FEEDBACK,
-    INHIBITION_OVER_EXCITATION,
-    LOWER,
-    UPPER,
-    Params,
-    build,
-    feedback_weights,
-)
+from burstprop.circuits.digits.circuit import build, plastic
+from burstprop.circuits.digits.feedback import INHIBITION_OVER_EXCITATION, LEARNED, feedback_weights
 from burstprop.circuits.digits.images import Images, learned_and_tested
+from burstprop.circuits.digits.params import CLASSES, Params
 from burstprop.circuits.digits.protocol import Realization, one
 from burstprop.circuits.digits.teacher import lacking_hz
 from burstprop.circuits.digits.without_spikes import RULES, without_spikes
@@ -38,6 +31,7 @@ SMALL = Params(
     skip_ms=40.0,
     reading_ms=300.0,
 )
+LOWER, UPPER = plastic(SMALL)
 
 
 def test_validation_holds_back_training_images_and_test_keeps_them_all():
@@ -98,11 +92,13 @@ def test_events_cancel_bursts_at_the_untaught_burst_probability():
 
 
 def test_a_class_shares_its_feedback_unless_it_is_scrambled():
-    of_class = feedback_weights(SMALL, 1, 1).reshape(CLASSES, SMALL.per_class, -1)
+    of_class = feedback_weights(SMALL, 1, 1)[0].reshape(CLASSES, SMALL.per_class, -1)
     assert np.ptp(of_class, axis=1).max() == 0.0
-    scrambled = feedback_weights(replace(SMALL, scrambled=True), 1, 1).reshape(CLASSES, SMALL.per_class, -1)
+    scrambled = feedback_weights(replace(SMALL, scrambled=True), 1, 1)[0].reshape(
+        CLASSES, SMALL.per_class, -1
+    )
     assert np.ptp(scrambled, axis=1).min() > 0.0
-    assert (feedback_weights(SMALL, 1, 2) != feedback_weights(SMALL, 1, 1)).any()
+    assert (feedback_weights(SMALL, 1, 2)[0] != feedback_weights(SMALL, 1, 1)[0]).any()
 
 
 def test_the_teacher_pushes_a_class_towards_its_target():
@@ -158,14 +154,14 @@ def test_an_image_is_read_from_its_events_after_the_beginning():
 
 def test_alignment_compares_the_output_weights_with_the_feedback_class_by_class():
     run = Realization(SMALL, 1, 1)
-    drawn = feedback_weights(SMALL, 1, 1)
+    drawn = feedback_weights(SMALL, 1, 1)[0]
     highest = 4.0 * 25.0 / SMALL.hidden
     like = 0.5 * highest * (1.0 + drawn / np.abs(drawn).max())
     for weights, wanted in ((like, 1.0), (highest - like, -1.0)):
         run.simulation.set_weights(UPPER, weights.T)
-        assert run._alignment() == pytest.approx(wanted, abs=1e-4)
+        assert run.curve.alignment() == pytest.approx(wanted, abs=1e-4)
     run.simulation.set_weights(UPPER, np.full(like.T.shape, 0.5))
-    assert np.isnan(run._alignment())
+    assert np.isnan(run.curve.alignment())
 
 
 def test_two_phases_hold_the_average_while_taught():
@@ -194,11 +190,11 @@ def test_learned_feedback_shares_its_weights_and_comes_to_follow_the_output():
     params = replace(SMALL, learned_feedback=True, learned=30)
     run = Realization(params, 1, 1)
     names = [p.name for p in run.simulation.circuit.projections if p.source == "output"]
-    assert names == [FEEDBACK, "bursts->dendrite_inh", "events->dendrite_inh", "events->dendrite_exc"]
+    assert names == [LEARNED, "bursts->dendrite_inh", "events->dendrite_inh", "events->dendrite_exc"]
     while run.done < run.examples:
         run.next()
-    drawn = feedback_weights(params, 1, 1)
-    now = run.simulation.weights(FEEDBACK).reshape(drawn.shape)
+    drawn = feedback_weights(params, 1, 1)[0]
+    now = run.simulation.weights(LEARNED).reshape(drawn.shape)
     assert (now < 0).any()
     forward = run.simulation.weights(UPPER).reshape(run.start[UPPER].shape)
     changes = [(forward - run.start[UPPER]).T.ravel(), (now - drawn).ravel()]

@@ -31,8 +31,9 @@ from burstprop.experiments import Beside, Execution, Experiment
 from burstprop.runs.sweep import gather
 
 from .check import check, errors, solved
-from .circuit import Params, build
+from .circuit import build
 from .figure import controls_figure, extended_figure, figure
+from .params import Params
 from .protocol import one
 from .without_spikes import without_spikes
 

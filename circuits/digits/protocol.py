@@ -21,28 +21,19 @@ from burstprop.recording import Record
 from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation import Simulation
 
-from .circuit import CLASSES, FEEDBACK, LOWER, UPPER, Params, build, feedback_weights, start_weights
+from .circuit import build, plastic, start_weights
+from .feedback import feedback_weights
 from .images import Images, learned_and_tested
+from .learning_curve import CURVES, LearningCurve
+from .params import CLASSES, Params
 from .raster import raster
 from .teacher import lacking_hz
 
-POINTS = 12
-"""Points of the learning curve."""
 SETTLE_MS = 1000.0
 SHOWN = 16
 """Hidden neurons whose input weights are kept."""
 FRAMES: dict[str, tuple[str, ...]] = {
-    "learning": (
-        "examples",
-        "error_percent",
-        "class_hz",
-        "other_hz",
-        "hidden_hz",
-        "hidden_burst_prob",
-        "burst_prob_change",
-        "signal_correlation",
-        "alignment",
-    ),
+    **CURVES,
     "answers": ("image", "label", "reading_ms", "answer"),
 }
 
@@ -56,14 +47,16 @@ def one(
     -------
     dict of DataFrame
         ``learning``: for each stretch of examples the error of the untaught first part (percent), event rates
-        (Hz) of the image's class, of the others and of the hidden layer, burst probability of the hidden
+        (Hz) of the image's class, of the others and of the last hidden layer, burst probability of that
         layer, and what the teacher does there: ``burst_prob_change``, its change for one SD of what the
         feedback should say, and ``signal_correlation``, the correlation of one neuron's surplus of bursts in
         one example with it; and ``alignment``, the correlation of the output's weights with the feedback,
-        class by class. ``answers``: the answer to every test image after every reading. ``weights``:
-        input weights of some hidden neurons before and after. ``response``: event rate of the hidden neurons
-        for each class in the test. ``raster``: spikes of the first realization for one image, untaught and
-        taught (`raster.raster`).
+        class by class. ``layers``: rates and signal of every hidden layer, numbered from the input on; what
+        layered feedback should say to a layer is what it should say to the layer above, through the feedback
+        weights between them. ``answers``: the answer to every test image after every reading. ``weights``:
+        input weights of some hidden neurons before and after. ``response``: event rate of the neurons of the
+        first hidden layer for each class in the test. ``raster``: spikes of the first realization for one
+        image, untaught and taught (`raster.raster`).
     """
     run = Realization(params, seed, realization)
     checkpoints = None if folder is None else Checkpoints(folder)
@@ -102,12 +95,13 @@ class Realization:
         passes = -(-self.examples // max(1, len(self.learned)))
         orders = [draw.permutation(len(self.learned)) for _ in range(passes)]
         self.order = np.concatenate([*orders, np.zeros(0, np.int64)])[: self.examples]
-        drawn = feedback_weights(params, seed, realization)
-        self.feedback = drawn.reshape(CLASSES, params.per_class, params.hidden).mean(axis=1)
         self.start = start_weights(params, seed, realization)
+        self.forward = plastic(params)
+        self.curve = LearningCurve(
+            self.simulation, params, feedback_weights(params, seed, realization), self.examples
+        )
         self.done = 0
         self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}
-        self.stretch: list[list[float]] = []
         self.response = np.zeros((CLASSES, params.hidden))
         self.shown = np.zeros(CLASSES)
 
@@ -120,20 +114,19 @@ class Realization:
         else:
             self._test(self.done - self.examples)
         self.done += 1
-        if self.stretch and (
-            self.done == self.examples or self._point(self.done) > self._point(self.done - 1)
-        ):
-            self._summarise()
+        for name, rows in self.curve.rows(self.done).items():
+            self.rows[name] += rows
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return what was measured; see `one`."""
         found = {name: pd.DataFrame(self.rows[name], columns=list(FRAMES[name])) for name in FRAMES}
-        now = self._lower()
+        lower = self.forward[0]
+        now = self.simulation.weights(lower).astype(np.float64).reshape(self.start[lower].shape)
         kept = range(min(SHOWN, self.params.hidden))
         found["weights"] = pd.DataFrame(
             [
                 [when, neuron, pixel, weight - self.params.inhibition]
-                for when, matrix in (("before", self.start[LOWER]), ("after", now))
+                for when, matrix in (("before", self.start[lower]), ("after", now))
                 for neuron in kept
                 for pixel, weight in enumerate(self._by_pixel(matrix)[:, neuron])
             ],
@@ -156,7 +149,7 @@ class Realization:
             "done": self.done,
             "simulation": name,
             "rows": self.rows,
-            "stretch": self.stretch,
+            "stretch": self.curve.stretch,
             "response": self.response.tolist(),
             "shown": self.shown.tolist(),
         }
@@ -174,7 +167,7 @@ class Realization:
         if content is None:
             return
         self.simulation.restore(checkpoints.folder / content["simulation"])
-        self.done, self.rows, self.stretch = content["done"], content["rows"], content["stretch"]
+        self.done, self.rows, self.curve.stretch = content["done"], content["rows"], content["stretch"]
         self.response, self.shown = np.array(content["response"]), np.array(content["shown"])
 
     def _settle(self) -> None:
@@ -192,21 +185,18 @@ class Realization:
         label = int(self.learned.labels[image])
         self._show(self.learned, image)
         first = self._read_first_part()
-        events, bursts = simulation.counts("hidden", "events"), simulation.counts("hidden", "bursts")
-        expected = self._burst_prob()
+        self.curve.begin()
         simulation.set_plasticity(True)
         if params.two_phases:
-            simulation.set_averaging(False, LOWER)
+            self._average(False)
         self._teach(self._lacking(first, label))
         second = self._read(params.part_ms)
         self._teach(self._lacking(second, label))
         simulation.advance(params.part_ms)
         simulation.set_plasticity(False)
-        simulation.set_averaging(True, LOWER)
+        self._average(True)
         self._teach(np.zeros(CLASSES))
-        events = simulation.counts("hidden", "events") - events
-        bursts = simulation.counts("hidden", "bursts") - bursts
-        self._note(label, first, self._lacking(first, label), events, bursts, expected)
+        self.curve.note(label, first, self._lacking(first, label))
 
     def _test(self, image: int) -> None:
         simulation, params = self.simulation, self.params
@@ -271,80 +261,10 @@ class Realization:
     def _by_class(of_neurons: NDArray[np.float64]) -> NDArray[np.float64]:
         return of_neurons.reshape(CLASSES, -1).mean(axis=1)
 
-    def _burst_prob(self) -> NDArray[np.float64]:
-        """Return the burst probability that each hidden neuron expects of itself, shape (hidden,)."""
-        events = self.simulation.average(LOWER, "events").astype(np.float64)
-        bursts = self.simulation.average(LOWER, "bursts").astype(np.float64)
-        return np.minimum(1.0, bursts / np.maximum(events, 1e-9))
-
-    def _note(
-        self,
-        label: int,
-        output: NDArray[np.float64],
-        missing_hz: NDArray[np.float64],
-        events: NDArray[np.int64],
-        bursts: NDArray[np.int64],
-        expected: NDArray[np.float64],
-    ) -> None:
-        """Keep the sums of one example that `_summarise` makes means and a correlation of."""
-        wanted = missing_hz @ self._feedback()
-        surplus = bursts - expected * events
-        others = np.delete(output, label)
-        self.stretch.append(
-            [
-                float(int(output.argmax()) != label),
-                float(output[label]),
-                float(others.mean()),
-                float(events.mean()),
-                float(bursts.mean()),
-                *(float(x.mean()) for x in (surplus, wanted, surplus * wanted, surplus**2, wanted**2)),
-            ]
-        )
-
-    def _summarise(self) -> None:
-        """Turn the examples since the last point into one row of ``learning``."""
-        wrong, own, other, events, bursts, s, f, sf, ss, ff = np.mean(self.stretch, axis=0)
-        seconds = 2.0 * self.params.part_ms / 1000.0
-        spread = np.sqrt(max(ff - f * f, 0.0))
-        covariance = sf - s * f
-        self.rows["learning"].append(
-            [
-                self.done,
-                100.0 * wrong,
-                own,
-                other,
-                events / seconds,
-                bursts / events if events else np.nan,
-                covariance / spread / events if spread and events else np.nan,
-                covariance / spread / np.sqrt(ss - s * s) if spread and ss > s * s else np.nan,
-                self._alignment(),
-            ]
-        )
-        self.stretch = []
-
-    def _point(self, done: int) -> int:
-        return POINTS * done // max(1, self.examples)
-
-    def _alignment(self) -> float:
-        """Return how the output's weights correlate with the feedback, both averaged over a class."""
-        params = self.params
-        shape = (params.hidden, CLASSES, params.per_class)
-        forward = self.simulation.weights(UPPER).astype(np.float64).reshape(shape).mean(axis=2)
-        back = self._feedback()
-        if not forward.std() or not back.std():
-            return np.nan
-        return float(np.corrcoef(forward.T.ravel(), back.ravel())[0, 1])
-
-    def _feedback(self) -> NDArray[np.float64]:
-        """Return the feedback weights as they are, averaged over a class, shape (classes, hidden)."""
-        if not self.params.learned_feedback:
-            return self.feedback
-        weights = self.simulation.weights(FEEDBACK).astype(np.float64)
-        return weights.reshape(CLASSES, -1, self.params.hidden).mean(axis=1)
-
-    def _lower(self) -> NDArray[np.float64]:
-        shape = self.start[LOWER].shape
-        return self.simulation.weights(LOWER).astype(np.float64).reshape(shape)
+    def _average(self, on: bool) -> None:
+        """Let the averages of all hidden neurons go on, or hold them."""
+        for name in self.forward[:-1]:
+            self.simulation.set_averaging(on, name)
 
     def _by_pixel(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         return matrix.reshape(self.params.pixels, self.params.per_pixel, -1).mean(axis=1)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .circuit import CLASSES, Params
 from .images import Images, learned_and_tested
+from .params import CLASSES, Params
 
 RULES = {
     "logistic_regression": ("backprop", False),
