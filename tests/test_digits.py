@@ -1,5 +1,6 @@
 """A spiking circuit that learns digits: circuit, protocol, resume, claims that controls cannot pass."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from burstprop.circuits.digits import experiment as digits
 from burstprop.circuits.digits.check import check, errors, solved
-from burstprop.circuits.digits.circuit import build, plastic
+from burstprop.circuits.digits.circuit import build, plastic, start_weights
 from burstprop.circuits.digits.feedback import INHIBITION_OVER_EXCITATION, LEARNED, feedback_weights
 from burstprop.circuits.digits.images import Images, learned_and_tested
 from burstprop.circuits.digits.params import CLASSES, Params
@@ -69,6 +70,8 @@ def test_mnist_without_its_folder_says_where_it_is_looked_for(monkeypatch):
         ({"teacher": "mean"}, "Params.teacher = 'mean'"),
         ({"skip_ms": 200.0}, "Params.skip_ms = 200 ms"),
         ({"hidden": 0}, "Params.hidden = 0"),
+        ({"feedback_path": "up"}, "Params.feedback_path = 'up'"),
+        ({"learned_feedback": True, "layers": 2}, "Params.learned_feedback with layers = 2"),
     ],
 )
 def test_parameters_that_do_not_fit_are_refused(wrong, words):
@@ -203,6 +206,74 @@ def test_learned_feedback_shares_its_weights_and_comes_to_follow_the_output():
     excited = np.maximum(-now, 0.0)
     passed = run.simulation.weights("events->dendrite_exc").reshape(drawn.shape)
     np.testing.assert_allclose(passed, params.p0 * excited, rtol=1e-5)
+
+
+DEEP = replace(SMALL, layers=3)
+
+
+def test_every_hidden_layer_has_feedback_of_its_own_from_the_output_or_from_the_layer_above():
+    chain = ["input", "hidden", "hidden2", "hidden3", "output"]
+    for path, above in (("direct", ["output"] * 3), ("layered", chain[2:])):
+        params = replace(DEEP, feedback_path=path)
+        circuit = build(params)
+        assert [population.name for population in circuit.populations] == chain
+        assert plastic(params) == [f"{a}->{b}.soma_exc" for a, b in itertools.pairwise(chain)]
+        drawn = feedback_weights(params, 1, 1)
+        assert np.unique([rows[0, 0] for rows in drawn]).size == 3
+        for layer, source, rows in zip(chain[1:4], above, drawn, strict=True):
+            own = [p for p in circuit.projections if p.target == layer and p.transmits != "events"]
+            assert {p.source for p in own} == {source}
+            excited = next(p for p in own if p.receptor == "dendrite_exc").connectivity.weights.toarray()
+            np.testing.assert_allclose(excited, np.maximum(rows, 0.0))
+            events = [p for p in circuit.projections if (p.source, p.target) == (source, layer)]
+            cancelling = [p for p in events if p.transmits == "events" and p.receptor == "dendrite_exc"]
+            expected = params.p0 if source == "output" else params.p_hidden
+            np.testing.assert_allclose(
+                cancelling[0].connectivity.weights.toarray(), expected * np.maximum(-rows, 0.0)
+            )
+
+
+def test_weights_onto_the_second_hidden_layer_are_those_onto_the_first_at_another_scale():
+    first, second = (
+        p for p in build(replace(SMALL, layers=2)).projections if "hidden" in p.target[:6] and p.rule
+    )
+    scale = 25.0 / SMALL.hidden / SMALL.w_hidden
+    assert second.rule == replace(first.rule, eta=scale * first.rule.eta, w_max=scale * first.rule.w_max)
+    start = start_weights(replace(SMALL, layers=2, hidden=200), 1, 1)["hidden->hidden2.soma_exc"]
+    assert start.shape == (200, 200)
+    assert start.sum(axis=0).mean() == pytest.approx(25.0, rel=0.02)
+
+
+def test_what_a_hidden_layer_should_hear_goes_down_the_path_of_its_feedback():
+    lacking = np.arange(10.0) - 3.0
+    for path in ("direct", "layered"):
+        params = replace(SMALL, layers=2, feedback_path=path)
+        lower, upper = feedback_weights(params, 1, 1)
+        of_class = [rows.reshape(CLASSES, -1, SMALL.hidden).mean(axis=1) for rows in (lower, upper)]
+        second = lacking @ of_class[1]
+        first = lacking @ of_class[0] if path == "direct" else second @ lower
+        found = Realization(params, 1, 1).curve.wanted(lacking)
+        np.testing.assert_allclose(found, [first, second])
+
+
+def test_two_hidden_layers_learn_are_measured_one_by_one_and_resume(tmp_path):
+    params = replace(SMALL, layers=2)
+    whole = one(params, 1, 1, lambda share: None, None)
+    first = Realization(params, 1, 1)
+    for _ in range(7):
+        first.next()
+    for name, before in first.start.items():
+        assert (first.simulation.weights(name).reshape(before.shape) != before.astype(np.float32)).any(), name
+    first.keep(Checkpoints(tmp_path))
+    again = one(params, 1, 1, lambda share: None, tmp_path)
+    for name, frame in whole.items():
+        pd.testing.assert_frame_equal(again[name], frame, check_exact=True)
+    layers = whole["layers"]
+    assert layers["layer"].tolist() == [1, 2] * (len(layers) // 2)
+    # the curve of the circuit has the layer below the output
+    last = layers[layers["layer"] == 2].reset_index()
+    assert (last["event_rate_hz"] == whole["learning"]["hidden_hz"]).all()
+    assert (layers[layers["layer"] == 1].reset_index()["event_rate_hz"] != last["event_rate_hz"]).any()
 
 
 def test_weights_move_while_it_is_taught_and_not_in_the_test():

@@ -52,6 +52,8 @@ VARIANTS: dict[str, Params] = {
     "hidden_50_frozen": Params(hidden=50, eta_hidden=0.0),
     "hidden_200": Params(hidden=200),
     "hidden_200_frozen": Params(hidden=200, eta_hidden=0.0),
+    "two_layers": Params(hidden=50, layers=2),
+    "two_layers_layered": Params(hidden=50, layers=2, feedback_path="layered"),
 }
 CONTROLS = ("frozen_hidden",)
 """Variants whose hidden layer learns nothing; `EXTENDED` has those that learn otherwise."""

@@ -29,6 +29,8 @@ NAMES = {
     "two_phases": "two phases",
     "learned_feedback": "feedback learned",
     "teacher_of_rates": "teacher of rates",
+    "two_layers": "two layers of 50",
+    "two_layers_layered": "two layers of 50, layered feedback",
 }
 
 

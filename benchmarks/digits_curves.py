@@ -1,0 +1,157 @@
+"""Errors of the stored spiking digits as curves: against hidden neurons, reading time, events read, and depth.
+
+    python benchmarks/digits_curves.py
+
+runs nothing. It reads the answers in benchmarks/results/digits-spiking and its folders (``burstprop reproduce
+digits-spiking --controls`` and ``--variant NAME``) and reading_digits.csv (digits_reading.py), and writes
+there curves.csv (one row for each run, realization and reading time) and curves.png:
+
+A   test error against reading time, 100 hidden neurons;
+B   test error after the last reading against all hidden neurons, learned and frozen, one layer and two;
+C   error of a perfect linear readout against the events that a neuron had: rate times reading time;
+D   what the teacher tells each of two hidden layers: correlation of a neuron's surplus of bursts in one
+    example with what its feedback should say, direct feedback and layered.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from digits_reading import SKIP_MS
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from burstprop.circuits.digits.check import errors
+from burstprop.circuits.digits.experiment import VARIANTS
+from burstprop.circuits.digits.figure import NAMES
+from burstprop.report import plotting
+from burstprop.system.files import write_text, writing
+
+RESULTS = Path(__file__).parent / "results" / "digits-spiking"
+
+
+def stored_errors(results: Path) -> pd.DataFrame:
+    """Return the errors of all stored runs.
+
+    Returns
+    -------
+    DataFrame
+        ``variant, layers, hidden`` (neurons of all hidden layers), ``frozen, realization, reading_ms,
+        error_percent``.
+    """
+    found = [pd.read_csv(results / "controls_errors.csv")]
+    found += [
+        errors(pd.read_csv(folder / "answers.csv")).assign(variant=folder.name)
+        for folder in sorted(results.iterdir())
+        if folder.name in VARIANTS
+    ]
+    table = pd.concat(found, ignore_index=True)
+    of = table["variant"].map(VARIANTS)
+    table["layers"] = of.map(lambda params: params.layers)
+    table["hidden"] = of.map(lambda params: params.layers * params.hidden)
+    table["frozen"] = of.map(lambda params: params.eta_hidden == 0.0)
+    columns = ["variant", "layers", "hidden", "frozen", "realization", "reading_ms", "error_percent"]
+    return table[columns].round(3)
+
+
+def draw(table: pd.DataFrame, readings: pd.DataFrame, layers: dict[str, pd.DataFrame]) -> Figure:
+    """Return the figure; ``readings`` is reading_digits.csv, ``layers`` the stored layers.csv by variant."""
+    with mpl.rc_context(plotting.STYLE):
+        page = Figure(figsize=(9.6, 7.0), layout="constrained")
+        axes = [page.add_subplot(2, 2, k) for k in range(1, 5)]
+        _by_time(table, axes[0])
+        _by_neurons(table, axes[1])
+        _by_events(readings, axes[2])
+        _by_layer(layers, axes[3])
+        plotting.panel_letters(axes)
+    return page
+
+
+def _by_time(table: pd.DataFrame, axes: Axes) -> None:
+    own = table[(table["hidden"] == 100) & (table["layers"] == 1)]
+    last = own[own["reading_ms"] == own["reading_ms"].max()].groupby("variant")["error_percent"].mean()
+    for k, variant in enumerate(last.sort_values().index):
+        means = own[own["variant"] == variant].groupby("reading_ms")["error_percent"].mean()
+        axes.plot(means.index / 1000.0, means, ".-", color=plotting.CYCLE[k], label=NAMES[variant])
+    axes.set(xlabel="reading time (s)", ylabel="test error (%)", ylim=(0.0, None))
+    axes.legend(frameon=False, fontsize=7)
+    plotting.title(axes, "100 hidden neurons")
+
+
+def _by_neurons(table: pd.DataFrame, axes: Axes) -> None:
+    last = table[table["reading_ms"] == table["reading_ms"].max()]
+    plain = last[last["variant"].isin(["learned", "hidden_50", "hidden_200"])]
+    frozen = last[last["frozen"]]
+    for own, shade, words in ((plain, plotting.BLUE, "learned"), (frozen, plotting.GREY, "frozen")):
+        means = own.groupby("hidden")["error_percent"].mean()
+        axes.plot(means.index, means, "-", color=shade, label=f"{words}, one layer")
+        axes.scatter(own["hidden"], own["error_percent"], s=12, color=shade)
+    for variant, marker in (("two_layers", "^"), ("two_layers_layered", "v")):
+        own = last[last["variant"] == variant]
+        if len(own):
+            axes.scatter(
+                own["hidden"] * 1.06,
+                own["error_percent"],
+                s=18,
+                marker=marker,
+                color=plotting.VERMILION,
+                label=NAMES[variant],
+            )
+    axes.set(xscale="log", xlabel="hidden neurons in all", ylabel="test error after 1.2 s (%)")
+    axes.set_ylim(bottom=0.0)
+    axes.set_xticks([50, 100, 200], ["50", "100", "200"])
+    axes.minorticks_off()
+    axes.legend(frameon=False, fontsize=7)
+    plotting.title(axes, "size and depth")
+
+
+def _by_events(readings: pd.DataFrame, axes: Axes) -> None:
+    events = readings["event_rate_hz"] * (readings["reading_ms"] - SKIP_MS) / 1000.0
+    keys = ["per_pixel", "image_high_pa", "population"]
+    codes = readings.assign(events=events).groupby(keys)
+    for k, ((neurons, current_pa, population), own) in enumerate(codes):
+        means = own.groupby("reading_ms")[["events", "error_percent"]].mean()
+        words = f"{population}, {neurons} a pixel, {current_pa:g} pA"
+        style = "o-" if population == "input" else "s--"
+        shade = plotting.CYCLE[k // 2]
+        axes.plot(means["events"], means["error_percent"], style, color=shade, markersize=3.5, label=words)
+    grey = readings["error_of_grey_percent"].mean()
+    axes.axhline(grey, color=plotting.GREY, linestyle=":", linewidth=1.0, label="grey values")
+    axes.set(xscale="log", xlabel="events of a neuron (rate times time)", ylabel="validation error (%)")
+    axes.set_ylim(bottom=0.0)
+    axes.legend(frameon=False, fontsize=7)
+    plotting.title(axes, "perfect linear readout, untrained")
+
+
+def _by_layer(layers: dict[str, pd.DataFrame], axes: Axes) -> None:
+    for (variant, frame), shade in zip(layers.items(), (plotting.BLUE, plotting.VERMILION), strict=False):
+        path = "direct" if variant == "two_layers" else "layered"
+        for layer, style in ((2, "-"), (1, "--")):
+            own = frame[frame["layer"] == layer].groupby("examples")["signal_correlation"].mean()
+            words = f"{path}, {'second (upper)' if layer == 2 else 'first'} layer"
+            axes.plot(own.index, own, style, color=shade, label=words)
+    axes.set(xlabel="examples", ylabel="correlation of bursts and wanted signal", ylim=(0.0, 0.6))
+    axes.legend(frameon=False, fontsize=7)
+    plotting.title(axes, "the teacher's signal, layer by layer")
+
+
+def main() -> None:
+    """Read the stored runs and write the table and the figure."""
+    table = stored_errors(RESULTS)
+    write_text(RESULTS / "curves.csv", table.to_csv(index=False))
+    layers = {
+        name: pd.read_csv(RESULTS / name / "layers.csv")
+        for name in ("two_layers", "two_layers_layered")
+        if (RESULTS / name).is_dir()
+    }
+    readings = pd.read_csv(RESULTS / "reading_digits.csv")
+    with writing(RESULTS / "curves.png") as temporary:
+        draw(table, readings, layers).savefig(temporary, dpi=130)
+    means = table.groupby(["variant", "reading_ms"])["error_percent"].mean().unstack()
+    print(means.round(1).to_string())
+
+
+if __name__ == "__main__":
+    main()
