@@ -1,4 +1,4 @@
-"""Errors of the stored spiking digits as curves: against hidden neurons, reading time, events read, and depth.
+"""Errors of the stored spiking digits as curves: against size, depth, reading time and events.
 
     python benchmarks/digits_curves.py
 

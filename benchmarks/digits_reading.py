@@ -125,18 +125,29 @@ def error(layer: torch.nn.Linear, counts_: NDArray[np.float64], labels: NDArray[
         return 100.0 * float((layer(torch.from_numpy(counts_)).argmax(dim=1).numpy() != labels).mean())
 
 
+def fitted(
+    learned: NDArray[np.float64], labels: NDArray[np.int64]
+) -> tuple[torch.nn.Linear, NDArray[np.float64], float]:
+    """Return the readout with the decay that does best on a fifth of the learned images.
+
+    It reads counts less a mean over a spread, which are returned beside it.
+    """
+    mean, spread = learned.mean(axis=0), float(learned.std()) + 1e-9
+    x = (learned - mean) / spread
+    fifth = np.arange(len(x)) % 5 == 0
+    tried = {d: error(readout(x[~fifth], labels[~fifth], d), x[fifth], labels[fifth]) for d in DECAYS}
+    return readout(x, labels, min(DECAYS, key=tried.__getitem__)), mean, spread
+
+
 def best_error(
     learned: NDArray[np.float64],
     labels: NDArray[np.int64],
     tested: NDArray[np.float64],
     tested_labels: NDArray[np.int64],
 ) -> float:
-    """Return the test error (percent) with the decay that does best on a fifth of the learned images."""
-    mean, spread = learned.mean(axis=0), learned.std() + 1e-9
-    x, z = (learned - mean) / spread, (tested - mean) / spread
-    fifth = np.arange(len(x)) % 5 == 0
-    tried = {d: error(readout(x[~fifth], labels[~fifth], d), x[fifth], labels[fifth]) for d in DECAYS}
-    return error(readout(x, labels, min(DECAYS, key=tried.__getitem__)), z, tested_labels)
+    """Return the test error (percent) of the readout that `fitted` finds."""
+    layer, mean, spread = fitted(learned, labels)
+    return error(layer, (tested - mean) / spread, tested_labels)
 
 
 def measure(dataset: str, code: Code, fold: int) -> pd.DataFrame:

@@ -170,7 +170,7 @@ def test_alignment_compares_the_output_weights_with_the_feedback_class_by_class(
 def test_two_phases_hold_the_average_while_taught():
     run = Realization(replace(SMALL, two_phases=True, tau_avg_ms=300.0), 1, 1)
     run._settle()
-    run._show(run.learned, 0)
+    run.show(run.learned, 0)
     run._read_first_part()
     before = run.simulation.average(LOWER, "events").copy()
     seen = []

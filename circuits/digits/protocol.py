@@ -183,7 +183,7 @@ class Realization:
     def _learn(self, image: int) -> None:
         simulation, params = self.simulation, self.params
         label = int(self.learned.labels[image])
-        self._show(self.learned, image)
+        self.show(self.learned, image)
         first = self._read_first_part()
         self.curve.begin()
         simulation.set_plasticity(True)
@@ -202,7 +202,7 @@ class Realization:
         simulation, params = self.simulation, self.params
         label = int(self.tested.labels[image])
         before = simulation.counts("hidden", "events")
-        self._show(self.tested, image)
+        self.show(self.tested, image)
         shown_ms, total = params.first_ms, self._read_first_part() * (params.first_ms - params.skip_ms)
         while shown_ms < params.reading_ms - 1e-9:
             total += self._read(params.part_ms) * params.part_ms
@@ -220,7 +220,7 @@ class Realization:
         return raster(
             self.simulation,
             (self.params.first_ms, self.params.part_ms, self.params.part_ms),
-            lambda: self._show(self.tested, image),
+            lambda: self.show(self.tested, image),
             lambda events: self._teach(self._lacking(self._by_class(events), label)),
         ).assign(image=image, label=label)
 
@@ -235,7 +235,8 @@ class Realization:
             softness_hz=params.softness_hz,
         )
 
-    def _show(self, images: Images, image: int) -> None:
+    def show(self, images: Images, image: int) -> None:
+        """Set the currents of an image into the input somata."""
         low, high = self.params.image_low_pa, self.params.image_high_pa
         current = low + (high - low) * images.grey[image].astype(np.float64)
         self.simulation.set_current("input", "soma", np.repeat(current, self.params.per_pixel))
