@@ -101,6 +101,8 @@ def test_a_class_shares_its_feedback_unless_it_is_scrambled():
         CLASSES, SMALL.per_class, -1
     )
     assert np.ptp(scrambled, axis=1).min() > 0.0
+    classless = feedback_weights(replace(SMALL, classless=True), 1, 1)[0].reshape(scrambled.shape)
+    np.testing.assert_allclose(classless, scrambled - scrambled.mean(axis=1, keepdims=True))
     assert (feedback_weights(SMALL, 1, 2)[0] != feedback_weights(SMALL, 1, 1)[0]).any()
 
 

@@ -6,6 +6,10 @@ times as much. At the burst probability p0, which the source has without a teach
 left is what the teacher changed (the cancelling of BurstCCN, Greedy et al. 2022). All neurons of a class
 share one row.
 
+Two controls take that apart. ``scrambled``: each output neuron draws a row. The neurons of a class are taught
+alike, so that the mean of their rows still tells the class, a quarter as strongly where they are sixteen.
+``classless``: that mean is taken away, and nothing about the class is left.
+
 Two paths lead to a hidden layer that is not the last. ``"direct"``: the output reaches every hidden layer, as
 in direct feedback alignment (Nøkland 2016, arXiv:1609.01596). ``"layered"``: the output reaches the last one,
 and each hidden layer the one below it, as in the paper's circuits. Direct is the default: a class is many
@@ -48,8 +52,11 @@ def feedback_weights(params: Params, seed: int, realization: int) -> list[NDArra
         if source != "output":
             found.append(params.feedback_between * draw.normal(size=(params.hidden, params.hidden)))
             continue
-        if params.scrambled:
+        if params.scrambled or params.classless:
             rows = draw.normal(size=(CLASSES * params.per_class, params.hidden))
+            if params.classless:
+                of_class = rows.reshape(CLASSES, params.per_class, params.hidden)
+                rows = (of_class - of_class.mean(axis=1, keepdims=True)).reshape(rows.shape)
         else:
             rows = np.repeat(draw.normal(size=(CLASSES, params.hidden)), params.per_class, axis=0)
         found.append(params.feedback * rows / params.per_class)

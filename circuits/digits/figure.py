@@ -19,6 +19,7 @@ NAMES = {
     "frozen_hidden": "hidden layer frozen",
     "no_feedback": "no feedback",
     "scrambled_feedback": "feedback scrambled",
+    "classless_feedback": "feedback without the class",
     "no_cancelling": "no cancelling",
     "event_credit": "bursts credited to their event",
     "published_timing": "published burst timing",

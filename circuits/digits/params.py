@@ -57,6 +57,9 @@ class Params:
     )
     cancelling: bool = quantity(True, "", "events of the output cancel its bursts at p0")
     scrambled: bool = quantity(False, "", "each output neuron, not each class, draws a row of feedback")
+    classless: bool = quantity(
+        False, "", "each output neuron draws a row of feedback, and those of a class sum to zero"
+    )
     learned_feedback: bool = quantity(
         False, "", "feedback learns as the output's weights do, and both decay (Kolen-Pollack)"
     )
