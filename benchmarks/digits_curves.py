@@ -74,7 +74,13 @@ def _by_time(table: pd.DataFrame, axes: Axes) -> None:
     last = own[own["reading_ms"] == own["reading_ms"].max()].groupby("variant")["error_percent"].mean()
     for k, variant in enumerate(last.sort_values().index):
         means = own[own["variant"] == variant].groupby("reading_ms")["error_percent"].mean()
-        axes.plot(means.index / 1000.0, means, ".-", color=plotting.CYCLE[k], label=NAMES[variant])
+        axes.plot(
+            means.index / 1000.0,
+            means,
+            ".-",
+            color=plotting.CYCLE[k % len(plotting.CYCLE)],
+            label=NAMES[variant],
+        )
     axes.set(xlabel="reading time (s)", ylabel="test error (%)", ylim=(0.0, None))
     axes.legend(frameon=False, fontsize=7)
     plotting.title(axes, "100 hidden neurons")

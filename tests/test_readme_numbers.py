@@ -304,6 +304,13 @@ VARIANTS = {
     "50 hidden neurons": "hidden_50",
     "50 hidden neurons, frozen": "hidden_50_frozen",
     "200 hidden neurons": "hidden_200",
+    "no feedback": "no_feedback",
+    "feedback scrambled": "scrambled_feedback",
+    "feedback without the class": "classless_feedback",
+    "no cancelling": "no_cancelling",
+    "feedback learned": "learned_feedback",
+    "two layers of 50": "two_layers",
+    "two layers of 50, layered feedback": "two_layers_layered",
 }
 
 
