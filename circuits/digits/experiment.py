@@ -5,15 +5,16 @@ test error is at most 9 percent, and a plastic hidden layer errs less than a fro
 feedback and than one with scrambled feedback.
 
 Three layers, all to all: four input neurons for each of the 8 x 8 pixels, 100 hidden neurons (in one layer,
-or in more with ``--set layers=2``), 16 output neurons for each class. Images are currents into the input somata. A teacher's current into the output
-dendrites tells a class what its rate lacks beside those of the others (`teacher`), and bursts carry that down
-(`circuit`). An example lasts 600 ms, and nothing is reset (`protocol`). The images are the shipped digits,
-or, with ``--set dataset=mnist``, those of MNIST, found through the environment variable BURSTPROP_DATA.
+or in more: ``--set layers=2``), 16 output neurons for each class. Images are currents into the input somata.
+A teacher's current into the output dendrites tells a class what its rate lacks beside those of the others
+(`teacher`), and bursts carry that down (`feedback`). An example lasts 600 ms, and nothing is reset
+(`protocol`). The images are the shipped digits, or, with ``--set dataset=mnist``, those of MNIST, found
+through the environment variable BURSTPROP_DATA.
 
-Frames: ``learning``, ``layers``, ``answers``, ``weights``, ``response``, ``raster`` (see `protocol.one`). ``--controls``
-runs `CONTROLS` beside the circuit, and the same layers without spikes (`without_spikes`); ``--extended`` runs
-`EXTENDED`, hidden layers of other sizes among them. Settings were chosen on validation images (``--set
-split=validation``).
+Frames: ``learning``, ``layers``, ``answers``, ``weights``, ``response``, ``raster`` (see `protocol.one`).
+``--controls`` runs `CONTROLS` beside the circuit, and the same layers without spikes (`without_spikes`);
+``--extended`` runs `EXTENDED`, hidden layers of other sizes among them. Settings were chosen on validation
+images (``--set split=validation``).
 
 ``--quick`` learns 200 images, once, with 30 hidden neurons.
 
