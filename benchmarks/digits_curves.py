@@ -33,7 +33,7 @@ RESULTS = Path(__file__).parent / "results" / "digits-spiking"
 
 
 def stored_errors(results: Path) -> pd.DataFrame:
-    """Return the errors of all stored runs.
+    """Return the errors of all stored runs on digits.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def stored_errors(results: Path) -> pd.DataFrame:
     found += [
         errors(pd.read_csv(folder / "answers.csv")).assign(variant=folder.name)
         for folder in sorted(results.iterdir())
-        if folder.name in VARIANTS
+        if folder.name in VARIANTS and VARIANTS[folder.name].dataset == "digits"
     ]
     table = pd.concat(found, ignore_index=True)
     of = table["variant"].map(VARIANTS)

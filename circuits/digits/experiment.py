@@ -38,6 +38,19 @@ from .params import Params
 from .protocol import one
 from .without_spikes import without_spikes
 
+MNIST = Params(
+    dataset="mnist",
+    side=14,
+    learned=10_000,
+    tested=1_000,
+    epochs=1.0,
+    per_pixel=2,
+    image_high_pa=2000.0,
+    w_hidden=0.12,
+    inhibition=0.12,
+    w_max=1.2,
+)
+"""A sixth of MNIST, once. Few pixels are white: strong currents, and hidden neurons at 8 Hz untrained."""
 VARIANTS: dict[str, Params] = {
     "learned": Params(),
     "frozen_hidden": Params(eta_hidden=0.0, inhibition=0.15),
@@ -56,6 +69,8 @@ VARIANTS: dict[str, Params] = {
     "hidden_200_frozen": Params(hidden=200, eta_hidden=0.0),
     "two_layers": Params(hidden=50, layers=2),
     "two_layers_layered": Params(hidden=50, layers=2, feedback_path="layered"),
+    "mnist": MNIST,
+    "mnist_frozen": replace(MNIST, eta_hidden=0.0),
 }
 CONTROLS = ("frozen_hidden",)
 """Variants whose hidden layer learns nothing; `EXTENDED` has those that learn otherwise."""

@@ -32,6 +32,8 @@ NAMES = {
     "teacher_of_rates": "teacher of rates",
     "two_layers": "two layers of 50",
     "two_layers_layered": "two layers of 50, layered feedback",
+    "mnist": "MNIST",
+    "mnist_frozen": "MNIST, frozen",
 }
 
 
