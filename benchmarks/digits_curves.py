@@ -127,6 +127,8 @@ def _by_events(readings: pd.DataFrame, axes: Axes) -> None:
     axes.axhline(grey, color=plotting.GREY, linestyle=":", linewidth=1.0, label="grey values")
     axes.set(xscale="log", xlabel="events of a neuron (rate times time)", ylabel="validation error (%)")
     axes.set_ylim(bottom=0.0)
+    axes.set_xticks([1, 3, 10], ["1", "3", "10"])
+    axes.minorticks_off()
     axes.legend(frameon=False, fontsize=7)
     plotting.title(axes, "perfect linear readout, untrained")
 

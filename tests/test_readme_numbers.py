@@ -346,3 +346,30 @@ def test_what_the_events_of_the_spiking_digits_carry():
         assert float(said[0]) == pytest.approx(own.loc[600.0, "event_rate_hz"], abs=0.051), words
         each = [float(word) for word in said[1:]]
         assert each == pytest.approx(list(own["error_percent"]), abs=0.051), words
+
+
+def test_what_limits_the_spiking_digits_after_learning():
+    frame = stored("digits-spiking/limits_digits").set_index(["readout", "images", "reading_ms"])
+    rows = table("readout after learning (error, %)")[1:]
+    assert [row[0].partition(":")[0] for row in rows] == ["circuit", "weights", "perfect"]
+    for words, *said in rows:
+        readout = words.partition(":")[0]
+        found = [
+            frame.loc[(readout, images, reading_ms), "error_percent"]
+            for images in ("learned", "held back")
+            for reading_ms in (200.0, 1200.0)
+        ]
+        assert [float(word) for word in said] == pytest.approx(found, abs=0.051), words
+
+
+def test_the_signal_in_two_hidden_layers():
+    layers = stored("digits-spiking/two_layers/layers")
+    last = layers[layers["examples"] == layers["examples"].max()].groupby("layer").mean(numeric_only=True)
+    text = (ROOT / "docs" / "results" / "digits.md").read_text(encoding="utf-8").replace("\n", " ")
+    for column, words in (
+        ("signal_correlation", r"([\d.]+) in the first layer and ([\d.]+) in the second"),
+        ("burst_prob_change", r"burst probabilities by ([\d.]+) and ([\d.]+)"),
+    ):
+        said = re.search(words, text)
+        assert said is not None, words
+        assert [float(word) for word in said.groups()] == pytest.approx(list(last[column]), abs=0.0051)

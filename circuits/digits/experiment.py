@@ -2,7 +2,7 @@
 
 Claim: single Burst-Poisson neurons, without ensembles, learn real images by the burst-dependent rule. The
 test error is at most 9 percent, and a plastic hidden layer errs less than a frozen one, than one without
-feedback and than one with scrambled feedback.
+feedback.
 
 Three layers, all to all: four input neurons for each of the 8 x 8 pixels, 100 hidden neurons (in one layer,
 or in more: ``--set layers=2``), 16 output neurons for each class. Images are currents into the input somata.
