@@ -1,7 +1,7 @@
 """A spiking circuit that learns handwritten digits by bursts.
 
 Claim: single Burst-Poisson neurons, without ensembles, learn real images by the burst-dependent rule. The
-test error is at most 9 percent, and a plastic hidden layer errs less than a frozen one, than one without
+test error is at most 9 percent, and a plastic hidden layer errs less than a frozen one and than one without
 feedback.
 
 Three layers, all to all: four input neurons for each of the 8 x 8 pixels, 100 hidden neurons (in one layer,
