@@ -18,7 +18,7 @@ reading_DATASET.json, how it was made.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from burstprop.circuit import Circuit
 from burstprop.circuit.connectivity import Matrix
 from burstprop.circuits.digits.circuit import build, plastic, start_weights
+from burstprop.circuits.digits.experiment import MNIST
 from burstprop.circuits.digits.images import Images, learned_and_tested
 from burstprop.circuits.digits.params import Params
 from burstprop.recording import Record
@@ -63,9 +64,21 @@ class Code:
         )
 
 
-CODES = (Code(1, 800.0), Code(4, 800.0), Code(4, 2000.0))
-IMAGES = {"digits": (0, 0, 0, 3), "mnist": (14, 2500, 500, 1)}
-"""Of each dataset: pixels of a side, images to learn and to test on (0: all), folds."""
+@dataclass(frozen=True)
+class Sample:
+    """What is shown: a circuit, ways of coding, images to learn and to test on (0: all), folds."""
+
+    circuit: Params
+    codes: tuple[Code, ...]
+    learned: int = 0
+    tested: int = 0
+    folds: int = 3
+
+
+SAMPLES = {
+    "digits": Sample(Params(), (Code(1, 800.0), Code(4, 800.0), Code(4, 2000.0))),
+    "mnist": Sample(MNIST, (Code(1, 2000.0), Code(2, 2000.0)), 2500, 500, 1),
+}
 
 
 def without_output(params: Params, realization: int) -> Circuit:
@@ -150,12 +163,11 @@ def best_error(
     return error(layer, (tested - mean) / spread, tested_labels)
 
 
-def measure(dataset: str, code: Code, fold: int) -> pd.DataFrame:
+def measure(sample: Sample, code: Code, fold: int) -> pd.DataFrame:
     """Return errors and rates of one input code and fold, one row a population and reading time."""
-    side, learn, test, _ = IMAGES[dataset]
-    params = code.params(Params(dataset=dataset, side=side, split="validation"))
-    parts = learned_and_tested(dataset, "validation", side, fold)
-    learned, tested = parts[0].first(learn), parts[1].first(test)
+    params = code.params(replace(sample.circuit, split="validation"))
+    parts = learned_and_tested(params.dataset, params.split, params.side, fold)
+    learned, tested = parts[0].first(sample.learned), parts[1].first(sample.tested)
     simulation = Simulation(
         without_output(params, fold + 1),
         seed=SEED,
@@ -188,19 +200,21 @@ def measure(dataset: str, code: Code, fold: int) -> pd.DataFrame:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--dataset", choices=tuple(IMAGES), default="digits")
+    parser.add_argument("--dataset", choices=tuple(SAMPLES), default="digits")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    folds = range(IMAGES[args.dataset][3])
-    table = pd.concat([measure(args.dataset, code, fold) for code in CODES for fold in folds]).round(3)
+    sample = SAMPLES[args.dataset]
+    table = pd.concat(
+        [measure(sample, code, fold) for code in sample.codes for fold in range(sample.folds)]
+    ).round(3)
     keys = ["per_pixel", "image_high_pa", "population", "reading_ms"]
     print(table.groupby(keys)[["event_rate_hz", "error_percent"]].mean().round(1).to_string())
     args.out.mkdir(parents=True, exist_ok=True)
     write_text(args.out / f"reading_{args.dataset}.csv", table.to_csv(index=False))
-    made = code_of_run(measure, {"params": Params()}) | provenance(
+    made = code_of_run(measure, {"params": sample.circuit}) | provenance(
         command=f"python benchmarks/digits_reading.py --dataset {args.dataset} --out {args.out}",
         seed=SEED,
-        parameters={"readings_ms": READINGS_MS, "skip_ms": SKIP_MS, "decays": DECAYS, "images": IMAGES},
+        parameters={"readings_ms": READINGS_MS, "skip_ms": SKIP_MS, "decays": DECAYS, "sample": asdict(sample)},
     )
     write_json(args.out / f"reading_{args.dataset}.json", plain(made))
 
