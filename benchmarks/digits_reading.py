@@ -214,7 +214,12 @@ def main() -> None:
     made = code_of_run(measure, {"params": sample.circuit}) | provenance(
         command=f"python benchmarks/digits_reading.py --dataset {args.dataset} --out {args.out}",
         seed=SEED,
-        parameters={"readings_ms": READINGS_MS, "skip_ms": SKIP_MS, "decays": DECAYS, "sample": asdict(sample)},
+        parameters={
+            "readings_ms": READINGS_MS,
+            "skip_ms": SKIP_MS,
+            "decays": DECAYS,
+            "sample": asdict(sample),
+        },
     )
     write_json(args.out / f"reading_{args.dataset}.json", plain(made))
 
