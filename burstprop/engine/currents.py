@@ -14,6 +14,8 @@ from burstprop.engine.layout import LANES, ROW, WINDOW
 from burstprop.errors import BurstpropError
 from burstprop.parameters import check_value, quantity
 
+_INJECTED = quantity(0.0, "pA", "injected current", per_neuron=True).metadata
+
 
 class Currents:
     """The currents into the populations of a compiled circuit."""
@@ -46,7 +48,7 @@ class Currents:
         circuit = self._compiled.circuit
         circuit.compartment(population, compartment)
         what = f"current into {population}.{compartment}"
-        check_value(what, current_pa, quantity(0.0, "pA", "injected current", per_neuron=True).metadata)
+        check_value(what, current_pa, _INJECTED)
         neurons = next(own for of, own in self._compiled.pairs() if of.name == population)
         _check_size(what, np.asarray(current_pa), neurons.drive.dtype)
         own = self._own.get(_name(population, compartment))

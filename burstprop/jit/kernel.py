@@ -50,6 +50,16 @@ def kernel(function: Callable) -> Any:
     return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **OPTIONS)(function)
 
 
+def inlined_kernel(function: Callable) -> Any:
+    """Compile a kernel into its caller, whatever the compiler would choose.
+
+    For a function that takes all numbers of a population: a call in every step would copy them every time.
+    """
+    return numba.njit(
+        no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True, **OPTIONS
+    )(function)
+
+
 _entries: dict[tuple[str, Callable, tuple[type, ...]], Any] = {}
 
 

@@ -143,6 +143,11 @@ def _potentiate_silent(net, k, now, slot, t):
     p = plastic[k, PL_PROJECTION]
     a = plastic[k, PL_HOMEOSTASIS]
     source, target, dense = projection[p, PR_SOURCE], projection[p, PR_TARGET], projection[p, PR_DENSE]
+    spiking = 0
+    for other in range(sizes[THREADS]):
+        spiking += counts[other, slot, source]
+    if spiking == 0:
+        return
     all_spikes = rule[k, RULE_LOWER_SPIKES] > 0.0
     since = since_rebase(net, a, now)
     decay = average_constants[a, SPIKE_DECAY] if all_spikes else average_constants[a, AVERAGE_DECAY]

@@ -9,11 +9,14 @@ from burstprop.engine.network import DRIVE_FIRST, get
 from burstprop.engine.random import step_key, uniform
 from burstprop.engine.ring import place_of, slot_of
 from burstprop.engine.step.backgrounds import draw_backgrounds
-from burstprop.jit.kernel import kernel
+from burstprop.jit.kernel import inlined_kernel, kernel
 from burstprop.neurons.model import margin, spike, step
 
+GROUP = 16
+"""Lanes of a strip in which a neuron that spikes is looked for at once."""
 
-@kernel
+
+@inlined_kernel
 def advance_neurons(net, neurons, first_step, last_step, t):
     """Advance the neurons of one population that thread ``t`` owns, and collect those that spike.
 
@@ -55,7 +58,7 @@ def _drive(net, neurons, now):
     )
 
 
-@kernel
+@inlined_kernel
 def _advance_block(state, neurons, drive, base, lane0, low, high):
     """Step the lanes of a block; bit k of the result says that a neuron of its strip k spikes."""
     row0, lane_of_0 = np.uintp(base), np.uintp(lane0)
@@ -73,7 +76,7 @@ def _advance_block(state, neurons, drive, base, lane0, low, high):
     return spiking
 
 
-@kernel
+@inlined_kernel
 def _collect(net, neurons, drive, now, base, lane0, low, high, spiking, place):
     """Reset the neurons of a block that spike, and write them into the ring; return how many.
 
@@ -90,15 +93,29 @@ def _collect(net, neurons, drive, now, base, lane0, low, high, spiking, place):
     for strip in range(low, high, STRIP):
         if not spiking & (1 << (strip // STRIP)):
             continue
-        for lane in range(np.uintp(strip), np.uintp(min(strip + STRIP, lanes_left))):
-            c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
-            now_state = load(neurons.state_proto, state, row0, lane)
-            if sign_bits(margin(now_state, c)) < 0:
-                i = per_neuron(drive, neurons.drive_per_neuron, lane_of_0 + lane)
-                key = step_key(population_key[neurons.population], now)
-                u1 = real(uniform(key, 2 * (lane_of_0 + lane)))
-                u2 = real(uniform(key, 2 * (lane_of_0 + lane) + 1))
-                store(neurons.state_proto, state, row0, lane, spike(now_state, i, c, u1, u2))
-                spikes[place + count] = lane_of_0 + lane
-                count += 1
+        for group in range(strip, min(strip + STRIP, lanes_left), GROUP):
+            if not _any_spikes(state, neurons, row0, lane_of_0, group):
+                continue
+            for lane in range(np.uintp(group), np.uintp(min(group + GROUP, lanes_left))):
+                c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
+                now_state = load(neurons.state_proto, state, row0, lane)
+                if sign_bits(margin(now_state, c)) < 0:
+                    i = per_neuron(drive, neurons.drive_per_neuron, lane_of_0 + lane)
+                    key = step_key(population_key[neurons.population], now)
+                    u1 = real(uniform(key, 2 * (lane_of_0 + lane)))
+                    u2 = real(uniform(key, 2 * (lane_of_0 + lane) + 1))
+                    store(neurons.state_proto, state, row0, lane, spike(now_state, i, c, u1, u2))
+                    spikes[place + count] = lane_of_0 + lane
+                    count += 1
     return count
+
+
+@inlined_kernel
+def _any_spikes(state, neurons, row0, lane_of_0, group):
+    """Tell whether one of `GROUP` lanes spikes: in vector code, as the look at one after the other is not."""
+    crossed = np.int32(0)
+    for lane in range(np.uintp(group), np.uintp(group) + np.uintp(GROUP)):
+        c = per_neuron(neurons.constants, neurons.constants_per_neuron, lane_of_0 + lane)
+        after = load(neurons.state_proto, state, row0, lane)
+        crossed = np.int32(crossed | sign_bits(margin(after, c)))
+    return crossed < 0
