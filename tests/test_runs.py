@@ -203,7 +203,9 @@ def test_sigterm_is_ctrl_c(number, said, code):
         with pytest.raises(KeyboardInterrupt):
             kill_self(number)
         assert (stopped_by(), exit_code()) == (said, code)
+        handles = signal.getsignal(number)
         with deferred_stop() as stopped:
+            assert signal.getsignal(number) is handles, "set once, by the outermost"
             assert not stopped()
             kill_self(number)
             kill_self(number)

@@ -23,7 +23,7 @@ from typing import Any
 from burstprop.errors import BurstpropError
 from burstprop.runs.run import note_seconds
 from burstprop.runs.share import Share, ShareFile, Tell, Told, watched
-from burstprop.system.interrupts import STOPS
+from burstprop.system.interrupts import STOPS, deferred_stop
 from burstprop.system.machine import cores, cpu_model, threads_at_hand, use_threads, versions
 
 
@@ -195,7 +195,9 @@ def _ready(parent: int) -> None:
 
 
 def _local_call(call: Call, report: str) -> Outcome:
-    return _call(call, ShareFile(report))
+    # a worker goes on ignoring signals; an `advance` finds the handlers set and need not set them
+    with deferred_stop():
+        return _call(call, ShareFile(report))
 
 
 def _remote_call(call: Call, report: str) -> Outcome:

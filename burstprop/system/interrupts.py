@@ -18,6 +18,8 @@ POLL_S = 0.05
 T = TypeVar("T")
 
 _last: signal.Signals = signal.SIGINT
+_handlers: list[Callable[[int, Any], None]] = []
+"""What handles both signals now comes last; those around it come before."""
 
 
 def stopped_by() -> str:
@@ -41,18 +43,29 @@ def _raise(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+def _tell(number: int, frame: Any) -> None:
+    _handlers[-1](number, frame)
+
+
 @contextlib.contextmanager
 def _handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Handle both signals; elsewhere than in the main thread, which alone sees them, do nothing."""
+    """Handle both signals; elsewhere than in the main thread, which alone sees them, do nothing.
+
+    Inside another `_handled` the two signals already come here, and ``handler`` takes the outer one's place:
+    setting the handlers of Python takes longer than a short piece of simulation.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in STOPS}
+    outermost = not _handlers
+    _handlers.append(handler)
+    before = {number: signal.signal(number, _tell) for number in STOPS} if outermost else {}
     try:
         yield
     finally:
         for number, usual in before.items():
             signal.signal(number, usual)
+        _handlers.pop()
 
 
 @contextlib.contextmanager
