@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -144,7 +144,7 @@ def check_value(name: str, value: Any, meta: Any, default_type: type = float) ->
 class Named:
     """Base of descriptions: a wrong field name is refused, and the near ones are listed."""
 
-    def __new__(cls, *values: Any, **named: Any) -> Any:
+    def __new__(cls, *values: Any, **named: Any) -> Self:
         """Check the names before the dataclass does.
 
         Raises

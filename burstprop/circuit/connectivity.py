@@ -14,14 +14,14 @@ import numpy as np
 import scipy.sparse
 
 from burstprop.errors import BurstpropError
-from burstprop.parameters import documented, quantity, validate
+from burstprop.parameters import Named, documented, quantity, validate
 
 PARTS = ("all", "positive", "negative")
 
 
 @documented
 @dataclass(frozen=True)
-class Probability:
+class Probability(Named):
     """Each pair is connected with probability ``p``, independently of the others.
 
     Raises
@@ -45,7 +45,7 @@ class Probability:
 
 @documented
 @dataclass(frozen=True)
-class FixedInDegree:
+class FixedInDegree(Named):
     """Every target neuron has exactly ``k`` different sources, drawn uniformly.
 
     Raises
@@ -68,7 +68,7 @@ class FixedInDegree:
 
 
 @dataclass(frozen=True)
-class OneToOne:
+class OneToOne(Named):
     """Neuron i of the source to neuron i of the target; both populations have the same size.
 
     Examples
@@ -80,7 +80,7 @@ class OneToOne:
 
 
 @dataclass(frozen=True)
-class AllToAll:
+class AllToAll(Named):
     """Every source neuron to every target neuron; with itself too, where a population is connected to itself.
 
     There is no index. With one weight for all, the projection takes no memory, and a step costs one addition
@@ -95,7 +95,7 @@ class AllToAll:
 
 
 @dataclass(frozen=True)
-class Tied:
+class Tied(Named):
     """The synapses and weights of another projection between the same populations, as they are at any time.
 
     The projection's own ``weight`` is a factor. So feedback that is learned once is passed by several
@@ -130,7 +130,7 @@ class Tied:
 
 
 @dataclass(frozen=True, eq=False)
-class Matrix:
+class Matrix(Named):
     """The user's own weights: a scipy sparse matrix (or array) of shape (n_source, n_target).
 
     Every stored entry is a synapse, and its value the weight (conductance in units of the leak), multiplied

@@ -42,7 +42,7 @@ from burstprop.circuit.projections import Projection
 from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.circuit.synapses import AXONAL_DELAY_MS, ShortTermPlasticity, depressing, facilitating
 from burstprop.neurons import pv_interneuron, som_interneuron
-from burstprop.parameters import documented, quantity, validate
+from burstprop.parameters import Named, documented, quantity, validate
 
 
 class Addition(NamedTuple):
@@ -56,7 +56,7 @@ class Addition(NamedTuple):
 
 @documented
 @dataclass(frozen=True)
-class Microcircuit:
+class Microcircuit(Named):
     """Sizes, weights and inputs of the PV and SOM cells; the defaults are those of the published circuit.
 
     Weights are peak conductances in units of the target's leak, before the efficacy of short-term plasticity.

@@ -13,10 +13,11 @@ from burstprop.circuit.projections import Projection
 from burstprop.circuit.protocol import Change
 from burstprop.circuit.stimuli import Background, Current
 from burstprop.errors import BurstpropError, near
+from burstprop.parameters import Named
 
 
 @dataclass(frozen=True)
-class Parts:
+class Parts(Named):
     """What a circuit is made of, unchecked."""
 
     populations: tuple[Population | Source, ...]

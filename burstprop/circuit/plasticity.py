@@ -40,7 +40,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from burstprop.errors import BurstpropError
-from burstprop.parameters import check_value, documented, quantity, validate
+from burstprop.parameters import Named, check_value, documented, quantity, validate
 
 LOWER_RATES = ("spikes", "events")
 BURST_CREDITS = ("burst", "event")
@@ -49,7 +49,7 @@ ETA = quantity(8e-3, "1", "learning rate", low=0)
 
 @documented
 @dataclass(frozen=True)
-class BurstDependentRule:
+class BurstDependentRule(Named):
     """Burst-dependent plasticity of a projection that transmits events.
 
     Raises
@@ -114,7 +114,7 @@ class BurstDependentRule:
 
 @documented
 @dataclass(frozen=True)
-class FeedbackRule:
+class FeedbackRule(Named):
     """Plasticity of a feedback projection, which transmits bursts or events of the neurons that are taught.
 
     The mirror image of the burst-dependent rule: what a synapse changes by is the same, with the sides

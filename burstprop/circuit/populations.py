@@ -11,14 +11,14 @@ import pandas as pd
 from burstprop.circuit.stimuli import check_counts, check_rate
 from burstprop.errors import BurstpropError, near
 from burstprop.neurons.model import NeuronModel
-from burstprop.parameters import check_value, quantity
+from burstprop.parameters import Named, check_value, quantity
 from burstprop.spikes.spike_table import spike_table
 
 BURST_DEFINITIONS = ("trace", "interval")
 
 
 @dataclass(frozen=True)
-class Population:
+class Population(Named):
     """``n`` neurons of one model.
 
     Parameters
@@ -87,7 +87,7 @@ class Population:
 
 
 @dataclass(frozen=True)
-class PoissonPopulation:
+class PoissonPopulation(Named):
     """``n`` Poisson sources of ``rate_hz`` each that projections can share.
 
     Parameters
@@ -136,7 +136,7 @@ class PoissonPopulation:
 
 
 @dataclass(frozen=True, eq=False)
-class SpikeSource:
+class SpikeSource(Named):
     """``n`` neurons that spike at given times: recorded spikes, or those of another program or encoder.
 
     A spike is in the step that its time lies in, so spikes that burstprop recorded come again in the same

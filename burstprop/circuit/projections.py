@@ -12,12 +12,13 @@ from burstprop.circuit.plasticity import FeedbackRule, Rule
 from burstprop.circuit.stimuli import check_delay, check_weight
 from burstprop.circuit.synapses import AXONAL_DELAY_MS, ShortTermPlasticity
 from burstprop.errors import BurstpropError
+from burstprop.parameters import Named
 
 TRANSMITS = ("spikes", "events", "bursts")
 
 
 @dataclass(frozen=True)
-class Opposed:
+class Opposed(Named):
     """A fixed conductance that every synapse of a projection adds to a second receptor with each spike.
 
     With the excitation of a plastic projection and inhibition here, a synapse has a signed weight: its own
@@ -54,7 +55,7 @@ class Opposed:
 
 
 @dataclass(frozen=True)
-class Projection:
+class Projection(Named):
     """Synapses from one population to one receptor of another.
 
     Parameters
@@ -118,6 +119,14 @@ class Projection:
             check_weight(f"{where}the largest of the matrix times ", largest)
         if self.transmits not in TRANSMITS:
             raise BurstpropError(f"{where}transmits = {self.transmits!r}: give one of {', '.join(TRANSMITS)}")
+        for name, kind, example in (
+            ("stp", ShortTermPlasticity, "depressing(), facilitating() or ShortTermPlasticity(...)"),
+            ("rule", Rule, "BurstDependentRule(...) or FeedbackRule(...)"),
+            ("opposed", Opposed, "Opposed(receptor, weight)"),
+        ):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, kind):
+                raise BurstpropError(f"{where}{name} = {given!r}: give {example}")
         if self.rule is not None:
             if isinstance(self.rule, FeedbackRule):
                 if self.transmits == "spikes":

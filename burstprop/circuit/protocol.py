@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from burstprop.circuit.plasticity import check_eta
 from burstprop.circuit.stimuli import check_rate, check_weight
-from burstprop.parameters import check_value, quantity
+from burstprop.parameters import Named, check_value, quantity
 
 
 @dataclass(frozen=True)
-class WeightChange:
+class WeightChange(Named):
     """From ``at_ms`` on, the (uniform) weight of a projection is ``weight``.
 
     Parameters
@@ -45,7 +45,7 @@ class WeightChange:
 
 
 @dataclass(frozen=True)
-class RateChange:
+class RateChange(Named):
     """From ``at_ms`` on, the sources of a Poisson population have ``rate_hz``.
 
     Parameters
@@ -79,7 +79,7 @@ class RateChange:
 
 
 @dataclass(frozen=True)
-class PlasticityChange:
+class PlasticityChange(Named):
     """From ``at_ms`` on, plastic projections learn, or do not.
 
     Parameters
@@ -109,7 +109,7 @@ class PlasticityChange:
 
 
 @dataclass(frozen=True)
-class LearningRateChange:
+class LearningRateChange(Named):
     """From ``at_ms`` on, the learning rate of a plastic projection goes to ``eta``.
 
     It goes there at once, or in a straight line that takes ``over_ms``: a schedule is several of these, or
@@ -152,7 +152,7 @@ class LearningRateChange:
 
 
 @dataclass(frozen=True)
-class AveragingChange:
+class AveragingChange(Named):
     """From ``at_ms`` on, the averages that rules take Pbar from go on, or are held as they are.
 
     Those of ``projection`` and of all that share them (same target and time constants); left out: all. An

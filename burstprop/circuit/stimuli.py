@@ -20,7 +20,7 @@ import numpy as np
 
 from burstprop.circuit.synapses import AXONAL_DELAY_MS, LARGEST_WEIGHT
 from burstprop.errors import BurstpropError
-from burstprop.parameters import check_value, documented, quantity, validate
+from burstprop.parameters import Named, check_value, documented, quantity, validate
 
 COUNTS = ("bernoulli", "poisson")
 _SLACK_MS = 1e-6
@@ -29,7 +29,7 @@ _SLACK_MS = 1e-6
 
 @documented
 @dataclass(frozen=True)
-class Constant:
+class Constant(Named):
     """The same current from ``start_ms`` until ``stop_ms`` (none: to the end); with a start it is a step.
 
     Raises
@@ -61,7 +61,7 @@ class Constant:
 
 @documented
 @dataclass(frozen=True)
-class Sine:
+class Sine(Named):
     """A sinusoidal current, amplitude * sin(2 pi t / period + phase), from ``start_ms`` until ``stop_ms``.
 
     Raises
@@ -98,7 +98,7 @@ class Sine:
 
 
 @dataclass(frozen=True)
-class Controlled:
+class Controlled(Named):
     """A current, one value per neuron, that `Simulation.set_current` sets during the run; 0 pA until then.
 
     Examples
@@ -116,7 +116,7 @@ class Controlled:
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class Steps(Named):
     """A current that steps from value to value: for all neurons, or for each its own.
 
     Value k holds from ``times_ms[k]`` until the next time, the last one to the end; before the first time
@@ -183,7 +183,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Current:
+class Current(Named):
     """A current injected into one compartment of every neuron of a population.
 
     Parameters
@@ -211,7 +211,7 @@ class Current:
 
 
 @dataclass(frozen=True)
-class Background:
+class Background(Named):
     """One private Poisson source per neuron of a population, into one receptor, through the axonal delay.
 
     Parameters

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from burstprop.parameters import documented, quantity, validate
+from burstprop.parameters import Named, documented, quantity, validate
 
 AXONAL_DELAY_MS = 0.8
 """Axonal delay of Poisson, static and short-term-plastic projections in the published circuits."""
@@ -34,7 +34,7 @@ LARGEST_WEIGHT = float(np.finfo(np.float32).max)
 
 @documented
 @dataclass(frozen=True)
-class ShortTermPlasticity:
+class ShortTermPlasticity(Named):
     """Extended Tsodyks-Markram synapse; see `depressing` and `facilitating` for the published ones.
 
     Raises

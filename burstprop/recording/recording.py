@@ -26,7 +26,7 @@ import pandas as pd
 
 from burstprop.circuit import Circuit
 from burstprop.errors import BurstpropError, near
-from burstprop.parameters import check_value, quantity
+from burstprop.parameters import Named, check_value, quantity
 from burstprop.system.extras import optional
 from burstprop.system.files import plain
 from burstprop.system.npz import read_arrays, write_arrays
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class StateRecord:
+class StateRecord(Named):
     """State variables of chosen neurons of one population.
 
     For example ``StateRecord("pyr", ("v_s", "v_d"), (0, 1))``.
@@ -72,7 +72,7 @@ class StateRecord:
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Named):
     """What to keep; memory grows with this and nothing else.
 
     Parameters
