@@ -34,7 +34,7 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
             torch.save({"format": FORMAT, **content}, temporary)
         except RuntimeError as error:
             # what PyTorch's writer of zip archives makes of a disk that is full
-            raise OSError(f"PyTorch could not write all of it: {_first_line(error)}") from error
+            raise OSError("only a part of it was written") from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

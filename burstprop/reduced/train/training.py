@@ -35,7 +35,7 @@ from burstprop.reduced.train.process import enough_memory
 from burstprop.reduced.train.trainer import Trainer
 from burstprop.runs.lock import Lock, Locked
 from burstprop.runs.run import RUN_FILE, note_status
-from burstprop.system.files import writable_folder, write_json
+from burstprop.system.files import remove_partial, writable_folder, write_json
 
 __all__ = ["Options", "Stopped", "Trainer", "train"]
 
@@ -119,6 +119,7 @@ def _held(folder: Path | None, group: Group) -> Iterator[Callable[[], None]]:
     def begin() -> None:
         if lock is not None:
             begun.append(lock.path.parent)
+            remove_partial(begun[0])
             note_status(begun[0], "running")
 
     status = "failed"
