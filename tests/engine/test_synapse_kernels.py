@@ -94,6 +94,20 @@ def test_delivery_by_uniform_weights_and_by_a_matrix(counters, index, threads):
     np.testing.assert_allclose(stored["weight"], 2.0 * matrix.tocoo().data, rtol=1e-15)
 
 
+def test_a_large_population_that_nothing_reaches_needs_no_large_index():
+    """Nor another compiled loop; one that something reaches does, and one that is only beside it does not."""
+
+    def index(described):
+        return Simulation(described, dtype="float64")._compiled.arrays["targets"].dtype
+
+    assert index(probes.circuit(1, BIG)) == np.uint16
+    assert index(probes.circuit(1, BIG, (Projection("in", "out", "a", 1.0, Probability(1e-3)),))) == np.uint32
+    beside = probes.circuit(1, BIG, sources=(PoissonPopulation("src", 2**16 + 1, 1.0),))
+    assert index(beside) == np.uint16
+    fed = (Projection("in", "in", "soma_exc", 1.0, Probability(1.0)),)
+    assert index(probes.circuit(3, BIG, fed)) == np.uint16
+
+
 def test_a_change_of_weight_acts_on_what_arrives_from_its_time_on():
     described = probes.circuit(1, 1, (one_to_one("a", 1.0),))
     changed = probes.circuit(1, 1, (one_to_one("a", 1.0),))

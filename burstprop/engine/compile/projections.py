@@ -98,10 +98,20 @@ def _tie(blueprint: Blueprint, table: np.ndarray) -> None:
 
 
 def _index_type(blueprint: Blueprint, neurons: dict[str, nw.Neurons]) -> Any:
-    """Return the type of targets, which are distances in the state: 16 bits where they fit."""
-    distances = [offset_of(p.n - 1, neurons[p.name].variables) for p in blueprint.neuron_populations]
-    sizes = [p.n for p in blueprint.circuit.populations]
-    return np.uint16 if max(distances, default=0) < 2**16 and max(sizes) <= 2**16 else np.uint32
+    """Return the type of targets, which are distances in the state: 16 bits where they fit.
+
+    Only populations that are connected count: the loop is compiled anew for another type.
+    """
+    connected = {name for p in blueprint.projections for name in (p.source, p.target)}
+    reached = {p.target for p in blueprint.projections}
+    distances = [
+        offset_of(p.n - 1, neurons[p.name].variables)
+        for p in blueprint.neuron_populations
+        if p.name in reached
+    ]
+    sizes = [p.n for p in blueprint.circuit.populations if p.name in connected]
+    fits = max(distances, default=0) < 2**16 and max(sizes, default=0) <= 2**16
+    return np.uint16 if fits else np.uint32
 
 
 def _draw(blueprint: Blueprint, projection: Projection) -> Rows:

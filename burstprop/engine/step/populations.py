@@ -50,7 +50,8 @@ def callable_populations(net: Handle, populations: Iterable[tuple[type, Neurons]
     for model, neurons in populations:
         kind = _Stored(numba.typeof(neurons))
         step = entry_point(_advance_stored, [model], from_python=False)
-        function = address_of(step, (numba.typeof(net), kind, types.int64, types.int64, types.int64))
+        any_index = numba.typeof(net._replace(index=None))
+        function = address_of(step, (any_index, kind, types.int64, types.int64, types.int64))
         context = step.targetctx
         words = -(-context.get_abi_sizeof(context.get_value_type(kind.neurons)) // 8)
         memory = np.zeros(words, np.int64)
@@ -68,9 +69,11 @@ def _advance_python(net, populations, with_afferents, first_step, last_step, t):
 
 @kernel
 def _advance_compiled(net, populations, with_afferents, first_step, last_step, t):
+    # neurons know nothing of synapses: whatever the type of a target's place, their step is the same
+    any_index = Handle(net.directory, net.real, None)
     for k in range(populations.shape[0]):
         if populations[k, HAS_AFFERENTS] == with_afferents:
-            _call(populations[k, FUNCTION], net, populations[k, STORED], first_step, last_step, t)
+            _call(populations[k, FUNCTION], any_index, populations[k, STORED], first_step, last_step, t)
 
 
 advance = _advance_compiled if COMPILED else _advance_python
