@@ -12,6 +12,7 @@ from numba.core.errors import TypingError
 
 from burstprop.engine import network as nw
 from burstprop.engine.compile.circuit import Compiled
+from burstprop.engine.step.called_learning import callable_learning
 from burstprop.engine.step.loop import run_thread
 from burstprop.engine.step.populations import Populations, callable_populations
 from burstprop.errors import BurstpropError
@@ -42,6 +43,7 @@ class Runner:
         self._net = nw.handle(compiled.arrays)
         self._loop = entry_point(run_thread, ())
         self._populations: Populations | None = None
+        self._learning = np.zeros(0, np.int64)
         self._found = not COMPILED
 
     def replace(self, **arrays: np.ndarray) -> None:
@@ -84,12 +86,11 @@ class Runner:
         return reached
 
     def _thread(self, t: int, first: int, stop: int) -> int:
-        # without a plastic projection the compiler leaves the rule out
-        learning = True if self.compiled.plastic else None
         if self._populations is None:
             pairs = [(type(population.neuron), neurons) for population, neurons in self.compiled.pairs()]
+            self._learning = callable_learning(self._net, bool(self.compiled.plastic))
             self._populations = callable_populations(self._net, pairs)
-        arguments = (self._net, self._populations.table, learning, t, first, stop)
+        arguments = (self._net, self._populations.table, self._learning, t, first, stop)
         if not self._found:
             # the types never change: found once, they cost a call nothing
             types = tuple(self._loop.typeof_pyval(argument) for argument in arguments)

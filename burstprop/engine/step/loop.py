@@ -15,10 +15,10 @@ import numpy as np
 
 from burstprop.engine.network import DELAYED, LEAD, LEAD_STOP, SLICE, STOP_SLICE, THREADS, get
 from burstprop.engine.step.barrier import wait
+from burstprop.engine.step.called_learning import LEARN, learn, raise_presynaptic_traces
 from burstprop.engine.step.delivery import FETCH_DISTANCE, deliver, fetch_rows
 from burstprop.engine.step.events import classify
 from burstprop.engine.step.given_spikes import emit_given
-from burstprop.engine.step.learning import learn, raise_presynaptic_traces
 from burstprop.engine.step.poisson_sources import emit_poisson
 from burstprop.engine.step.populations import advance
 from burstprop.engine.step.record import record_spikes, sample_states
@@ -32,8 +32,8 @@ _ZERO = np.int64(0)
 def run_thread(net, populations, learning, t, first_step, last_step):
     """Run steps ``first_step`` to ``last_step`` for thread ``t``; return the step up to which it came.
 
-    ``learning`` is None where no projection is plastic, and the compiler then leaves the rule out. The run
-    stops early, after the same step in all threads, when the spike buffer is full.
+    ``learning`` holds the addresses of the rule's functions, 0 where no projection is plastic. The run stops
+    early, after the same step in all threads, when the spike buffer is full.
     """
     sizes = get(net, "sizes")
     control = get(net, "control")
@@ -60,8 +60,8 @@ def run_thread(net, populations, learning, t, first_step, last_step):
             classify(net, now, t)
             sample_states(net, now, t)
             release(net, now, t)
-            if learning is not None:
-                raise_presynaptic_traces(net, now, t)
+            if learning[LEARN]:
+                raise_presynaptic_traces(learning, net, now, t)
             now += 1
         wait(control, sizes[THREADS])
         if delayed < projections:
@@ -70,8 +70,8 @@ def run_thread(net, populations, learning, t, first_step, last_step):
             record_spikes(net, now, slice_number)
         if delayed < projections:
             deliver(net, delayed, projections, now, t)
-            if learning is not None:
-                learn(net, now - 1, t)
+            if learning[LEARN]:
+                learn(learning, net, now - 1, t)
             wait(control, sizes[THREADS])
         if slice_number >= control[STOP_SLICE] and now == lead:
             break
