@@ -9,7 +9,7 @@ from oracles.drive import Drive
 from burstprop.circuit.stimuli import Background, Constant, Current
 from burstprop.neurons import BurstPoissonNeuron, PyramidalNeuron, som_interneuron
 
-STEPS = 1500
+STEPS = 1000
 SIZES = dict(pyr=12, bp=12, pv=12)
 OWN = {"pyr": PyramidalNeuron(), "bp": BurstPoissonNeuron(), "pv": som_interneuron()}
 RUNS = {

@@ -60,7 +60,9 @@ class Source:
 
 @dataclass
 class Projection:
-    """Weights (pre, post), dense or scipy.sparse, onto a conductance ("exc_soma", "inh_dend", ...) of post.
+    """Weights (pre, post), dense, onto a conductance ("exc_soma", "inh_dend", ...) of post.
+
+    One axis of weights joins neuron k of pre to neuron k of post.
 
     ``kind``: "static", "stp" (``options`` of ShortTermPlasticity), "event", "burst", or "plastic"
     (``options`` of BurstRule; dense; ``mask`` says where there is a synapse, by default where a weight is
@@ -109,7 +111,10 @@ class _Running:
         hit = np.flatnonzero(arriving)
         if hit.size:
             port = "g_" + self.about.port
-            state[port] = state[port] + self.weights[hit].T @ arriving[hit]
+            if self.weights.ndim == 1:
+                state[port] = state[port] + self.weights * arriving
+            else:
+                state[port] = state[port] + self.weights[hit].T @ arriving[hit]
 
     def step(self, pre_spikes, post_spikes, state):
         sent = self.send(pre_spikes)
@@ -175,7 +180,4 @@ class Network:
 
 def background(name, post, port, weight, size, trains):
     """Return a private source for each of ``size`` neurons of ``post``: {name: Source} and its projection."""
-    from scipy import sparse
-
-    one_to_one = sparse.identity(size, format="csr") * weight
-    return {name: Source(size, trains)}, Projection(name, post, port, one_to_one)
+    return {name: Source(size, trains)}, Projection(name, post, port, np.full(size, weight))
