@@ -16,7 +16,7 @@ from burstprop import Recording
 from burstprop.cli import main
 
 CIRCUIT = str(Path(__file__).with_name("spiking_circuit.py"))
-LONG = ["--duration-ms", "60000", "--checkpoint-every-ms", "500", "--no-spikes", "--quiet"]
+LONG = ["--duration-ms", "20000", "--checkpoint-every-ms", "500", "--no-spikes", "--quiet"]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Every notebook runs from top to bottom, and is stored with its pictures.
 
-Two take a minute at their own size: one is run at a smaller, the other reads the run that other tests look at.
+What takes a minute at its own size is run at a smaller, or reads the run that other tests look at.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ pytest.importorskip("ipykernel", reason="notebooks need the extra 'notebook'")
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SMALLER = {
-    "reduced_model": ("EPOCHS, FEW_EPOCHS = 30, 10", "EPOCHS, FEW_EPOCHS = 2, 2"),
-    "digits": ("epochs=2.0", "epochs=0.2"),
+    "reduced_model": [
+        ("EPOCHS, FEW_EPOCHS = 30, 10", "EPOCHS, FEW_EPOCHS = 1, 1"),
+        ("def first_steps(chosen, epochs=3)", "def first_steps(chosen, epochs=1)"),
+    ],
+    "digits": [("epochs=2.0", "epochs=0.05"), ("tested=60", "tested=10")],
+    "burst_dependent_rule": [("synapses = 100\n", "synapses = 5\n")],
+    "from_spikes_to_rates": [
+        ("Effort(n=400, settle_ms=400.0, time_ms=1000.0)", "Effort(n=100, settle_ms=200.0, time_ms=500.0)")
+    ],
 }
 
 pytestmark = pytest.mark.slow
@@ -47,8 +54,8 @@ def test_notebook_runs_and_draws_what_is_stored(path, tmp_path, tmp_path_factory
     stored = nbformat.read(path, as_version=4)
     assert pictures(stored) >= 2
     run = nbformat.read(path, as_version=4)
-    if path.stem in SMALLER:
-        smaller(run, *SMALLER[path.stem])
+    for old, new in SMALLER.get(path.stem, ()):
+        smaller(run, old, new)
     if path.stem == "xor":
         (tmp_path / "results").mkdir()
         (tmp_path / "results" / "xor-quick").symlink_to(quick_xor(tmp_path_factory))

@@ -669,14 +669,21 @@ def test_ctrl_c_keeps_what_was_recorded_and_the_run_goes_on(tmp_path, threads):
 # --- without compilation ---
 
 
-@pytest.mark.parametrize("name", without_jit.PROJECTIONS)
-def test_the_engine_as_plain_python_is_the_compiled_one(tmp_path, name):
+@pytest.fixture(scope="module")
+def plain_runs(tmp_path_factory):
+    """Return the folder of what plain Python ran, all in one process."""
+    folder = tmp_path_factory.mktemp("plain")
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
-        [sys.executable, "-W", "error", "-m", "engine.without_jit", name, str(tmp_path / "plain.npz")],
+        [sys.executable, "-W", "error", "-m", "engine.without_jit", str(folder)],
         check=True, cwd=TESTS, env={**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT": "1"},
     )  # fmt: skip
-    plain, compiled = Recording.load(tmp_path / "plain.npz"), without_jit.run(name)
+    return folder
+
+
+@pytest.mark.parametrize("name", without_jit.PROJECTIONS)
+def test_the_engine_as_plain_python_is_the_compiled_one(plain_runs, name):
+    plain, compiled = Recording.load(plain_runs / f"{name}.npz"), without_jit.run(name)
     assert set(compiled.spikes["population"]) == {"pyr", "bp", "pv", "src"}
     pd.testing.assert_frame_equal(plain.spikes, compiled.spikes, check_dtype=False)
     pd.testing.assert_frame_equal(plain.rates, compiled.rates, check_exact=True, check_dtype=False)

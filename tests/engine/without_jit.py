@@ -1,7 +1,7 @@
-"""A tiny circuit with everything in it, run and saved: once compiled, once as plain Python
+"""Tiny circuits with everything in them, run and saved: once compiled, once as plain Python
 (NUMBA_DISABLE_JIT=1).
 
-python -m engine.without_jit NAME OUT.npz       (in the folder tests)
+python -m engine.without_jit FOLDER       (in the folder tests)
 """
 
 import sys
@@ -54,4 +54,5 @@ def run(name: str) -> Recording:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1]).save(sys.argv[2])
+    for name in PROJECTIONS:
+        run(name).save(f"{sys.argv[1]}/{name}.npz")

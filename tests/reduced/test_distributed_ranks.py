@@ -46,10 +46,23 @@ def broken(tmp_path_factory) -> tuple[Path, list[Path]]:
 
 
 @pytest.fixture(scope="module")
-def two(broken, tmp_path_factory) -> Path:
-    """Return the folder of what two processes did."""
+def photographs(tmp_path_factory) -> Path:
+    """Return a made folder in ImageNet's layout."""
+    return imagenet_layout(tmp_path_factory.mktemp("photographs"), train=6, val=2)
+
+
+@pytest.fixture(scope="module")
+def two(broken, photographs, tmp_path_factory) -> Path:
+    """Return the folder of what two processes did: they print what the command prints."""
     out = tmp_path_factory.mktemp("two")
-    run_python([str(Path(two_ranks.__file__)), str(broken[0]), str(out)], processes=2)
+    command = [
+        "train", "--dataset", "imagenet", "--data", str(photographs), "--network", "resnet-small",
+        "--rule", "burstprop", "--precision", "bfloat16", "--channels-last", "--out", str(out / "command"),
+        "--image-size", "32", "--epochs", "1", "--set", "batch_size=6", "--workers", "1", "--threads", "1",
+        "--backend", "gloo", "--json", "--quiet",
+    ]  # fmt: skip
+    printed = run_python([str(Path(two_ranks.__file__)), str(broken[0]), str(out), *command], processes=2)
+    (out / "printed").write_text(printed)
     return out
 
 
@@ -110,24 +123,19 @@ def test_broken_images_and_folders_that_are_not_shared(tmp_path, broken, two):
         assert "copy the checkpoint.pt of process 0" in said["resumed"]
 
 
-def test_the_command_of_a_cluster_trains_a_residual_network(tmp_path, capsys):
+def test_the_command_of_a_cluster_trains_a_residual_network(two, photographs, capsys):
     """The command of docs/explanation/depth.md with a smaller network, on a made folder in ImageNet's layout.
 
-    Two processes, bfloat16, photographs decoded by workers; then the test of the run that it left.
+    Two processes, bfloat16, photographs decoded by workers; then the test of the run that it left. One process
+    prints.
     """
-    data, out = imagenet_layout(tmp_path / "data", train=6, val=2), tmp_path / "run"
-    words = [
-        "-m", "burstprop", "train", "--dataset", "imagenet", "--data", str(data), "--network", "resnet-small",
-        "--rule", "burstprop", "--precision", "bfloat16", "--channels-last", "--out", str(out),
-        "--image-size", "32", "--epochs", "1", "--set", "batch_size=6", "--workers", "1", "--threads", "1",
-        "--backend", "gloo", "--json", "--quiet",
-    ]  # fmt: skip
-    result = last_line(run_python(words, processes=2))
+    (line,) = (two / "printed").read_text().strip().splitlines()
+    result = json.loads(line)
     assert result["epochs"] == 1
-    layers = read_log(out, "layer")
+    layers = read_log(two / "command", "layer")
     assert len(layers) == 8
     assert layers["update_angle_deg"].notna().all()
-    assert main(["eval", str(out), "--data", str(data), "--json"]) == 0
+    assert main(["eval", str(two / "command"), "--data", str(photographs), "--json"]) == 0
     assert last_line(capsys.readouterr().out)["error_percent"] == result["test_error_percent"]
 
 

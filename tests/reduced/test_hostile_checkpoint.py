@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -17,7 +18,7 @@ from burstprop.reduced.train.checkpoint import load_checkpoint, save_checkpoint
 from burstprop.reduced.train.evaluation import evaluate_checkpoint
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
-from burstprop.reduced.train.training import train
+from burstprop.reduced.train.training import Options, train
 
 RULE = """
 from dataclasses import dataclass
@@ -118,14 +119,10 @@ def trained(folder: Path, mark: Path) -> str:
     """Train with a rule of one's own, in ``folder / "run"``, and return its name."""
     (folder / "mine.py").write_text(RULE.format(mark=str(mark)))
     name = f"{folder / 'mine.py'}:Mine"
-    train(Plan(name, setting(name)), _few(), folder / "run")
+    few = dataclasses.replace(setting(name), epochs=1)
+    train(Plan(name, few), open_dataset("digits"), folder / "run", options=Options(layers=False))
     mark.unlink()
     return name
-
-
-def _few():
-    digits = open_dataset("digits")
-    return digits
 
 
 def test_a_file_that_the_user_has_trained_with_needs_no_word(tmp_path, mark):

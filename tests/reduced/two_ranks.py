@@ -1,7 +1,8 @@
-"""What `test_distributed_ranks` lets two processes do: train on digits, and on a folder with broken images.
+"""What `test_distributed_ranks` lets two processes do: train on digits, and on broken images, then a command.
 
-Run as ``torchrun --nproc-per-node 2 two_ranks.py DATA OUT``, once for all tests: starting two processes costs
-more than what they do here. Each process leaves OUT/<rank>.json.
+Run as ``torchrun --nproc-per-node 2 two_ranks.py DATA OUT COMMAND...``, once for all tests: starting two
+processes costs more than what they do here. The words of the command are those after ``burstprop``. Each
+process leaves OUT/<rank>.json.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import torch
 
+from burstprop.cli import main
 from burstprop.errors import BurstpropError
 from burstprop.reduced.data import open_dataset
 from burstprop.reduced.data.dataset import ReadOptions
 from burstprop.reduced.networks import network_spec
-from burstprop.reduced.train.distributed import Group, join, leave
+from burstprop.reduced.train.distributed import Group, join
 from burstprop.reduced.train.evaluation import evaluate_checkpoint
 from burstprop.reduced.train.plan import Plan
 from burstprop.reduced.train.settings import setting
@@ -52,7 +54,8 @@ def work(data: Path, out: Path, group: Group) -> dict[str, dict]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    data, out = map(Path, sys.argv[1:])
+    data, out, *words = sys.argv[1:]
+    data, out = Path(data), Path(out)
     with join("cpu") as group:
         said: dict = {rule: learn_digits(rule, out, group) for rule in RULES}
         said |= work(data, out, group)
@@ -62,4 +65,4 @@ if __name__ == "__main__":
         except BurstpropError as error:
             said["resumed"] = str(error)
     (out / f"{group.rank}.json").write_text(json.dumps(said))
-    leave(group)
+    sys.exit(main(words))  # the last: a command that several processes share ends them
