@@ -316,7 +316,8 @@ VARIANTS = {
 
 def test_the_errors_of_the_variants_of_the_spiking_digits():
     rows = table("variant, 6 epochs (`benchmarks/results/digits-spiking/NAME`)")[1:]
-    there = {path.name for path in (RESULTS / "digits-spiking").iterdir() if path.is_dir()}
+    folders = [path.name for path in (RESULTS / "digits-spiking").iterdir() if path.is_dir()]
+    there = {name for name in folders if not name.startswith("mnist")}
     assert {VARIANTS[row[0]] for row in rows} == there
     for words, *said in rows:
         answers = stored(f"digits-spiking/{VARIANTS[words]}/answers")
@@ -373,3 +374,23 @@ def test_the_signal_in_two_hidden_layers():
         said = re.search(words, text)
         assert said is not None, words
         assert [float(word) for word in said.groups()] == pytest.approx(list(last[column]), abs=0.0051)
+    layers = stored("digits-spiking/two_layers_layered/layers")
+    last = layers[layers["examples"] == layers["examples"].max()].groupby("layer").mean(numeric_only=True)
+    said = re.search(r"correlation is ([\d.]+) in the second layer and ([\d.]+) in the first", text)
+    assert said is not None
+    found = list(last["signal_correlation"])[::-1]
+    assert [float(word) for word in said.groups()] == pytest.approx(found, abs=0.0051)
+
+
+def test_mnist_in_spikes():
+    rows = {words: said for words, *said in table("MNIST, 14 x 14 pixels | after 0.6 s (%)")[1:]}
+    for words, name in (("learned", "mnist"),):
+        answers = stored(f"digits-spiking/{name}/answers")
+        wrong = 100.0 * (answers["answer"] != answers["label"])
+        found = wrong.groupby(answers["reading_ms"]).mean()[[600.0, 1200.0]]
+        assert [float(word) for word in rows[words]] == pytest.approx(list(found), abs=0.051), words
+    readings = stored("digits-spiking/reading_mnist").set_index(["population", "per_pixel", "reading_ms"])
+    for population, words in (("input", "input events"), ("hidden", "untrained hidden events")):
+        found = [readings.loc[(population, 2, ms), "error_percent"] for ms in (600.0, 1200.0)]
+        said = rows[f"perfect readout of {words}, 2,500 images"]
+        assert [float(word) for word in said] == pytest.approx(found, abs=0.051), words
