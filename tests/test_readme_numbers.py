@@ -384,7 +384,7 @@ def test_the_signal_in_two_hidden_layers():
 
 def test_mnist_in_spikes():
     rows = {words: said for words, *said in table("MNIST, 14 x 14 pixels | after 0.6 s (%)")[1:]}
-    for words, name in (("learned", "mnist"),):
+    for words, name in (("learned", "mnist"), ("hidden layer frozen", "mnist_frozen")):
         answers = stored(f"digits-spiking/{name}/answers")
         wrong = 100.0 * (answers["answer"] != answers["label"])
         found = wrong.groupby(answers["reading_ms"]).mean()[[600.0, 1200.0]]
