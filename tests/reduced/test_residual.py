@@ -156,6 +156,18 @@ def test_divisive_normalisation_keeps_the_sign_and_the_size():
         DivisiveNorm(4, 6)
 
 
+@pytest.mark.parametrize("norm", ["batch", "group", "divisive"])
+def test_gains_and_offsets_of_norms_do_not_decay(norm):
+    """Weights and feedback weights lose the same share a step; rates keep the size that a norm gives."""
+    made = _made(_spec(norm), "burstprop", hidden_lr=2.0)
+    norms = nn.BatchNorm2d | nn.GroupNorm | DivisiveNorm
+    kept = {id(p) for module in made.modules() if isinstance(module, norms) for p in module.parameters()}
+    for group in made.parameter_groups(0.1, 1e-3):
+        share = group["lr"] * group["weight_decay"]
+        for parameter in group["params"]:
+            assert share == pytest.approx(0.0 if id(parameter) in kept else 1e-4), group["name"]
+
+
 class TestDescriptions:
     def test_sizes(self):
         def weights(name):
@@ -192,7 +204,7 @@ class TestDescriptions:
         groups = made.parameter_groups(0.1, 1e-3)
         counted = [id(p) for group in groups for p in group["params"]]
         assert sorted(counted) == sorted(id(p) for p in made.parameters())
-        assert sorted(group["lr"] for group in groups) == pytest.approx([0.1, 0.2])
+        assert sorted(group["lr"] for group in groups) == pytest.approx([0.1, 0.2, 0.2])
 
     def test_what_cannot_be_says_so(self):
         with pytest.raises(BurstpropError, match="norm = 'bach': did you mean 'batch'"):

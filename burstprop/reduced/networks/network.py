@@ -213,11 +213,13 @@ class Network(nn.Module):
         """Return an optimizer's parameter groups, with the rule's learning rate for every layer.
 
         Parameters of the same rate share a group, which has ``params``, ``lr``, ``weight_decay`` and ``name``
-        (the layers, ``layer0`` ...; weights with a rate of their own are named, as ``layer0.Z``).
-        ``weight_decay`` is relative to ``lr``: every layer loses the share ``lr * weight_decay`` a step
-        (over 1 - momentum, where SGD has momentum), however its rate differs.
+        (the layers, ``layer0`` ...; weights with a rate of their own are named, as ``layer0.Z``; gains and
+        offsets of the norm after layer 0 are ``norm0``). ``weight_decay`` is relative to ``lr``: every layer
+        loses the share ``lr * weight_decay`` a step (over 1 - momentum, where SGD has momentum), however its
+        rate differs. Gains and offsets of norms do not decay: what a norm after the next synapses makes up
+        for would still shrink event rates, and with them the range in which a dendrite hears.
         """
-        groups: dict[float, list[tuple[str, nn.Parameter]]] = {}
+        groups: dict[tuple[float, bool], list[tuple[str, nn.Parameter]]] = {}
         last, number = len(self.layers()) - 1, -1
         for module in self.body.modules():
             number += isinstance(module, RuleLayer)
@@ -227,16 +229,19 @@ class Network(nn.Module):
             for name, parameter in module.named_parameters(recurse=False):
                 known = module.rate_name(name) if isinstance(module, RuleModule) else name
                 rate = self.rule.learning_rate(known, above)
+                of_norm = not isinstance(module, RuleModule) and parameter.dim() == 1
                 label = f"layer{number}" if rate == usual else f"layer{number}.{name}"
-                groups.setdefault(rate, []).append((label, parameter))
+                groups.setdefault((rate, of_norm), []).append(
+                    (f"norm{number}" if of_norm else label, parameter)
+                )
         return [
             dict(
                 params=[parameter for _, parameter in members],
                 lr=lr * rate,
-                weight_decay=weight_decay / rate if rate else 0.0,
+                weight_decay=weight_decay / rate if rate and not of_norm else 0.0,
                 name="+".join(dict.fromkeys(label for label, _ in members)),
             )
-            for rate, members in groups.items()
+            for (rate, of_norm), members in groups.items()
         ]
 
 
