@@ -22,7 +22,7 @@ from burstprop.experiments.experiment import Experiment
 from burstprop.system.extras import missing
 
 #: Folders whose name on the command line is another.
-RENAMED = {"rules": "reduced", "digits": "digits-spiking"}
+RENAMED = {"rules": "reduced", "digits": "digits-spiking", "digits_microcircuit": "digits-microcircuit"}
 #: Where a source keeps its experiment, and where the parameters of its variants.
 OBJECT, VARIANTS = "EXPERIMENT", "VARIANTS"
 
