@@ -394,3 +394,20 @@ def test_mnist_in_spikes():
         found = [readings.loc[(population, 2, ms), "error_percent"] for ms in (600.0, 1200.0)]
         said = rows[f"perfect readout of {words}, 2,500 images"]
         assert [float(word) for word in said] == pytest.approx(found, abs=0.051), words
+
+
+# --- two digits in the microcircuit
+
+MICROCIRCUIT = {"learned": "learned", "hidden layer frozen": "frozen_hidden", "no feedback": "no_feedback"}
+
+
+def test_the_answers_of_the_microcircuit():
+    frame = stored("digits-microcircuit/controls_solved")
+    rows = table("circuit, 160 images taught (`benchmarks/results/digits-microcircuit`)")[1:]
+    assert {MICROCIRCUIT[row[0]] for row in rows} == set(frame["variant"])
+    for words, *said in rows:
+        own = frame[frame["variant"] == MICROCIRCUIT[words]]
+        assert float(said[0]) == pytest.approx(own["accuracy_percent"].mean(), abs=0.051), words
+        each = [float(word) for word in said[1].split(",")]
+        assert each == pytest.approx(list(own["accuracy_percent"]), abs=0.051), words
+        assert float(said[2]) == pytest.approx(own["separation_sd"].mean(), abs=0.051), words

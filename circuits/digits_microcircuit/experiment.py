@@ -2,8 +2,8 @@
 
 Claim: three layers of two-compartment pyramidal neurons, joined by short-term plasticity and PV and SOM cells
 as in the published circuit, learn to answer one handwritten digit with a high rate and another with a low
-one. At least 90 percent of the test images are answered rightly, and with a hidden layer that learns nothing
-less than 75.
+one. The aim is 90 percent of right answers to test images, and less than 75 with a frozen hidden layer. Three
+realizations reach 88 percent; a frozen hidden layer is at chance.
 
 The paper shows that this microcircuit carries two messages (`propagation`), and lets another circuit learn:
 the one of `xor` has neurons whose bursts are drawn by chance, and synapses that transmit events or bursts by

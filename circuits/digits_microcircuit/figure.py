@@ -28,7 +28,7 @@ def figure(frames: dict[str, pd.DataFrame]) -> Figure:
         axes = [page.add_subplot(2, 3, k + 1) for k in range(6)]
         _lines(learning, axes[0], {"error_percent": ("", plotting.BLUE)})
         axes[0].set(ylabel="error before teaching (%)", ylim=(0, 100))
-        plotting.title(axes[0], "each example is answered, then taught")
+        plotting.title(axes[0], "answered, then taught")
         _lines(
             learning,
             axes[1],
