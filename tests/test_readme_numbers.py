@@ -183,7 +183,6 @@ SAYS_NOT = {
 #: `burstprop reproduce xor`), or timings.
 NAMES_NO_CODE = {
     "reduced/cifar10.json",
-    "reduced/digits.json",
     "reduced/mnist.json",
     "reduced/tiny-imagenet.json",
     "xor/controls.json",
