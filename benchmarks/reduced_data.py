@@ -115,9 +115,12 @@ def main() -> int:
         dataset = open_dataset("imagenet", photographs(Path(folder)))
         rows.append(measure(dataset, args.rule, args.workers, args.seconds))
     if args.json:
-        command = ["python", "benchmarks/reduced_data.py", *sys.argv[1:]]
+        # what is stored names no folder of this machine
+        words = ["DIR" if args.data and word == args.data else word for word in sys.argv[1:]]
+        command = ["python", "benchmarks/reduced_data.py", *words]
         known = code_of_run(main, {})
-        known |= provenance(command=command, seed=1, parameters=vars(args), datasets=rows)
+        parameters = vars(args) | {"data": "DIR" if args.data else ""}
+        known |= provenance(command=command, seed=1, parameters=parameters, datasets=rows)
         print(json.dumps(known, indent=2))
         return 0
     for row in rows:
