@@ -25,7 +25,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import config
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 import burstprop.jit.vector_width  # noqa: F401 - for its effect
 from burstprop.jit.model_code import COMPILED_SOURCES, model_code
@@ -106,6 +109,20 @@ def address_of(entry: Any, kinds: tuple[Any, ...]) -> int:
     entry.compile(kinds)
     made = entry.overloads[kinds]
     return int(made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name))
+
+
+@intrinsic
+def call_at(typingctx, address, arguments):  # type: ignore[no-untyped-def]
+    """``call_at(address, arguments)``, in a kernel: call what `address_of` found with a tuple."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        kinds = [context.get_value_type(kind) for kind in arguments]
+        made = ir.FunctionType(context.get_value_type(types.none), kinds)
+        values = cgutils.unpack_tuple(builder, args[1], len(kinds))
+        builder.call(builder.inttoptr(args[0], made.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, arguments), codegen
 
 
 def cache_root() -> Path:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from burstprop.engine.network import Handle
 from burstprop.engine.step import learning
-from burstprop.jit.kernel import COMPILED, address_of, entry_point, kernel
+from burstprop.jit.kernel import COMPILED, address_of, call_at, entry_point, kernel
 
 # places in what the loop is given: addresses of the two functions
 RAISE_TRACES, LEARN, LEARNING_SIZE = range(3)
@@ -49,26 +47,15 @@ def _learn_python(addresses, net, now, t):
 
 @kernel
 def _raise_traces_compiled(addresses, net, now, t):
-    _call(addresses[RAISE_TRACES], net, now, t)
+    call_at(addresses[RAISE_TRACES], (net, now, t))
 
 
 @kernel
 def _learn_compiled(addresses, net, now, t):
-    _call(addresses[LEARN], net, now, t)
+    call_at(addresses[LEARN], (net, now, t))
 
 
 raise_presynaptic_traces = _raise_traces_compiled if COMPILED else _raise_traces_python
 """``raise_presynaptic_traces(addresses, net, now, t)``: see `burstprop.engine.step.learning`."""
 learn = _learn_compiled if COMPILED else _learn_python
 """``learn(addresses, net, now, t)``: see `burstprop.engine.step.learning`."""
-
-
-@intrinsic
-def _call(typingctx, function, net, now, t):
-    def codegen(context, builder, signature, args):
-        kinds = [context.get_value_type(kind) for kind in signature.args[1:]]
-        made = ir.FunctionType(context.get_value_type(types.none), kinds)
-        builder.call(builder.inttoptr(args[0], made.as_pointer()), args[1:])
-        return context.get_dummy_value()
-
-    return types.none(types.int64, net, types.int64, types.int64), codegen

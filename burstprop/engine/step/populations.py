@@ -22,7 +22,7 @@ from numba.extending import intrinsic, models, register_model
 
 from burstprop.engine.network import Handle, Neurons
 from burstprop.engine.step.neurons import advance_neurons
-from burstprop.jit.kernel import COMPILED, address_of, entry_point, kernel
+from burstprop.jit.kernel import COMPILED, address_of, call_at, entry_point, kernel
 
 # columns of the table of populations
 FUNCTION, STORED, HAS_AFFERENTS, POPULATION_COLUMNS = range(4)
@@ -73,7 +73,7 @@ def _advance_compiled(net, populations, with_afferents, first_step, last_step, t
     any_index = Handle(net.directory, net.real, None)
     for k in range(populations.shape[0]):
         if populations[k, HAS_AFFERENTS] == with_afferents:
-            _call(populations[k, FUNCTION], any_index, populations[k, STORED], first_step, last_step, t)
+            call_at(populations[k, FUNCTION], (any_index, populations[k, STORED], first_step, last_step, t))
 
 
 advance = _advance_compiled if COMPILED else _advance_python
@@ -125,14 +125,3 @@ def _store(typingctx, neurons, memory):
         return context.get_dummy_value()
 
     return types.none(neurons, memory), codegen
-
-
-@intrinsic
-def _call(typingctx, function, net, stored, first_step, last_step, t):
-    def codegen(context, builder, signature, args):
-        kinds = [context.get_value_type(kind) for kind in signature.args[1:]]
-        made = ir.FunctionType(context.get_value_type(types.none), kinds)
-        builder.call(builder.inttoptr(args[0], made.as_pointer()), args[1:])
-        return context.get_dummy_value()
-
-    return types.none(types.int64, net, *[types.int64] * 4), codegen
