@@ -25,10 +25,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from digits_reading import READINGS_MS, SEED, error, fitted
-from numpy.typing import NDArray
+from digits_reading import READINGS_MS, SEED, counts, error, fitted
 
-from burstprop.circuits.digits.images import Images
 from burstprop.circuits.digits.params import CLASSES, Params
 from burstprop.circuits.digits.protocol import Realization
 from burstprop.report.report import provenance
@@ -36,25 +34,6 @@ from burstprop.runs.run_code import code_of_run
 from burstprop.system.files import plain, write_json, write_text
 
 REALIZATION = 1
-
-
-def counts(run: Realization, images: Images) -> dict[str, NDArray[np.float64]]:
-    """Show every image; return the events since its beginning, shape (readings, images, neurons)."""
-    simulation, params = run.simulation, run.params
-    found: dict[str, list[list[NDArray[np.int64]]]] = {"hidden": [], "output": []}
-    for image in range(len(images)):
-        run.show(images, image)
-        simulation.advance(params.skip_ms)
-        begin = {name: simulation.counts(name, "events") for name in found}
-        shown_ms = params.skip_ms
-        for rows in found.values():
-            rows.append([])
-        for reading_ms in READINGS_MS:
-            simulation.advance(reading_ms - shown_ms)
-            shown_ms = reading_ms
-            for name, rows in found.items():
-                rows[-1].append(simulation.counts(name, "events") - begin[name])
-    return {name: np.array(rows, np.float64).swapaxes(0, 1) for name, rows in found.items()}
 
 
 def measure() -> pd.DataFrame:
@@ -65,7 +44,10 @@ def measure() -> pd.DataFrame:
     weights = run.simulation.weights(run.forward[-1]).astype(np.float64)
     of_class = weights.reshape(run.params.hidden, CLASSES, -1).mean(axis=2)
     kinds = {"learned": run.learned, "held back": run.tested}
-    seen = {kind: counts(run, images) for kind, images in kinds.items()}
+    seen = {
+        kind: counts(run.simulation, run.params, images, ("hidden", "output"), run.params.skip_ms)
+        for kind, images in kinds.items()
+    }
     rows = []
     for k, reading_ms in enumerate(READINGS_MS):
         layer, mean, spread = fitted(seen["learned"]["hidden"][k], run.learned.labels)

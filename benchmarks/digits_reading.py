@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from burstprop.circuit import Circuit
 from burstprop.circuit.connectivity import Matrix
-from burstprop.circuits.digits.circuit import build, plastic, start_weights
+from burstprop.circuits.digits.circuit import build, image_current, plastic, start_weights
 from burstprop.circuits.digits.experiment import MNIST
 from burstprop.circuits.digits.images import Images, learned_and_tested
 from burstprop.circuits.digits.params import Params
@@ -95,15 +95,16 @@ def without_output(params: Params, realization: int) -> Circuit:
     )
 
 
-def counts(simulation: Simulation, params: Params, images: Images) -> dict[str, NDArray[np.float64]]:
-    """Show every image; return the events of each reading, shape (readings, images, neurons)."""
-    found: dict[str, list[list[NDArray[np.int64]]]] = {"input": [], "hidden": []}
+def counts(
+    simulation: Simulation, params: Params, images: Images, populations: tuple[str, ...], skip_ms: float
+) -> dict[str, NDArray[np.float64]]:
+    """Show every image; return the events from ``skip_ms`` to each reading, (readings, images, neurons)."""
+    found: dict[str, list[list[NDArray[np.int64]]]] = {name: [] for name in populations}
     for grey in images.grey:
-        current = params.image_low_pa + (params.image_high_pa - params.image_low_pa) * grey.astype(np.float64)
-        simulation.set_current("input", "soma", np.repeat(current, params.per_pixel))
-        simulation.advance(SKIP_MS)
+        simulation.set_current("input", "soma", image_current(params, grey))
+        simulation.advance(skip_ms)
         begin = {name: simulation.counts(name, "events") for name in found}
-        shown_ms = SKIP_MS
+        shown_ms = skip_ms
         for rows in found.values():
             rows.append([])
         for reading_ms in READINGS_MS:
@@ -175,7 +176,9 @@ def measure(sample: Sample, code: Code, fold: int) -> pd.DataFrame:
         record=Record(spikes=False, rates_bin_ms=None),
     )
     simulation.advance(1000.0)
-    seen, asked = counts(simulation, params, learned), counts(simulation, params, tested)
+    seen, asked = (
+        counts(simulation, params, images, ("input", "hidden"), SKIP_MS) for images in (learned, tested)
+    )
     grey = best_error(
         learned.grey.astype(np.float64), learned.labels, tested.grey.astype(np.float64), tested.labels
     )

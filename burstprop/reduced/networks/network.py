@@ -230,10 +230,10 @@ class Network(nn.Module):
                 known = module.rate_name(name) if isinstance(module, RuleModule) else name
                 rate = self.rule.learning_rate(known, above)
                 of_norm = not isinstance(module, RuleModule) and parameter.dim() == 1
-                label = f"layer{number}" if rate == usual else f"layer{number}.{name}"
-                groups.setdefault((rate, of_norm), []).append(
-                    (f"norm{number}" if of_norm else label, parameter)
-                )
+                label = f"norm{number}" if of_norm else f"layer{number}"
+                if rate != usual and not of_norm:
+                    label += f".{name}"
+                groups.setdefault((rate, of_norm), []).append((label, parameter))
         return [
             dict(
                 params=[parameter for _, parameter in members],
