@@ -142,6 +142,38 @@ class Execution:
             found[name] = _one_below_the_other(own)
         return found
 
+    def beside(
+        self,
+        title: str,
+        realize: Callable[..., Frames],
+        own: tuple[str, Frames],
+        variants: Mapping[str, Any],
+        tables: Callable[[str, Frames], Frames],
+    ) -> Frames:
+        """Run variants as `each_of` does; return tables of them, those of the experiment itself first.
+
+        Parameters
+        ----------
+        title : str
+            Said on the progress line after the experiment's name.
+        realize : callable
+            See `each`.
+        own : str and dict of DataFrame
+            Name and frames of the experiment itself.
+        variants : mapping
+            Parameters of each variant, by name.
+        tables : callable
+            ``tables(name, frames) -> dict of DataFrames``. The column ``variant`` is put in front.
+        """
+        from burstprop.runs.sweep import gather
+
+        ran = dataclasses.replace(self, name=f"{self.name} {title}").each_of(realize, variants)
+        together = dict([own]) | ran
+        return gather(
+            [tables(name, frames) for name, frames in together.items()],
+            [{"variant": name} for name in together],
+        )
+
 
 def _one_below_the_other(results: list[tuple[int, Frames]]) -> Frames:
     """Put the frames of all realizations together, with the column ``realization``."""
