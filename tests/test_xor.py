@@ -164,7 +164,7 @@ def test_parameters_that_do_not_fit_together_are_refused():
 
 def test_inputs_show_the_pattern_and_learning_moves_only_plastic_weights():
     run = protocol.Realization(replace(TINY, epochs=1), 1, 1)
-    done = run.epochs()
+    done = run.units()
     next(done)
     rates = pd.DataFrame(run.rows["tests"], columns=list(protocol.FRAMES["tests"]))
     late = rates[(rates["time_ms"] - 1e-6) % 400.0 > 200.0]

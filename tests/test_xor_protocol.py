@@ -84,7 +84,7 @@ def watched(monkeypatch):
     monkeypatch.setattr(protocol, "Simulation", Watched)
     run = protocol.Realization(replace(xor.Params(), epochs=EPOCHS), 1, 1)
     done = []
-    for unit in run.epochs():
+    for unit in run.units():
         done.append(unit)
         assert run.simulation.forgotten_ms == run.simulation.time_ms, "a long run forgets what it recorded"
     assert done == list(range(1, EPOCHS + 3))
@@ -159,7 +159,7 @@ def test_weights_move_while_it_is_taught_and_at_no_other_time(monkeypatch):
     monkeypatch.setattr(protocol, "Simulation", Weighed)
     tiny = xor.Params(n=64, in_degree=32.0, tau_avg_ms=200.0, example_ms=400.0, teaching_share=0.25, epochs=2)
     run = protocol.Realization(tiny, 1, 1)
-    list(run.epochs())
+    list(run.units())
     plastic = {p.name for p in run.simulation.circuit.projections if p.rule is not None}
     tests = 4 * [(400.0, set())]
     learned = 8 * [(300.0, set()), (100.0, plastic)]

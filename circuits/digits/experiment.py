@@ -29,7 +29,6 @@ from dataclasses import replace
 import pandas as pd
 
 from burstprop.experiments import Beside, Execution, Experiment
-from burstprop.runs.sweep import gather
 
 from .check import check, errors, solved
 from .circuit import build
@@ -138,18 +137,16 @@ def _beside(
 ) -> dict[str, pd.DataFrame]:
     """Run variants; return their frames, called after ``title``, those of the circuit itself first."""
     variants = {name: quick_version(VARIANTS[name]) if execution.quick else VARIANTS[name] for name in names}
-    ran = replace(execution, name=f"{execution.name} {title}").each_of(one, variants)
-    together = {"learned": frames} | ran
-    return gather(
-        [
-            {
-                title: own["learning"],
-                f"{title}_errors": errors(own["answers"]),
-                f"{title}_solved": solved(own),
-            }
-            for own in together.values()
-        ],
-        [{"variant": name} for name in together],
+    return execution.beside(
+        title,
+        one,
+        ("learned", frames),
+        variants,
+        lambda name, own: {
+            title: own["learning"],
+            f"{title}_errors": errors(own["answers"]),
+            f"{title}_solved": solved(own),
+        },
     )
 
 

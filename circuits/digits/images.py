@@ -43,6 +43,13 @@ class Images:
         return Images(self.grey[:count], self.labels[:count]) if count else self
 
 
+def order_of(images: Images, examples: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    """Return which image each example shows: pass after pass through all of them, each in an order drawn."""
+    passes = -(-examples // max(1, len(images)))
+    orders = [draw.permutation(len(images)) for _ in range(passes)]
+    return np.concatenate([*orders, np.zeros(0, np.int64)])[:examples]
+
+
 def learned_and_tested(dataset: str, split: str, side: int, fold: int = 0) -> tuple[Images, Images]:
     """Return the images to learn and those to test on.
 

@@ -9,7 +9,7 @@ teacher and no plasticity; the feedback stays. The class whose neurons had most 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from burstprop.recording import Record
-from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation import Simulation
+from burstprop.simulation.kept_realization import KeptRealization
 
-from .circuit import build, plastic, start_weights
+from .circuit import build, image_current, plastic, start_weights
 from .feedback import feedback_weights
-from .images import Images, learned_and_tested
+from .images import Images, learned_and_tested, order_of
 from .learning_curve import CURVES, LearningCurve
 from .params import CLASSES, Params
 from .raster import raster
@@ -58,21 +58,10 @@ def one(
         first hidden layer for each class in the test. ``raster``: spikes of the first realization for one
         image, untaught and taught (`raster.raster`).
     """
-    run = Realization(params, seed, realization)
-    checkpoints = None if folder is None else Checkpoints(folder)
-    if checkpoints is not None:
-        run.resume(checkpoints)
-    run.simulation.compile(getattr(progress, "say", lambda doing: None))
-    progress(run.done / run.total)
-    while run.done < run.total:
-        run.next()
-        progress(run.done / run.total)
-        if checkpoints is not None and checkpoints.due():
-            run.keep(checkpoints)
-    return run.frames()
+    return Realization(params, seed, realization).carry_out(progress, folder)
 
 
-class Realization:
+class Realization(KeptRealization):
     """A simulation, how far its protocol is, and what was measured.
 
     A unit is one image: settling and `learn` of each training image in a drawn order, then `test`.
@@ -91,16 +80,12 @@ class Realization:
         )
         self.examples = round(params.epochs * len(self.learned))
         self.total = self.examples + len(self.tested)
-        draw = np.random.default_rng([seed, realization, 3])
-        passes = -(-self.examples // max(1, len(self.learned)))
-        orders = [draw.permutation(len(self.learned)) for _ in range(passes)]
-        self.order = np.concatenate([*orders, np.zeros(0, np.int64)])[: self.examples]
+        self.order = order_of(self.learned, self.examples, np.random.default_rng([seed, realization, 3]))
         self.start = start_weights(params, seed, realization)
         self.forward = plastic(params)
         self.curve = LearningCurve(
             self.simulation, params, feedback_weights(params, seed, realization), self.examples
         )
-        self.done = 0
         self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}
         self.response = np.zeros((CLASSES, params.hidden))
         self.shown = np.zeros(CLASSES)
@@ -141,34 +126,18 @@ class Realization:
         found["raster"] = shown if self.realization == 1 else shown.iloc[:0]
         return found
 
-    def keep(self, checkpoints: Checkpoints) -> None:
-        """Make a checkpoint."""
-        name = f"simulation-{self.done:06d}.npz"
-        self.simulation.save(checkpoints.folder / name)
-        content = {
-            "done": self.done,
-            "simulation": name,
-            "rows": self.rows,
+    def more_to_keep(self) -> dict[str, Any]:
+        """Return what was measured and is not in rows yet."""
+        return {
             "stretch": self.curve.stretch,
             "response": self.response.tolist(),
             "shown": self.shown.tolist(),
         }
-        checkpoints.keep(content, [name])
 
-    def resume(self, checkpoints: Checkpoints) -> None:
-        """Go on from the last checkpoint; without one, from the start.
-
-        Raises
-        ------
-        BurstpropError
-            The checkpoint cannot be read, or a file of it is lost.
-        """
-        content = checkpoints.whole("the realization", "simulation-*.npz")
-        if content is None:
-            return
-        self.simulation.restore(checkpoints.folder / content["simulation"])
-        self.done, self.rows, self.curve.stretch = content["done"], content["rows"], content["stretch"]
-        self.response, self.shown = np.array(content["response"]), np.array(content["shown"])
+    def take_back(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `more_to_keep` returned."""
+        self.curve.stretch = kept["stretch"]
+        self.response, self.shown = np.array(kept["response"]), np.array(kept["shown"])
 
     def _settle(self) -> None:
         simulation, params = self.simulation, self.params
@@ -237,9 +206,7 @@ class Realization:
 
     def show(self, images: Images, image: int) -> None:
         """Set the currents of an image into the input somata."""
-        low, high = self.params.image_low_pa, self.params.image_high_pa
-        current = low + (high - low) * images.grey[image].astype(np.float64)
-        self.simulation.set_current("input", "soma", np.repeat(current, self.params.per_pixel))
+        self.simulation.set_current("input", "soma", image_current(self.params, images.grey[image]))
 
     def _teach(self, missing_hz: NDArray[np.float64]) -> None:
         largest = self.params.teaching_pa

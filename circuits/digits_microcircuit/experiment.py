@@ -32,7 +32,6 @@ from dataclasses import replace
 import pandas as pd
 
 from burstprop.experiments import Beside, Execution, Experiment
-from burstprop.runs.sweep import gather
 
 from .check import check, solved
 from .circuit import Params, build
@@ -66,11 +65,12 @@ def controls(frames: dict[str, pd.DataFrame], execution: Execution) -> dict[str,
     variants = {
         name: quick_version(VARIANTS[name]) if execution.quick else VARIANTS[name] for name in CONTROLS
     }
-    ran = replace(execution, name=f"{execution.name} controls").each_of(one, variants)
-    together = {"learned": frames} | ran
-    return gather(
-        [{"controls": own["learning"], "controls_solved": solved(own)} for own in together.values()],
-        [{"variant": name} for name in together],
+    return execution.beside(
+        "controls",
+        one,
+        ("learned", frames),
+        variants,
+        lambda name, own: {"controls": own["learning"], "controls_solved": solved(own)},
     )
 
 

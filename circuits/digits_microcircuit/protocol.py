@@ -10,7 +10,7 @@ rate that is as many SD above theirs for the low digit as below theirs for the h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from burstprop.recording import Record
-from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation import Simulation
+from burstprop.simulation.kept_realization import KeptRealization
 
-from ..digits.images import Images, learned_and_tested
+from ..digits.images import Images, learned_and_tested, order_of
 from .circuit import LOWER, Params, build
 
 POINTS = 10
@@ -63,18 +63,7 @@ def one(
         of all; and the difference of the two digits' contrast there. ``response``: event rate of every hidden
         neuron for either digit in the test.
     """
-    run = Realization(params, seed, realization)
-    checkpoints = None if folder is None else Checkpoints(folder)
-    if checkpoints is not None:
-        run.resume(checkpoints)
-    run.simulation.compile(getattr(progress, "say", lambda doing: None))
-    progress(run.done / run.total)
-    while run.done < run.total:
-        run.next()
-        progress(run.done / run.total)
-        if checkpoints is not None and checkpoints.due():
-            run.keep(checkpoints)
-    return run.frames()
+    return Realization(params, seed, realization).carry_out(progress, folder)
 
 
 class Contrast:
@@ -90,7 +79,7 @@ class Contrast:
         return np.clip((grey - self._mean) / self._sd, -LARGEST_CONTRAST, LARGEST_CONTRAST)
 
 
-class Realization:
+class Realization(KeptRealization):
     """A simulation, how far its protocol is, and what was measured.
 
     A unit is one image: each training image as drawn, those that calibrate the answer, the test images.
@@ -109,11 +98,7 @@ class Realization:
         )
         self.calibrating = self._some_of_both(params.calibrated)
         self.total = params.examples + len(self.calibrating) + len(self.tested)
-        draw = np.random.default_rng([seed, realization, 1])
-        passes = -(-params.examples // len(self.learned))
-        orders = [draw.permutation(len(self.learned)) for _ in range(passes)]
-        self.order = np.concatenate(orders)[: params.examples]
-        self.done = 0
+        self.order = order_of(self.learned, params.examples, np.random.default_rng([seed, realization, 1]))
         self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}
         self.stretch: list[list[float]] = []
         self.calibration: list[tuple[bool, float]] = []
@@ -157,35 +142,19 @@ class Realization:
         )
         return found
 
-    def keep(self, checkpoints: Checkpoints) -> None:
-        """Make a checkpoint."""
-        name = f"simulation-{self.done:06d}.npz"
-        self.simulation.save(checkpoints.folder / name)
-        content = {
-            "done": self.done,
-            "simulation": name,
-            "rows": self.rows,
+    def more_to_keep(self) -> dict[str, Any]:
+        """Return what was measured and is not in rows yet."""
+        return {
             "stretch": self.stretch,
             "calibration": self.calibration,
             "response": self.response.tolist(),
         }
-        checkpoints.keep(content, [name])
 
-    def resume(self, checkpoints: Checkpoints) -> None:
-        """Go on from the last checkpoint; without one, from the start.
-
-        Raises
-        ------
-        BurstpropError
-            The checkpoint cannot be read, or a file of it is lost.
-        """
-        content = checkpoints.whole("the realization", "simulation-*.npz")
-        if content is None:
-            return
-        self.simulation.restore(checkpoints.folder / content["simulation"])
-        self.done, self.rows, self.stretch = content["done"], content["rows"], content["stretch"]
-        self.calibration = [(high, rate_hz) for high, rate_hz in content["calibration"]]
-        self.response = np.array(content["response"])
+    def take_back(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `more_to_keep` returned."""
+        self.stretch = kept["stretch"]
+        self.calibration = [(high, rate_hz) for high, rate_hz in kept["calibration"]]
+        self.response = np.array(kept["response"])
 
     def _learn(self, image: int) -> None:
         simulation, params = self.simulation, self.params

@@ -62,7 +62,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from burstprop.experiments import Beside, Execution, Experiment
-from burstprop.runs.sweep import gather
 
 from .check import check, rates_in_tests, solved
 from .circuit import PATTERNS, Params, build
@@ -179,16 +178,16 @@ def _beside(
     variants = {name: replace(VARIANTS[name], level=level) for name in names}
     if execution.quick:
         variants = {name: quick_version(params) for name, params in variants.items()}
-    ran = replace(execution, name=f"{execution.name} {title}").each_of(_one_of(level), variants)
-    together = {"published": frames} | {
-        name: _with_epochs(variants[name], own, execution.quick) for name, own in ran.items()
-    }
-    labels = [{"variant": name} for name in together]
-    kept = [
-        {title: own["xor"], f"{title}_rates": rates_in_tests(own["tests"]), f"{title}_solved": solved(own)}
-        for own in together.values()
-    ]
-    return gather(kept, labels)
+
+    def tables(name: str, own: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        whole = _with_epochs(variants[name], own, execution.quick) if name in variants else own
+        return {
+            title: whole["xor"],
+            f"{title}_rates": rates_in_tests(whole["tests"]),
+            f"{title}_solved": solved(whole),
+        }
+
+    return execution.beside(title, _one_of(level), ("published", frames), variants, tables)
 
 
 def _with_epochs(params: Params, frames: dict[str, pd.DataFrame], quick: bool) -> dict[str, pd.DataFrame]:

@@ -1,14 +1,11 @@
 """One realization of the XOR task: settle, test, learn example by example, test again; kept so that it can go
-on.
-
-About every minute the state of the simulation and what was measured so far are written into the run's
-folder. A run that was interrupted or killed goes on from there and ends with the same numbers, bit for bit.
+on (`burstprop.simulation.kept_realization`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +14,8 @@ import pandas as pd
 
 from burstprop.errors import BurstpropError
 from burstprop.recording import Record
-from burstprop.runs.checkpoints import Checkpoints
 from burstprop.simulation import Simulation
+from burstprop.simulation.kept_realization import KeptRealization
 
 from .circuit import FEEDFORWARD, PATTERNS, POPULATIONS, TARGETS, Params, build
 
@@ -74,21 +71,10 @@ def one(
 
     Returns the frames of `FRAMES`, each with the column ``realization`` in front.
     """
-    run = Realization(params, seed, realization)
-    checkpoints = None if folder is None else Checkpoints(folder)
-    if checkpoints is not None:
-        run.resume(checkpoints)
-    total = params.epochs + 2
-    run.simulation.compile(getattr(progress, "say", lambda doing: None))
-    progress(run.done / total)
-    for done in run.epochs():
-        progress(done / total)
-        if checkpoints is not None and checkpoints.due():
-            run.keep(checkpoints)
-    return run.frames()
+    return Realization(params, seed, realization).carry_out(progress, folder)
 
 
-class Realization:
+class Realization(KeptRealization):
     """A simulation of the circuit, how far its protocol is, and what was measured.
 
     A unit of the protocol is one epoch; the test before (with the settling) counts as the first, the test
@@ -139,23 +125,20 @@ class Realization:
                     f"Params.in_degree = {params.in_degree:g} of n = {params.n}: no synapse was drawn from "
                     f"{source} to {target}; raise in_degree or n"
                 )
-        self.done = 0
+        self.total = params.epochs + 2
         self.rows: dict[str, list[list[Any]]] = {name: [] for name in FRAMES}
 
-    def epochs(self) -> Iterator[int]:
-        """Run the rest of the protocol; yield how many units are done after each."""
-        last = self.params.epochs + 1
-        while self.done <= last:
-            if self.done == 0:
-                self._settle()
-                self._test("before")
-            elif self.done <= self.params.epochs:
-                self._learn(self.done)
-            else:
-                self._test("after")
-            self.simulation.forget_recording()
-            self.done += 1
-            yield self.done
+    def next(self) -> None:
+        """Run an epoch, or one of the two tests."""
+        if self.done == 0:
+            self._settle()
+            self._test("before")
+        elif self.done <= self.params.epochs:
+            self._learn(self.done)
+        else:
+            self._test("after")
+        self.simulation.forget_recording()
+        self.done += 1
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return what was measured."""
@@ -165,26 +148,6 @@ class Realization:
             frame.insert(0, "realization", self.realization)
             out[name] = frame
         return out
-
-    def keep(self, checkpoints: Checkpoints) -> None:
-        """Make a checkpoint."""
-        name = f"simulation-{self.done:05d}.npz"
-        self.simulation.save(checkpoints.folder / name)
-        checkpoints.keep({"done": self.done, "simulation": name, "rows": self.rows}, [name])
-
-    def resume(self, checkpoints: Checkpoints) -> None:
-        """Go on from the last checkpoint; without one, from the start.
-
-        Raises
-        ------
-        BurstpropError
-            The checkpoint cannot be read, or a file of it is lost.
-        """
-        content = checkpoints.whole("the realization", "simulation-*.npz")
-        if content is None:
-            return
-        self.simulation.restore(checkpoints.folder / content["simulation"])
-        self.done, self.rows = content["done"], content["rows"]
 
     def _settle(self) -> None:
         self.simulation.advance(self.settle_ms)
