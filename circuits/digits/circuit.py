@@ -91,9 +91,9 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
     )
 
 
-def image_current(params: Params, grey: NDArray[np.float32]) -> NDArray[np.float64]:
+def image_current(params: Params, grey: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the current (pA) into each input neuron for the grey values of an image, shape (pixels,)."""
-    current = params.image_low_pa + (params.image_high_pa - params.image_low_pa) * grey.astype(np.float64)
+    current = params.image_low_pa + (params.image_high_pa - params.image_low_pa) * grey
     return np.repeat(current, params.per_pixel)
 
 

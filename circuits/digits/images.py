@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -48,6 +49,25 @@ def order_of(images: Images, examples: int, draw: np.random.Generator) -> NDArra
     passes = -(-examples // max(1, len(images)))
     orders = [draw.permutation(len(images)) for _ in range(passes)]
     return np.concatenate([*orders, np.zeros(0, np.int64)])[:examples]
+
+
+def moved(grey: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a square image moved by a part of a pixel, or more; what comes in from outside is black.
+
+    Parameters
+    ----------
+    grey : array of shape (pixels,)
+        The image, row by row.
+    shift : array of shape (2,)
+        Pixels down and to the right. Between pixels, grey values are interpolated linearly.
+    """
+    side = math.isqrt(len(grey))
+    place = np.arange(side)
+    # weights[axis, to, from]: a pixel takes its grey from the two pixels that come to lie around it
+    weights = np.maximum(0.0, 1.0 - np.abs(place[:, None] - place - shift[:, None, None]))
+    # sums of products instead of a matrix product: the same bits on every machine
+    rows = (weights[0][:, :, None] * grey.reshape(side, side)).sum(axis=1)
+    return (rows[:, None, :] * weights[1]).sum(axis=2).ravel()  # type: ignore[no-any-return]
 
 
 def learned_and_tested(dataset: str, split: str, side: int, fold: int = 0) -> tuple[Images, Images]:

@@ -23,13 +23,14 @@ from burstprop.simulation.kept_realization import KeptRealization
 
 from .circuit import build, image_current, plastic, start_weights
 from .feedback import feedback_weights
-from .images import Images, learned_and_tested, order_of
+from .images import Images, learned_and_tested, moved, order_of
 from .learning_curve import CURVES, LearningCurve
 from .params import CLASSES, Params
 from .raster import raster
 from .teacher import lacking_hz
 
 SETTLE_MS = 1000.0
+UNMOVED = np.zeros(2)
 SHOWN = 16
 """Hidden neurons whose input weights are kept."""
 FRAMES: dict[str, tuple[str, ...]] = {
@@ -81,6 +82,9 @@ class Realization(KeptRealization):
         self.examples = round(params.epochs * len(self.learned))
         self.total = self.examples + len(self.tested)
         self.order = order_of(self.learned, self.examples, np.random.default_rng([seed, realization, 3]))
+        self.shifts = np.random.default_rng([seed, realization, 4]).uniform(
+            -params.moved_pixels, params.moved_pixels, (self.examples, 2)
+        )
         self.start = start_weights(params, seed, realization)
         self.forward = plastic(params)
         self.curve = LearningCurve(
@@ -95,7 +99,7 @@ class Realization(KeptRealization):
         if self.done == 0:
             self._settle()
         if self.done < self.examples:
-            self._learn(int(self.order[self.done]))
+            self._learn(int(self.order[self.done]), self.shifts[self.done])
         else:
             self._test(self.done - self.examples)
         self.done += 1
@@ -149,10 +153,10 @@ class Realization(KeptRealization):
             eta = params.final_eta * simulation.learning_rate(name)
             simulation.set_eta(name, eta, over_ms=duration)
 
-    def _learn(self, image: int) -> None:
+    def _learn(self, image: int, shift: NDArray[np.float64]) -> None:
         simulation, params = self.simulation, self.params
         label = int(self.learned.labels[image])
-        self.show(self.learned, image)
+        self.show(self.learned, image, shift)
         first = self._read_first_part()
         self.curve.begin()
         simulation.set_plasticity(True)
@@ -204,9 +208,10 @@ class Realization(KeptRealization):
             softness_hz=params.softness_hz,
         )
 
-    def show(self, images: Images, image: int) -> None:
-        """Set the currents of an image into the input somata."""
-        self.simulation.set_current("input", "soma", image_current(self.params, images.grey[image]))
+    def show(self, images: Images, image: int, shift: NDArray[np.float64] = UNMOVED) -> None:
+        """Set the currents of an image, moved by ``shift`` (pixels down, right), into the input somata."""
+        grey = moved(images.grey[image], shift)
+        self.simulation.set_current("input", "soma", image_current(self.params, grey))
 
     def _teach(self, missing_hz: NDArray[np.float64]) -> None:
         largest = self.params.teaching_pa
