@@ -11,7 +11,7 @@ from burstprop.circuits.digits import experiment as digits
 from burstprop.circuits.digits.check import check, errors, solved
 from burstprop.circuits.digits.circuit import build, plastic, start_weights
 from burstprop.circuits.digits.feedback import INHIBITION_OVER_EXCITATION, LEARNED, feedback_weights
-from burstprop.circuits.digits.images import Images, learned_and_tested
+from burstprop.circuits.digits.images import Images, learned_and_tested, moved
 from burstprop.circuits.digits.params import CLASSES, Params
 from burstprop.circuits.digits.protocol import Realization, one
 from burstprop.circuits.digits.teacher import lacking_hz
@@ -53,6 +53,52 @@ def test_validation_holds_back_training_images_and_test_keeps_them_all():
     np.testing.assert_allclose(small.grey.mean(axis=1), every.grey.mean(axis=1), rtol=1e-5)
     with pytest.raises(BurstpropError, match=r"Params.side = 3 pixels does not divide the 8 pixels"):
         learned_and_tested("digits", "test", 3)
+
+
+def test_an_image_moves_by_parts_of_a_pixel_and_black_comes_in():
+    grey = np.random.default_rng(1).uniform(0.1, 1.0, 64).astype(np.float32)
+    image = grey.reshape(8, 8).astype(np.float64)
+    np.testing.assert_array_equal(moved(grey, np.zeros(2)), grey)
+    down = moved(grey, np.array([1.0, 0.0])).reshape(8, 8)
+    np.testing.assert_array_equal(down, np.vstack([np.zeros((1, 8)), image[:-1]]))
+    left = moved(grey, np.array([0.0, -2.0])).reshape(8, 8)
+    np.testing.assert_array_equal(left, np.hstack([image[:, 2:], np.zeros((8, 2))]))
+    between = moved(grey, np.array([-0.25, 0.5])).reshape(8, 8)
+    up = 0.75 * image[:-1] + 0.25 * image[1:]
+    np.testing.assert_allclose(between[:-1, 1:], 0.5 * (up[:, 1:] + up[:, :-1]))
+
+
+def test_each_showing_moves_an_image_anew_and_every_circuit_alike_but_never_in_the_test():
+    params = replace(SMALL, learned=2, epochs=2.0, moved_pixels=0.5)
+
+    def shown(params):
+        run = Realization(params, 1, 1)
+        currents = []
+        set_current = run.simulation.set_current
+
+        def note(population, compartment, current):
+            if population == "input":
+                currents.append(current)
+            set_current(population, compartment, current)
+
+        run.simulation.set_current = note
+        while run.done < run.total:
+            run.next()
+        return run, currents[: run.total]
+
+    run, moving = shown(params)
+    still = shown(replace(params, moved_pixels=0.0))[1]
+    frozen = shown(replace(params, eta_hidden=0.0))[1]
+    assert np.abs(run.shifts).max() <= 0.5
+    assert np.unique(run.shifts).size == 8
+    low, span = params.image_low_pa, params.image_high_pa - params.image_low_pa
+    for k in range(run.examples):
+        expected = low + span * moved(run.learned.grey[run.order[k]], run.shifts[k])
+        np.testing.assert_array_equal(moving[k], np.repeat(expected, params.per_pixel))
+        assert (moving[k] != still[k]).any()
+    for k in range(run.examples, run.total):
+        np.testing.assert_array_equal(moving[k], still[k])
+    np.testing.assert_array_equal(moving, frozen)
 
 
 def test_mnist_without_its_folder_says_where_it_is_looked_for(monkeypatch):
@@ -259,7 +305,7 @@ def test_what_a_hidden_layer_should_hear_goes_down_the_path_of_its_feedback():
 
 
 def test_two_hidden_layers_learn_are_measured_one_by_one_and_resume(tmp_path):
-    params = replace(SMALL, layers=2)
+    params = replace(SMALL, layers=2, moved_pixels=1.0)
     whole = one(params, 1, 1, lambda share: None, None)
     first = Realization(params, 1, 1)
     for _ in range(7):

@@ -1,10 +1,11 @@
 """One realization: see an image, be taught, see the next; then be tested. Kept so that it can go on.
 
-An example lasts 600 ms and nothing is reset between examples. For 200 ms the circuit sees the image. Then a
+An example lasts 600 ms and nothing is reset between examples. For 200 ms the circuit sees the image; each
+time it is moved by a part of a pixel that is drawn, up to ``moved_pixels`` (a test image never is). Then a
 current into the dendrites of each class's neurons tells what their event rate lacks (`teacher`), and the
 synapses learn for 200 ms; the current is set anew, and they learn for another 200 ms. In the test there is no
-teacher and no plasticity; the feedback stays. The class whose neurons had most events so far, the first
-60 ms left out, is the answer.
+teacher and no plasticity; the feedback stays. The class whose neurons had most events so far, the first 60 ms
+left out, is the answer.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from .raster import raster
 from .teacher import lacking_hz
 
 SETTLE_MS = 1000.0
-UNMOVED = np.zeros(2)
 SHOWN = 16
 """Hidden neurons whose input weights are kept."""
+UNMOVED = np.zeros(2)
 FRAMES: dict[str, tuple[str, ...]] = {
     **CURVES,
     "answers": ("image", "label", "reading_ms", "answer"),
@@ -153,7 +154,7 @@ class Realization(KeptRealization):
             eta = params.final_eta * simulation.learning_rate(name)
             simulation.set_eta(name, eta, over_ms=duration)
 
-    def _learn(self, image: int, shift: NDArray[np.float64]) -> None:
+    def _learn(self, image: int, shift: NDArray[np.float64] = UNMOVED) -> None:
         simulation, params = self.simulation, self.params
         label = int(self.learned.labels[image])
         self.show(self.learned, image, shift)
