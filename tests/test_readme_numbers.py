@@ -307,6 +307,7 @@ VARIANTS = {
     "feedback scrambled": "scrambled_feedback",
     "feedback without the class": "classless_feedback",
     "no cancelling": "no_cancelling",
+    "published burst timing": "published_timing",
     "feedback learned": "learned_feedback",
     "two layers of 50": "two_layers",
     "two layers of 50, layered feedback": "two_layers_layered",
