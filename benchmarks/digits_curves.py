@@ -81,7 +81,7 @@ def _by_time(table: pd.DataFrame, axes: Axes) -> None:
             color=plotting.CYCLE[k % len(plotting.CYCLE)],
             label=NAMES[variant],
         )
-    axes.set(xlabel="reading time (s)", ylabel="test error (%)", ylim=(0.0, 1.4 * last.max()))
+    axes.set(xlabel="reading time (s)", ylabel="test error (%)", ylim=(0.0, 1.65 * last.max()))
     axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper left")
     plotting.title(axes, "100 hidden neurons")
 
