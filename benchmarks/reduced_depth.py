@@ -148,7 +148,7 @@ STUDIES = {
     ),
     "cifar10": Study(
         "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
-        seeds=(1, 2, 3), epochs=15, setting="quick", channels_last=True,
+        seeds=(1, 2, 3), epochs=10, setting="quick", channels_last=True,
     ),
     "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "depth": Study("cifar10", DEPTHS),

@@ -38,7 +38,7 @@ def _spec(norm="batch", cells="after", groups=1):
         Pooling("max", 2, 2),
         Residual((_conv(4, norm=norm), _conv(4, norm=norm, groups=groups)), cells),
         Residual((_conv(6, 2, norm=norm), _conv(6, norm=norm)), cells),
-        _conv(6, norm=norm),
+        _conv(6, norm=norm, pool=1 if norm is None else 2),
         Pooling("average"),
     )
     return NetworkSpec("small", (2, 9, 9), layers, 5, "relu", "softmax", 1.0, 1.0, 0.0)

@@ -22,7 +22,13 @@ class Convolution:
 
     ``groups`` as in ``nn.Conv2d`` (as many as channels below: depthwise). ``norm`` normalises the somatic
     input of its cells, so that rates stay positive: ``"batch"``, ``"group"`` (groups of at most 16 maps) or
-    ``"divisive"`` (`burstprop.reduced.layers.DivisiveNorm`, the same groups).
+    ``"divisive"`` (`burstprop.reduced.layers.DivisiveNorm`, the same groups). ``pool``: a cell takes the
+    largest of the somatic inputs of ``pool`` x ``pool`` pixels, before the norm; it alone is taught.
+
+    Raises
+    ------
+    BurstpropError
+        For an unknown norm, a ``pool`` below 1, and one above 1 without a norm.
     """
 
     channels: int
@@ -31,11 +37,19 @@ class Convolution:
     padding: int = 0
     groups: int = 1
     norm: str | None = None
+    pool: int = 1
 
     def __post_init__(self) -> None:
-        """Check the normalisation; raises BurstpropError."""
+        """Check the normalisation and the pooling; raises BurstpropError."""
         if self.norm is not None and self.norm not in NORMS:
             raise BurstpropError(f"Convolution.norm = {self.norm!r}: {near(self.norm, NORMS)}")
+        if self.pool < 1:
+            raise BurstpropError(f"Convolution.pool = {self.pool} pixels: give at least 1 (no pooling)")
+        if self.pool > 1 and self.norm is None:
+            raise BurstpropError(
+                f"Convolution.pool = {self.pool} pixels without a norm: name one, or put Pooling('max', "
+                f"{self.pool}, {self.pool}) after the layer"
+            )
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,8 @@ class Residual:
             raise BurstpropError(f"Residual.cells = {self.cells!r}: give 'after' or 'before' (the sum)")
         if not self.layers:
             raise BurstpropError("Residual.layers is empty: give at least one Convolution")
+        if any(layer.pool > 1 for layer in self.layers):
+            raise BurstpropError("Residual.layers pools: the shortcut does not; pool before the block")
 
 
 Layer = Convolution | Residual | Pooling | int
@@ -147,6 +163,8 @@ def _output_shape(layer: Convolution | Pooling, shape: Shape, where: str) -> Sha
         (side + 2 * layer.padding - kernel) // layer.stride + 1
         for side, kernel in zip(shape[1:], kernels, strict=True)
     )
+    if isinstance(layer, Convolution):
+        size = tuple(side // layer.pool for side in size)
     if min(size) < 1:
         raise BurstpropError(
             f"{where} has a kernel of {layer.kernel} pixels on "

@@ -82,7 +82,7 @@ class _Builder:
         return [nn.Flatten(), top] if len(shape) == 3 else [top]
 
     def _convolution(self, layer: Convolution, shape: Shape, out: Shape) -> list[nn.Module]:
-        """Return synapses and cells in one module, or, around a norm, in two."""
+        """Return synapses and cells in one module, or, around pooling and norm, in two."""
         lowest = self._first()
         if layer.norm is None:
             whole = self._synapses(layer, shape, lowest, self.spec.activation, output_size=out[1:])
@@ -91,7 +91,8 @@ class _Builder:
         synapses = self._synapses(layer, shape, lowest, "none", bias=None)
         cells = self._cells(out, lowest)
         self.cells.append(cells)
-        return [synapses, _norm(layer), cells]
+        pooling = [] if layer.pool == 1 else [nn.MaxPool2d(layer.pool)]
+        return [synapses, *pooling, _norm(layer), cells]
 
     def _synapses(
         self, layer: Convolution, shape: Shape, lowest: bool, activation: str, **more: Any
