@@ -177,8 +177,9 @@ class TestDescriptions:
 
         assert weights("resnet-small") < 0.8e6
         assert weights("resnet-quick") < 0.8e6
-        # the same maps from the second layer on
-        assert layer_shapes(NETWORKS["resnet-quick"])[2:] == layer_shapes(NETWORKS["resnet-quick-64"])[2:]
+        # the same maps from the first layer on
+        assert layer_shapes(NETWORKS["resnet-quick"])[1:4] == [(32, 16, 16), (32, 16, 16), (128, 8, 8)]
+        assert layer_shapes(NETWORKS["resnet-quick"])[1:] == layer_shapes(NETWORKS["resnet-quick-64"])[1:]
         assert layer_shapes(NETWORKS["resnet18"])[1:3] == [(64, 112, 112), (64, 56, 56)]
         assert layer_shapes(NETWORKS["resnet18"])[-2:] == [(512, 7, 7), (512, 1, 1)]
         assert layer_shapes(NETWORKS["resnet18-64"])[-2] == (512, 4, 4)
@@ -209,6 +210,14 @@ class TestDescriptions:
     def test_what_cannot_be_says_so(self):
         with pytest.raises(BurstpropError, match="norm = 'bach': did you mean 'batch'"):
             _conv(3, norm="bach")
+        with pytest.raises(BurstpropError, match="pool = 0 pixels"):
+            _conv(3, norm="batch", pool=0)
+        with pytest.raises(BurstpropError, match="pool = 2 pixels without a norm"):
+            _conv(3, pool=2)
+        with pytest.raises(BurstpropError, match="pool before the block"):
+            Residual((_conv(3, norm="batch", pool=2),))
+        with pytest.raises(BurstpropError, match="kernel of 3 pixels, pooled over 4"):
+            NetworkSpec("tiny", (3, 3, 3), (_conv(4, norm="batch", pool=4),), 3)
         with pytest.raises(BurstpropError, match="kind = 'min'"):
             Pooling("min")
         with pytest.raises(BurstpropError, match="give 'after' or 'before'"):

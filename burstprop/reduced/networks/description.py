@@ -166,8 +166,9 @@ def _output_shape(layer: Convolution | Pooling, shape: Shape, where: str) -> Sha
     if isinstance(layer, Convolution):
         size = tuple(side // layer.pool for side in size)
     if min(size) < 1:
+        pooled = f", pooled over {layer.pool}," if isinstance(layer, Convolution) and layer.pool > 1 else ""
         raise BurstpropError(
-            f"{where} has a kernel of {layer.kernel} pixels on "
+            f"{where} has a kernel of {layer.kernel} pixels{pooled} on "
             f"{shape[1]} x {shape[2]} pixels: use larger images, or a network made for this size"
         )
     if isinstance(layer, Pooling):
