@@ -11,11 +11,11 @@ made.
     python benchmarks/reduced_depth.py --study constraints --data DIR  8 layers, what each constraint costs
     python benchmarks/reduced_depth.py --study depth-short --data DIR  4 to 32 layers, 5,000 images
     python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
-    python benchmarks/reduced_depth.py --study cifar10 --data DIR      the comparison, resnet-quick, hours
+    python benchmarks/reduced_depth.py --study cifar10-quick --data DIR the comparison, resnet-quick, hours
     python benchmarks/reduced_depth.py --study cifar10-long --data DIR resnet-small, 30 epochs: days
     python benchmarks/reduced_depth.py --study depth --data DIR        4 to 32 layers of one width: days
-    python benchmarks/reduced_depth.py --study tiny-imagenet --data DIR
-    python benchmarks/reduced_depth.py --study cifar10 --data DIR --rules backprop,burstprop --seeds 1
+    python benchmarks/reduced_depth.py --study tiny-imagenet-quick --data DIR
+    python benchmarks/reduced_depth.py --study cifar10-quick --data DIR --rules backprop,burstprop --seeds 1
 
 DIR is the folder above the data (or the variable BURSTPROP_DATA). Every rule has the same network, start
 weights, images, order, and learning rate; only `rates` tries several, the same ones for every rule.
@@ -146,13 +146,13 @@ STUDIES = {
         changes=dict(batch_size=32, warmup_epochs=0.5, small_epochs=2), rates=(0.05, 0.1, 0.2),
         channels_last=True,
     ),
-    "cifar10": Study(
+    "cifar10-quick": Study(
         "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
         seeds=(1, 2, 3), epochs=10, setting="quick", channels_last=True,
     ),
     "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "depth": Study("cifar10", DEPTHS),
-    "tiny-imagenet": Study(
+    "tiny-imagenet-quick": Study(
         "tiny-imagenet", ("resnet-quick-64",), rules=("backprop", "burstprop", "feedback_alignment"),
         seeds=(1, 2), setting="quick", channels_last=True,
     ),

@@ -1,7 +1,7 @@
 """Draw what each constraint costs a residual network of eight layers, and what depth does, and print tables.
 
-Run ``python docs/make/depth.py``. They are made from ``constraints*.csv``, ``starts*.csv`` and
-``depth-short*.csv`` in ``benchmarks/results/reduced``, which ``python benchmarks/reduced_depth.py --study
+Run ``python docs/make/depth.py``. They are made from ``constraints*.csv``, ``starts*.csv``,
+``depth-short*.csv`` and ``cifar10-quick*.csv`` in ``benchmarks/results/reduced``, which ``python benchmarks/reduced_depth.py --study
 NAME`` wrote; docs/explanation/depth.md holds them.
 """
 
@@ -136,8 +136,8 @@ def table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def starts_table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
-    """Return the table of how feedback starts: errors of all seeds, means over seeds and hidden layers."""
+def seeds_table(runs: pd.DataFrame, layers: pd.DataFrame) -> str:
+    """Return a table of one network: errors of all seeds, means over seeds and hidden layers."""
     hidden = layers[layers["layer"] != "output"]
     lines = [
         "| way of teaching | test error (%): mean | each seed | mean angle | Y - W |",
@@ -203,7 +203,8 @@ def draw_depth(runs: pd.DataFrame, layers: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Write the figures and print the tables."""
-    print(starts_table(*(pd.read_csv(RESULTS / f"starts{suffix}.csv") for suffix in ("", "_layers"))))
+    for study in ("starts", "cifar10-quick"):
+        print(seeds_table(*(pd.read_csv(RESULTS / f"{study}{suffix}.csv") for suffix in ("", "_layers"))))
     for study, drawing, text in (
         ("constraints", draw, table),
         ("depth-short", draw_depth, depth_table),

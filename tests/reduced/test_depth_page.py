@@ -34,7 +34,12 @@ def test_what_dendrites_cost_at_the_start():
 
 @pytest.mark.parametrize(
     ("study", "table"),
-    [("constraints", "table"), ("starts", "starts_table"), ("depth-short", "depth_table")],
+    [
+        ("constraints", "table"),
+        ("starts", "seeds_table"),
+        ("depth-short", "depth_table"),
+        ("cifar10-quick", "seeds_table"),
+    ],
 )
 def test_tables_of_the_page(study, table):
     made = runpy.run_path(str(ROOT / "docs" / "make" / "depth.py"))
