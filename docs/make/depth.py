@@ -1,8 +1,8 @@
 """Draw what each constraint costs a residual network of eight layers, and what depth does, and print tables.
 
 Run ``python docs/make/depth.py``. They are made from ``constraints*.csv``, ``starts*.csv``,
-``depth-short*.csv`` and ``cifar10-quick*.csv`` in ``benchmarks/results/reduced``, which ``python benchmarks/reduced_depth.py --study
-NAME`` wrote; docs/explanation/depth.md holds them.
+``depth-short*.csv`` and ``cifar10-quick*.csv`` in ``benchmarks/results/reduced``, which
+``python benchmarks/reduced_depth.py --study NAME`` wrote; docs/explanation/depth.md holds them.
 """
 
 from __future__ import annotations
