@@ -146,6 +146,18 @@ def test_event_rates_stay_positive_after_normalisation(norm):
     assert min(seen) == 0.0
 
 
+def test_pooled_cells_take_the_largest_somatic_input():
+    layers = (_conv(4, norm="group", pool=2), Pooling("average"))
+    spec = NetworkSpec("pooled", (2, 9, 9), layers, 5, "relu", "softmax", 1.0, 1.0, 0.0)
+    made, seen = _made(spec, "burstprop"), []
+    made.cells()[0].register_forward_hook(lambda module, inputs, output: seen.append(output.detach()))
+    images = probes.batch(spec)[0]
+    made(images)
+    inputs = nn.functional.conv2d(images, made.layers()[0].weight, padding=1)
+    expected = nn.functional.group_norm(nn.functional.max_pool2d(inputs, 2), 1).relu()
+    torch.testing.assert_close(seen[0], expected.detach(), rtol=1e-9, atol=1e-12)
+
+
 def test_divisive_normalisation_keeps_the_sign_and_the_size():
     activity = torch.rand(3, 6, 4, 4).double() * 7
     normalised = DivisiveNorm(2, 6).double()(activity).detach()
