@@ -61,6 +61,8 @@ def moved(grey: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.f
     shift : array of shape (2,)
         Pixels down and to the right. Between pixels, grey values are interpolated linearly.
     """
+    if not shift.any():
+        return grey.astype(np.float64)
     side = math.isqrt(len(grey))
     place = np.arange(side)
     # weights[axis, to, from]: a pixel takes its grey from the two pixels that come to lie around it

@@ -31,7 +31,10 @@ class Params:
     per_pixel: int = quantity(4, "1", "input neurons of a pixel", low=1)
     per_class: int = quantity(16, "1", "output neurons of a class", low=1)
     moved_pixels: float = quantity(
-        0.0, "1", "largest shift of an image along each axis while it is learned, drawn anew each time", low=0
+        0.0,
+        "pixels",
+        "largest shift of an image along each axis while it is learned, drawn anew each time",
+        low=0,
     )
     epochs: float = quantity(6.0, "1", "times that every image is learned", low=0)
     eta_hidden: float = quantity(4e-3, "1", "learning rate input -> hidden, falls to a tenth", low=0)
