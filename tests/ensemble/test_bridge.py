@@ -1,6 +1,5 @@
 """The bridge's own arithmetic: errors and their groups, cosines, weights handed to a simulation, claims."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -17,6 +16,7 @@ from burstprop.circuits.xor.circuit import build
 from burstprop.ensemble import Units
 from burstprop.ensemble.burst_poisson import TERMS, BurstPoissonCurves
 from burstprop.errors import BurstpropError
+from burstprop.experiments.experiment import Execution
 from burstprop.neurons import BurstPoissonNeuron
 
 SIGNALS = ("E of pyr1", "P of pyr1", "E of pyr2", "P of pyr2", "rate of PV", "rate of SOM")
@@ -206,12 +206,8 @@ def test_parameters_are_checked_and_the_quick_version_is_smaller():
 
 
 def test_controls_run_at_the_level_of_the_circuit_beside_them():
-    @dataclasses.dataclass
-    class Noted:
-        name: str = "xor"
-        quick: bool = False
-
-        def each_of(self, function, variants):
+    class Noted(Execution):
+        def each_of(self, function, variants, **more):
             ran.append((function.__name__, {params.level for params in variants.values()}))
             raise StopIteration
 
@@ -219,5 +215,5 @@ def test_controls_run_at_the_level_of_the_circuit_beside_them():
     for level in ("spiking", "ensemble"):
         frames = {"protocol": pd.DataFrame([{"level": level}])}
         with pytest.raises(StopIteration):
-            xor_experiment.controls(frames, Noted())
+            xor_experiment.controls(frames, Noted("xor"))
     assert ran == [("one", {"spiking"}), ("one_of_rates", {"ensemble"})]
