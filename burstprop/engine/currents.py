@@ -40,6 +40,11 @@ class Currents:
         begun = np.ceil((np.concatenate([*times, np.zeros(0)]) - 1e-6) / compiled.circuit.dt_ms)
         self._begins = np.unique(begun.astype(np.int64) + 1)
         self._own = {name: np.zeros_like(injected) for name, injected in self._injected.items()}
+        self._follow_waveforms = {
+            (current.population, current.compartment)
+            for current in compiled.circuit.currents
+            if not is_per_neuron(current.waveform)
+        }
         self._window = -1
         self._changed: set[tuple[str, str]] = set()
 
@@ -48,16 +53,18 @@ class Currents:
         circuit = self._compiled.circuit
         circuit.compartment(population, compartment)
         what = f"current into {population}.{compartment}"
-        check_value(what, current_pa, _INJECTED)
-        neurons = next(own for of, own in self._compiled.pairs() if of.name == population)
-        _check_size(what, np.asarray(current_pa), neurons.drive.dtype)
+        values = np.asarray(current_pa)
+        dtype = self._compiled.neurons_of(population).drive.dtype
+        if values.dtype != np.float64 or values.ndim > 1 or not _fits(values, dtype):
+            check_value(what, current_pa, _INJECTED)
+            _check_size(what, values, dtype)
         own = self._own.get(_name(population, compartment))
-        n = circuit.neurons(population).n
         if own is not None:
-            if np.ndim(current_pa) and len(np.asarray(current_pa)) != n:
-                raise BurstpropError(f"{what}: {len(np.asarray(current_pa))} values for {n} neurons")
-            own[:n] = current_pa
-        elif np.ndim(current_pa):
+            n = circuit.neurons(population).n
+            if values.ndim and len(values) != n:
+                raise BurstpropError(f"{what}: {len(values)} values for {n} neurons")
+            own[:n] = values
+        elif values.ndim:
             raise BurstpropError(
                 f"{what}: one value per neuron needs Current({population!r}, {compartment!r}, Controlled()) "
                 "in the circuit"
@@ -84,17 +91,18 @@ class Currents:
                 now = np.array([(step - 1) * self._compiled.circuit.dt_ms])
                 injected[: waveform.values_pa.shape[1]] += waveform.current(now)[0]
         window = step // WINDOW
+        if window == self._window and not self._changed:
+            return
+        # from the second window on, what follows no waveform stays as it is until it is set
+        changed = set(self._changed)
         if window != self._window:
-            for population, neurons in self._compiled.pairs():
-                for name in population.neuron.Drive._fields:
+            changed |= self._follow_waveforms
+        for population, neurons in self._compiled.pairs():
+            for name in population.neuron.Drive._fields:
+                if self._window <= 0 < window or self._window < 0 or (population.name, name) in changed:
                     self._tabulate(population, neurons, name, window)
-            self._compiled.arrays["sizes"][nw.DRIVE_FIRST] = window * WINDOW
-            self._window = window
-        elif self._changed:
-            for population, neurons in self._compiled.pairs():
-                for name in population.neuron.Drive._fields:
-                    if (population.name, name) in self._changed:
-                        self._tabulate(population, neurons, name, window)
+        self._compiled.arrays["sizes"][nw.DRIVE_FIRST] = window * WINDOW
+        self._window = window
         self._changed.clear()
 
     def _tabulate(self, population: Population, neurons: nw.Neurons, name: str, window: int) -> None:
@@ -159,9 +167,15 @@ def _waveform(current: Current, t_ms: np.ndarray) -> np.ndarray:
 
 def _check_size(what: str, current_pa: np.ndarray, dtype: np.dtype[Any]) -> None:
     """Raise BurstpropError for a current that is infinite in this precision, or no number."""
+    if _fits(current_pa, dtype):
+        return
     largest = float(np.finfo(dtype).max)
     bad = ~(np.abs(current_pa) <= largest)
-    if np.any(bad):
-        raise BurstpropError(
-            f"{what} is {current_pa[bad][0]:g} pA: give finite numbers of at most {largest:.3g} pA"
-        )
+    raise BurstpropError(
+        f"{what} is {current_pa[bad][0]:g} pA: give finite numbers of at most {largest:.3g} pA"
+    )
+
+
+def _fits(current_pa: np.ndarray, dtype: np.dtype[Any]) -> bool:
+    """Tell whether all currents are finite in this precision; a comparison with NaN is false."""
+    return bool(np.abs(current_pa).max(initial=0.0) <= np.finfo(dtype).max)

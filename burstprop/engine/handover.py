@@ -83,7 +83,8 @@ class Handover:
         return first // self._state_steps + 1
 
     def _hand_over_bins(self, first: int, reached: int) -> None:
-        counts = self._runner.compiled.arrays["bin_counts"].sum(axis=0)
+        of_threads = self._runner.compiled.arrays["bin_counts"]
+        counts = of_threads.sum(axis=0) if len(of_threads) > 1 else of_threads[0].copy()
         bin_first = first // self.bin_steps
         whole = reached // self.bin_steps - bin_first
         self.open_bin = counts[whole] if whole < len(counts) else np.zeros_like(self.open_bin)

@@ -86,7 +86,7 @@ class LearningCurve:
         for layer, before, expected, f in parts:
             events, bursts = self._counts(layer) - before
             s = bursts - expected * events
-            rows.append([float(x.mean()) for x in (events, bursts, s, f, s * f, s**2, f**2)])
+            rows.append(np.array([events, bursts, s, f, s * f, s**2, f**2]).mean(axis=1).tolist())
         self.stretch.append(rows)
 
     def rows(self, done: int) -> dict[str, list[list[float]]]:

@@ -159,18 +159,19 @@ class Realization(KeptRealization):
         label = int(self.learned.labels[image])
         self.show(self.learned, image, shift)
         first = self._read_first_part()
+        lacking = self._lacking(first, label)
         self.curve.begin()
         simulation.set_plasticity(True)
         if params.two_phases:
             self._average(False)
-        self._teach(self._lacking(first, label))
+        self._teach(lacking)
         second = self._read(params.part_ms)
         self._teach(self._lacking(second, label))
         simulation.advance(params.part_ms)
         simulation.set_plasticity(False)
         self._average(True)
         self._teach(np.zeros(CLASSES))
-        self.curve.note(label, first, self._lacking(first, label))
+        self.curve.note(label, first, lacking)
 
     def _test(self, image: int) -> None:
         simulation, params = self.simulation, self.params
