@@ -11,7 +11,8 @@ made.
     python benchmarks/reduced_depth.py --study constraints --data DIR  8 layers, what each constraint costs
     python benchmarks/reduced_depth.py --study depth-short --data DIR  4 to 32 layers, 5,000 images
     python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
-    python benchmarks/reduced_depth.py --study cifar10-quick --data DIR the comparison, resnet-quick, hours
+    python benchmarks/reduced_depth.py --study cifar10-quick --data DIR resnet-quick, 10 epochs: hours
+    python benchmarks/reduced_depth.py --study cifar10-residual --data DIR  the comparison, 24 epochs: a day
     python benchmarks/reduced_depth.py --study cifar10-long --data DIR resnet-small, 30 epochs: days
     python benchmarks/reduced_depth.py --study depth --data DIR        4 to 32 layers of one width: days
     python benchmarks/reduced_depth.py --study tiny-imagenet-quick --data DIR
@@ -149,6 +150,10 @@ STUDIES = {
     "cifar10-quick": Study(
         "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
         seeds=(1, 2, 3), epochs=10, setting="quick", channels_last=True,
+    ),
+    "cifar10-residual": Study(
+        "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
+        seeds=(1, 2, 3), epochs=24, setting="quick", changes=dict(small_epochs=16), channels_last=True,
     ),
     "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "depth": Study("cifar10", DEPTHS),
