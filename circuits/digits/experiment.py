@@ -50,6 +50,21 @@ MNIST = Params(
     w_max=1.2,
 )
 """A sixth of MNIST, once. Few pixels are white: strong currents, and hidden neurons at 8 Hz untrained."""
+WHOLE_MNIST = replace(
+    MNIST,
+    side=28,
+    per_pixel=1,
+    hidden=300,
+    learned=0,
+    tested=0,
+    epochs=3.0,
+    w_hidden=0.06,
+    inhibition=0.06,
+    w_max=0.6,
+    eta_hidden=1e-3,
+    eta_output=0.3,
+)
+"""All of MNIST, three times: twice the input neurons at half the weights, and lower learning rates."""
 VARIANTS: dict[str, Params] = {
     "learned": Params(),
     "frozen_hidden": Params(eta_hidden=0.0, inhibition=0.15),
@@ -70,6 +85,8 @@ VARIANTS: dict[str, Params] = {
     "two_layers_layered": Params(hidden=50, layers=2, feedback_path="layered"),
     "mnist": MNIST,
     "mnist_frozen": replace(MNIST, eta_hidden=0.0),
+    "whole_mnist": WHOLE_MNIST,
+    "whole_mnist_frozen": replace(WHOLE_MNIST, eta_hidden=0.0),
 }
 CONTROLS = ("frozen_hidden",)
 """Variants whose hidden layer learns nothing; `EXTENDED` has those that learn otherwise."""

@@ -34,6 +34,8 @@ NAMES = {
     "two_layers_layered": "two layers of 50, layered feedback",
     "mnist": "MNIST",
     "mnist_frozen": "MNIST, frozen",
+    "whole_mnist": "all of MNIST",
+    "whole_mnist_frozen": "all of MNIST, frozen",
 }
 
 
