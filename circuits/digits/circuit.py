@@ -1,8 +1,8 @@
 """Layers of single Burst-Poisson neurons: pixels, one or more hidden layers, some neurons for each class.
 
 Feedforward synapses are plastic, all to all, and transmit events. Each adds the same inhibition as its
-neighbours (`Opposed`), so that a weight less this constant is a signed weight. `feedback` has what comes back
-from the output.
+neighbours (`Opposed`), so that a weight less this constant is a signed weight; with ``dale`` interneurons
+bring it (`interneurons`). `feedback` has what comes back from the output.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from burstprop.circuit.stimuli import Background, Constant, Controlled, Current
 from burstprop.neurons import BurstPoissonNeuron
 
 from .feedback import LEARNED, feedback, feedback_weights
+from .interneurons import inhibition, interneurons
 from .params import CLASSES, Params
 
 HOMEOSTASIS_MS = 5000.0
@@ -48,19 +49,25 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
     output = BurstPoissonNeuron(b_ws=0.0, d_d=3.0, **timing)
     mean = SUM_OF_WEIGHTS / params.hidden
     between = params.inhibition_between * mean
+    # of every synapse onto a layer, from the first hidden one on
+    constants = [params.inhibition, *[between] * (params.layers - 1), mean]
+    cells, backgrounds, currents = interneurons(params) if params.dale else ([], [], [])
+    opposed = [0.0] * len(constants) if params.dale else constants
     return Circuit(
         populations=(
             Population("input", inputs, BurstPoissonNeuron(b_ws=-50.0, **timing)),
             *(Population(layer, params.hidden, hidden) for layer in layers),
             Population("output", outputs, output),
+            *cells,
         ),
         projections=(
-            _forward("input", layers[0], params.w_hidden, params.inhibition, _hidden_rule(params, 1.0)),
+            _forward("input", layers[0], params.w_hidden, opposed[0], _hidden_rule(params, 1.0)),
             *(
-                _forward(below, layer, mean, between, _hidden_rule(params, mean / params.w_hidden))
-                for below, layer in pairwise(layers)
+                _forward(below, layer, mean, constant, _hidden_rule(params, mean / params.w_hidden))
+                for (below, layer), constant in zip(pairwise(layers), opposed[1:-1], strict=True)
             ),
-            _forward(layers[-1], "output", mean, mean, _output_rule(params)),
+            _forward(layers[-1], "output", mean, opposed[-1], _output_rule(params)),
+            *(inhibition(params, constants) if params.dale else []),
             *feedback(params, seed, realization),
         ),
         backgrounds=(
@@ -78,6 +85,7 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
                 for population in (*layers, "output")
                 for receptor in ("dendrite_exc", "dendrite_inh")
             ),
+            *backgrounds,
         ),
         currents=(
             Current("input", "soma", Controlled()),
@@ -85,6 +93,7 @@ def build(params: Params, *, seed: int = 1, realization: int = 1) -> Circuit:
             Current("output", "soma", Constant(300.0)),
             Current("output", "dendrite", Constant(250.0)),
             Current("output", "dendrite", Controlled()),
+            *currents,
         ),
         plastic=False,
         dt_ms=params.dt_ms,
@@ -148,7 +157,7 @@ def _output_rule(params: Params) -> BurstDependentRule:
 
 
 def _forward(
-    source: str, target: str, weight: float, inhibition: float, rule: BurstDependentRule
+    source: str, target: str, weight: float, constant: float, rule: BurstDependentRule
 ) -> Projection:
     return Projection(
         source,
@@ -158,5 +167,5 @@ def _forward(
         AllToAll(),
         transmits="events",
         rule=rule,
-        opposed=Opposed("soma_inh", inhibition),
+        opposed=Opposed("soma_inh", constant) if constant else None,
     )

@@ -6,6 +6,8 @@ times as much. At the burst probability p0, which the source has without a teach
 left is what the teacher changed (the cancelling of BurstCCN, Greedy et al. 2022). All neurons of a class
 share one row.
 
+With ``dale`` numbers are positive, and SOM cells bring the inhibition (`interneurons`).
+
 Two controls take that apart. ``scrambled``: each output neuron draws a row. The neurons of a class are taught
 alike, so that the mean of their rows still tells the class, a quarter as strongly where they are sixteen.
 ``classless``: that mean is taken away, and nothing about the class is left.
@@ -27,6 +29,7 @@ from burstprop.circuit import Projection
 from burstprop.circuit.connectivity import AllToAll, Matrix, Tied
 from burstprop.circuit.plasticity import FeedbackRule
 
+from .interneurons import cancelling
 from .params import CLASSES, Params
 
 LEARNED = "bursts->dendrite_exc"
@@ -58,7 +61,10 @@ def feedback_weights(params: Params, seed: int, realization: int) -> list[NDArra
                 of_class = rows.reshape(CLASSES, params.per_class, params.hidden)
                 rows = (of_class - of_class.mean(axis=1, keepdims=True)).reshape(rows.shape)
         else:
-            rows = np.repeat(draw.normal(size=(CLASSES, params.hidden)), params.per_class, axis=0)
+            shape = (CLASSES, params.hidden)
+            # gamma of the same spread: most weights small, none negative
+            of_class = draw.gamma(0.5, 2.0**0.5, shape) if params.dale else draw.normal(size=shape)
+            rows = np.repeat(of_class, params.per_class, axis=0)
         found.append(params.feedback * rows / params.per_class)
     return found
 
@@ -68,9 +74,12 @@ def feedback(params: Params, seed: int, realization: int) -> list[Projection]:
     if params.learned_feedback:
         return _learned(params)
     found = []
-    for source, target, weights in zip(
-        sources(params), params.hidden_layers, feedback_weights(params, seed, realization), strict=True
-    ):
+    drawn = feedback_weights(params, seed, realization)
+    if params.dale:
+        found += cancelling(
+            params.hidden_layers, [params.p0 * INHIBITION_OVER_EXCITATION * rows for rows in drawn]
+        )
+    for source, target, weights in zip(sources(params), params.hidden_layers, drawn, strict=True):
         found += _fixed(params, source, target, weights)
     return found
 
@@ -81,7 +90,7 @@ def _fixed(params: Params, source: str, target: str, weights: NDArray[np.float64
     expected = params.p0 if source == "output" else params.p_hidden
     above, below = np.maximum(weights, 0.0), np.maximum(-weights, 0.0)
     parts = [("bursts", "dendrite_exc", above), ("bursts", "dendrite_inh", ratio * below)]
-    if params.cancelling:
+    if params.cancelling and not params.dale:
         parts += [
             ("events", "dendrite_inh", expected * ratio * above),
             ("events", "dendrite_exc", expected * below),

@@ -66,6 +66,7 @@ class Params:
     classless: bool = quantity(
         False, "", "each output neuron draws a row of feedback, and those of a class sum to zero"
     )
+    dale: bool = quantity(False, "", "interneurons inhibit, and feedback only excites (Dale's law)")
     learned_feedback: bool = quantity(
         False, "", "feedback learns as the output's weights do, and both decay (Kolen-Pollack)"
     )
@@ -130,6 +131,18 @@ class Params:
             raise BurstpropError(
                 f"Params.learned_feedback with layers = {self.layers}: feedback learns to follow the weights "
                 "from one hidden layer to the output; give layers=1, or learned_feedback=false"
+            )
+        signed = {
+            "feedback_path": self.feedback_path == "layered",
+            "cancelling": not self.cancelling,
+            "scrambled": self.scrambled,
+            "classless": self.classless,
+            "learned_feedback": self.learned_feedback,
+        }
+        for name in (name for name, is_so in signed.items() if self.dale and is_so):
+            raise BurstpropError(
+                f"Params.{name} = {getattr(self, name)!r} with dale = True: interneurons cancel what fixed "
+                "feedback from the output excites, class by class; give dale=false, or leave this field"
             )
         if self.skip_ms >= self.first_ms:
             raise BurstpropError(
