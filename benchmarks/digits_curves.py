@@ -7,10 +7,10 @@ digits-spiking --controls`` and ``--variant NAME``) and reading_digits.csv (digi
 there curves.csv (one row for each run, realization and reading time) and curves.png:
 
 A   test error against reading time, 100 hidden neurons;
-B   test error after the last reading against all hidden neurons, learned and frozen, one layer and two;
+B   test error after the last reading against all hidden neurons, learned and frozen, one to three layers;
 C   error of a perfect linear readout against the events that a neuron had: rate times reading time;
-D   what the teacher tells each of two hidden layers: correlation of a neuron's surplus of bursts in one
-    example with what its feedback should say, direct feedback and layered.
+D   what the teacher tells each of two and three hidden layers, numbered from the input on: correlation of a
+    neuron's surplus of bursts in one example with what its feedback should say.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def _by_time(table: pd.DataFrame, axes: Axes) -> None:
 def _by_neurons(table: pd.DataFrame, axes: Axes) -> None:
     last = table[table["reading_ms"] == table["reading_ms"].max()]
     plain = last[last["variant"].isin(["learned", "hidden_50", "hidden_200"])]
-    frozen = last[last["frozen"]]
+    frozen = last[last["variant"].isin(["frozen_hidden", "hidden_50_frozen", "hidden_200_frozen"])]
     for own, shade, words in ((plain, plotting.BLUE, "learned"), (frozen, plotting.GREY, "frozen")):
         means = own.groupby("hidden")["error_percent"].mean()
         axes.plot(means.index, means, "-", color=shade, label=f"{words}, one layer")
         axes.scatter(own["hidden"], own["error_percent"], s=12, color=shade)
-    for variant, marker in (("two_layers", "^"), ("two_layers_layered", "v")):
+    for variant, marker in (("two_layers", "^"), ("two_layers_layered", "v"), ("three_layers", "D")):
         own = last[last["variant"] == variant]
         if len(own):
             axes.scatter(
@@ -134,12 +134,12 @@ def _by_events(readings: pd.DataFrame, axes: Axes) -> None:
 
 
 def _by_layer(layers: dict[str, pd.DataFrame], axes: Axes) -> None:
-    for (variant, frame), shade in zip(layers.items(), (plotting.BLUE, plotting.VERMILION), strict=False):
-        path = "direct" if variant == "two_layers" else "layered"
-        for layer, style in ((2, "-"), (1, "--")):
-            own = frame[frame["layer"] == layer].groupby("examples")["signal_correlation"].mean()
-            words = f"{path}, {'second (upper)' if layer == 2 else 'first'} layer"
-            axes.plot(own.index, own, style, color=shade, label=words)
+    shades = (plotting.BLUE, plotting.VERMILION, plotting.GREEN)
+    for (variant, frame), shade in zip(layers.items(), shades, strict=False):
+        for layer, own in frame.groupby("layer"):
+            means = own.groupby("examples")["signal_correlation"].mean()
+            style = ("-", "--", ":")[int(layer) - 1]
+            axes.plot(means.index, means, style, color=shade, label=f"{NAMES[variant]}: layer {layer}")
     axes.set(xlabel="examples", ylabel="correlation of bursts and wanted signal", ylim=(0.0, 0.6))
     axes.legend(frameon=False, fontsize=7)
     plotting.title(axes, "the teacher's signal, layer by layer")
@@ -151,7 +151,7 @@ def main() -> None:
     write_text(RESULTS / "curves.csv", table.to_csv(index=False))
     layers = {
         name: pd.read_csv(RESULTS / name / "layers.csv")
-        for name in ("two_layers", "two_layers_layered")
+        for name in ("two_layers", "two_layers_layered", "three_layers")
         if (RESULTS / name).is_dir()
     }
     readings = pd.read_csv(RESULTS / "reading_digits.csv")

@@ -311,19 +311,26 @@ VARIANTS = {
     "feedback learned": "learned_feedback",
     "two layers of 50": "two_layers",
     "two layers of 50, layered feedback": "two_layers_layered",
+    "three layers of 33": "three_layers",
+    "two phases, examples of 1 s": "two_phases",
+    "Dale's law": "dale",
+    "Dale's law, frozen": "dale_frozen",
 }
 
 
 def test_the_errors_of_the_variants_of_the_spiking_digits():
     rows = table("variant, 6 epochs (`benchmarks/results/digits-spiking/NAME`)")[1:]
     folders = [path.name for path in (RESULTS / "digits-spiking").iterdir() if path.is_dir()]
-    there = {name for name in folders if not name.startswith("mnist")}
+    there = {name for name in folders if "mnist" not in name}
     assert {VARIANTS[row[0]] for row in rows} == there
     for words, *said in rows:
         answers = stored(f"digits-spiking/{VARIANTS[words]}/answers")
         wrong = 100.0 * (answers["answer"] != answers["label"])
         by_time = wrong.groupby([answers["reading_ms"], answers["realization"]]).mean()
-        assert float(said[0]) == pytest.approx(by_time[600.0].mean(), abs=0.051), words
+        # a circuit that sees an image for 0.6 s before it is taught is read later
+        assert (said[0] == "") == (by_time.index.levels[0].min() > 600.0), words
+        if said[0]:
+            assert float(said[0]) == pytest.approx(by_time[600.0].mean(), abs=0.051), words
         assert float(said[1]) == pytest.approx(by_time[1200.0].mean(), abs=0.051), words
         each = [float(word) for word in said[2].split(",")]
         assert each == pytest.approx(list(by_time[1200.0]), abs=0.051), words
