@@ -136,9 +136,9 @@ def _by_events(readings: pd.DataFrame, axes: Axes) -> None:
 def _by_layer(layers: dict[str, pd.DataFrame], axes: Axes) -> None:
     shades = (plotting.BLUE, plotting.VERMILION, plotting.GREEN)
     for (variant, frame), shade in zip(layers.items(), shades, strict=False):
-        for layer, own in frame.groupby("layer"):
-            means = own.groupby("examples")["signal_correlation"].mean()
-            style = ("-", "--", ":")[int(layer) - 1]
+        by_layer = frame.groupby(["layer", "examples"])["signal_correlation"].mean()
+        for layer, style in zip(sorted(frame["layer"].unique()), ("-", "--", ":"), strict=False):
+            means = by_layer[layer]
             axes.plot(means.index, means, style, color=shade, label=f"{NAMES[variant]}: layer {layer}")
     axes.set(xlabel="examples", ylabel="correlation of bursts and wanted signal", ylim=(0.0, 0.6))
     axes.legend(frameon=False, fontsize=7)

@@ -7,7 +7,8 @@ interneurons do that.
 - PV cells of the hidden layer follow the events of the input, those of the output the events of the layer
   below. They inhibit all somata alike, as the constant inhibitions of all synapses together do.
 - SOM cells follow the output's events, class by class, and inhibit hidden dendrites: they cancel the bursts
-  that come without a teacher.
+  that come without a teacher. They spike as PV cells do: the published SOM cells adapt for half a second,
+  which is as long as an image is shown.
 - Feedback weights are positive, since bursts can only excite. Their spread between classes is what tells the
   class; their mean says the same to all.
 
@@ -34,14 +35,15 @@ PV_CELLS = 40
 """For each layer that they inhibit."""
 SOM_CELLS = 8
 """For each class."""
-PV_EVENTS_HZ = {"input": 1700.0, "hidden": 1000.0}
-"""Events a second of a whole layer below; weights onto PV cells keep their drive where they work."""
+INPUT_HZ, HIDDEN_HZ = 1700.0 / 256, 10.0
+"""Event rates of input and hidden neurons, where interneurons work best."""
 PV_DRIVE = 43.0
-"""That drive: weight onto a PV cell times these events (leaks/s)."""
+"""At these rates: weight onto a PV cell times all events (leaks/s)."""
 PV_GAIN = 24.0
 """Spikes of all PV cells of a layer for one event of a source, over the weight of that event onto them."""
-SOM_WEIGHT, SOM_GAIN = 0.6, 2.8
-"""Weight of an output event onto a SOM cell (leaks); spikes of a class of SOM cells for one."""
+SOM_WEIGHT, SOM_GAIN = 9.6, 44.8
+"""Weight of an output event onto a SOM cell of its class (leaks), and spikes of all these for one event; both
+are divided by the output neurons of a class."""
 
 
 def pv(layer: str) -> str:
@@ -79,7 +81,10 @@ def inhibition(params: Params, constants: list[float]) -> list[Projection]:
     for (source, target), constant in zip(
         pairwise(["input", *params.hidden_layers, "output"]), constants, strict=True
     ):
-        onto = PV_DRIVE / PV_EVENTS_HZ["input" if source == "input" else "hidden"]
+        events_hz = (
+            INPUT_HZ * params.pixels * params.per_pixel if source == "input" else HIDDEN_HZ * params.hidden
+        )
+        onto = PV_DRIVE / events_hz
         found += [
             Projection(source, pv(target), "soma_exc", onto, AllToAll(), transmits="events"),
             Projection(pv(target), target, "soma_inh", constant / (PV_GAIN * onto), AllToAll()),
@@ -97,16 +102,16 @@ def cancelling(targets: list[str], weights: list[NDArray[np.float64]]) -> list[P
     weights : list of array of shape (outputs, hidden)
         Inhibition (leaks) that an event of each output neuron is to bring, alike for those of a class.
     """
-    outputs = len(weights[0])
-    own = np.repeat(np.repeat(np.eye(CLASSES), outputs // CLASSES, axis=0), SOM_CELLS, axis=1)
+    per_class = len(weights[0]) // CLASSES
+    own = np.repeat(np.repeat(np.eye(CLASSES), per_class, axis=0), SOM_CELLS, axis=1)
     return [
-        Projection("output", "som", "soma_exc", SOM_WEIGHT, Matrix(own), transmits="events"),
+        Projection("output", "som", "soma_exc", SOM_WEIGHT / per_class, Matrix(own), transmits="events"),
         *(
             Projection(
                 "som",
                 target,
                 "dendrite_inh",
-                1.0 / SOM_GAIN,
+                1.0 / (SOM_GAIN / per_class),
                 Matrix(np.repeat(rows.reshape(CLASSES, -1, rows.shape[1]).mean(axis=1), SOM_CELLS, axis=0)),
             )
             for target, rows in zip(targets, weights, strict=True)
