@@ -77,11 +77,11 @@ def _by_time(table: pd.DataFrame, axes: Axes) -> None:
         axes.plot(
             means.index / 1000.0,
             means,
-            ".-",
+            ".-" if k < len(plotting.CYCLE) else ".--",
             color=plotting.CYCLE[k % len(plotting.CYCLE)],
             label=NAMES[variant],
         )
-    axes.set(xlabel="reading time (s)", ylabel="test error (%)", ylim=(0.0, 1.65 * last.max()))
+    axes.set(xlabel="reading time (s)", ylabel="test error (%)", ylim=(0.0, 2.0 * last.max()))
     axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper left")
     plotting.title(axes, "100 hidden neurons")
 
