@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from burstprop.reduced import build_network, rule_from_name
+from burstprop.reduced.train.settings import setting
 
 
 def _backprop(made, images, target):
@@ -89,6 +90,22 @@ def test_burstccn_tied_is_at_angle_zero_for_a_weak_teacher(spec):
     assert angles[0] < 0.5
     assert angles[0] / angles[1] == pytest.approx(100, rel=0.15)
     assert angles[2] < 1e-4
+
+
+@pytest.mark.parametrize("name", ["burstccn", "burstprop"])
+def test_the_teacher_of_residual_networks_moves_no_weights_of_all_classes_together(name):
+    """The softmax does not see what all classes share, so nothing would undo a sum that is not zero."""
+
+    def shared(rule):
+        made = probes.network(probes.RELU_DENSE, rule)
+        probes.backward(made, *probes.batch(probes.RELU_DENSE))
+        change = list(made.layers())[-1].weight.grad
+        return float(change.sum(0).norm() / change.norm())
+
+    rule = setting(name, "cifar10", "quick").rule
+    assert shared(rule) < 0.01
+    if name == "burstccn":
+        assert shared(rule_from_name(name, teacher="cross_entropy", teaching=0.5)) > 0.05
 
 
 def test_burstccn_update_has_the_size_of_backpropagation():
@@ -312,6 +329,6 @@ def test_fixed_weights_stay():
         assert before
         optimizer = torch.optim.SGD(made.parameter_groups(lr=0.1, weight_decay=0.05), momentum=0.9)
         for _ in range(5):
-            probes.backward(made, *probes.batch(probes.DENSE))
+            probes.backward(made, *probes.batch(probes.RELU_DENSE))
             optimizer.step()
         assert all(torch.equal(value, before[key]) for key, value in made.named_buffers())
