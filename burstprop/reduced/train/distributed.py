@@ -10,6 +10,7 @@ the sums.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,13 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from burstprop.errors import BurstpropError
 
 BACKENDS = ("auto", "gloo", "nccl")
+_joins = itertools.count(1)
+"""Numbers the groups of this process: all processes join alike."""
 Value = TypeVar("Value")
 
 
@@ -108,7 +112,11 @@ def join(device: str = "auto", backend: str = "auto") -> Iterator[Group]:
     if chosen.type == "cuda" and device in ("auto", "cuda"):
         chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(chosen)
-    dist.init_process_group(backend)
+    store, rank, world_size = next(rendezvous("env://"))
+    # The store outlives a group. Without a name of its own, a second group of the same processes may read
+    # where the first one listened, and waits for ever.
+    named = dist.PrefixStore(f"join-{next(_joins)}", store)
+    dist.init_process_group(backend, store=named, rank=rank, world_size=world_size)
     try:
         yield Group(dist.get_rank(), dist.get_world_size(), chosen)
     finally:
