@@ -129,6 +129,10 @@ STARTS = (
 )
 """How learned feedback starts (sd that of the forward weights, or a tenth), and what to compare it with."""
 DEPTHS = tuple(f"resnet-depth-{depth}" for depth in (4, 8, 16, 32))
+CIFAR10_QUICK = Study(
+    "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
+    seeds=(1, 2, 3), epochs=10, setting="quick", channels_last=True,
+)  # fmt: skip
 STUDIES = {
     "short": Study("cifar10", ("resnet-depth-8",), epochs=3, images=400, tests=100),
     "starts": Study("digits", ("resnet-digits",), rules=STARTS, seeds=(1, 2, 3, 4, 5), epochs=16),
@@ -147,14 +151,8 @@ STUDIES = {
         changes=dict(batch_size=32, warmup_epochs=0.5, small_epochs=2), rates=(0.05, 0.1, 0.2),
         channels_last=True,
     ),
-    "cifar10-quick": Study(
-        "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
-        seeds=(1, 2, 3), epochs=10, setting="quick", channels_last=True,
-    ),
-    "cifar10-residual": Study(
-        "cifar10", ("resnet-quick",), rules=("backprop", "burstprop", "burstccn", *ONCE), once=ONCE,
-        seeds=(1, 2, 3), epochs=24, setting="quick", changes=dict(small_epochs=16), channels_last=True,
-    ),
+    "cifar10-quick": CIFAR10_QUICK,
+    "cifar10-residual": dataclasses.replace(CIFAR10_QUICK, epochs=24, changes=dict(small_epochs=16)),
     "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "depth": Study("cifar10", DEPTHS),
     "tiny-imagenet-quick": Study(

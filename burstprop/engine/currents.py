@@ -93,13 +93,13 @@ class Currents:
         window = step // WINDOW
         if window == self._window and not self._changed:
             return
-        # from the second window on, what follows no waveform stays as it is until it is set
-        changed = set(self._changed)
-        if window != self._window:
-            changed |= self._follow_waveforms
+        moved = window != self._window
+        # the first window begins with a step without current; in all others only waveforms differ
+        everything = moved and min(window, self._window) <= 0
+        changed = self._changed | self._follow_waveforms if moved else self._changed
         for population, neurons in self._compiled.pairs():
             for name in population.neuron.Drive._fields:
-                if self._window <= 0 < window or self._window < 0 or (population.name, name) in changed:
+                if everything or (population.name, name) in changed:
                     self._tabulate(population, neurons, name, window)
         self._compiled.arrays["sizes"][nw.DRIVE_FIRST] = window * WINDOW
         self._window = window

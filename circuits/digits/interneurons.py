@@ -111,8 +111,8 @@ def cancelling(targets: list[str], weights: list[NDArray[np.float64]]) -> list[P
                 "som",
                 target,
                 "dendrite_inh",
-                1.0 / (SOM_GAIN / per_class),
-                Matrix(np.repeat(rows.reshape(CLASSES, -1, rows.shape[1]).mean(axis=1), SOM_CELLS, axis=0)),
+                per_class / SOM_GAIN,
+                Matrix(np.repeat(rows[::per_class], SOM_CELLS, axis=0)),
             )
             for target, rows in zip(targets, weights, strict=True)
         ),

@@ -132,18 +132,13 @@ class Params:
                 f"Params.learned_feedback with layers = {self.layers}: feedback learns to follow the weights "
                 "from one hidden layer to the output; give layers=1, or learned_feedback=false"
             )
-        signed = {
-            "feedback_path": self.feedback_path == "layered",
-            "cancelling": not self.cancelling,
-            "scrambled": self.scrambled,
-            "classless": self.classless,
-            "learned_feedback": self.learned_feedback,
-        }
-        for name in (name for name, is_so in signed.items() if self.dale and is_so):
-            raise BurstpropError(
-                f"Params.{name} = {getattr(self, name)!r} with dale = True: interneurons cancel what fixed "
-                "feedback from the output excites, class by class; give dale=false, or leave this field"
-            )
+        for name in ("feedback_path", "cancelling", "scrambled", "classless", "learned_feedback"):
+            if self.dale and getattr(self, name) != getattr(Params, name):
+                raise BurstpropError(
+                    f"Params.{name} = {getattr(self, name)!r} with dale = True: interneurons cancel what "
+                    "fixed feedback from the output excites, class by class; give dale=false, or leave this "
+                    "field"
+                )
         if self.skip_ms >= self.first_ms:
             raise BurstpropError(
                 f"Params.skip_ms = {self.skip_ms:g} ms: the first_ms = {self.first_ms:g} ms of an image that "

@@ -118,7 +118,7 @@ def join(device: str = "auto", backend: str = "auto") -> Iterator[Group]:
     named = dist.PrefixStore(f"join-{next(_joins)}", store)
     dist.init_process_group(backend, store=named, rank=rank, world_size=world_size)
     try:
-        yield Group(dist.get_rank(), dist.get_world_size(), chosen)
+        yield Group(rank, world_size, chosen)
     finally:
         dist.destroy_process_group()
 
