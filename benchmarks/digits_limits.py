@@ -1,10 +1,14 @@
 """What limits spiking digits that have learned: errors on images that were learned and on others, by readout.
 
     python benchmarks/digits_limits.py --out benchmarks/results/digits-spiking      some minutes, one core
+    python benchmarks/digits_limits.py --variant whole_mnist --keep KEPT --out DIR
 
-`burstprop.circuits.digits` learns the training images but for one fold (seed 11, realization 1: fold 0).
-Plasticity is off from then on. All that it learned, and those held back, are shown for 1.2 s each. Test
-images stay untouched. Three readouts of the same events answer:
+The second takes two hours and goes on from its checkpoint in KEPT. It finds its images through the variable
+BURSTPROP_DATA of the environment.
+
+A variant of `burstprop.circuits.digits` learns the training images but for one fold (seed 11, realization 1:
+fold 0). Plasticity is off from then on. What it learned (at most 10,000 images), and all that was held back,
+are shown for 1.2 s each. Test images stay untouched. Three readouts of the same events answer:
 
 circuit   the class with most output events, as everywhere;
 weights   the hidden events through the output's weights, averaged over a class: linear, and without the
@@ -14,43 +18,61 @@ perfect   logistic regression on the hidden events of the images that were learn
 A readout that errs on learned images is limited by noise, or by how it answers; one that errs only on the
 others has learned the images by heart.
 
-Writes limits_digits.csv (one row a readout, kind of images and reading time) and limits_digits.json, how it
+Writes limits_VARIANT.csv (one row a readout, kind of images and reading time) and limits_VARIANT.json, how it
 was made.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from digits_reading import READINGS_MS, SEED, counts, error, fitted
 
+from burstprop.circuits.digits.experiment import VARIANTS
 from burstprop.circuits.digits.params import CLASSES, Params
 from burstprop.circuits.digits.protocol import Realization
 from burstprop.report.report import provenance
+from burstprop.runs.checkpoints import Checkpoints
 from burstprop.runs.run_code import code_of_run
-from burstprop.system.files import plain, write_json, write_text
+from burstprop.system.files import plain, writable_folder, write_json, write_text
 
 REALIZATION = 1
+LARGEST = 10_000
+"""Images of those that were learned that are shown again."""
 
 
-def measure() -> pd.DataFrame:
-    """Learn, show, and return the errors: ``images, readout, reading_ms, error_percent``."""
-    run = Realization(Params(split="validation"), SEED, REALIZATION)
+def learned(params: Params, folder: Path | None) -> Realization:
+    """Return a realization that has learned; with a folder, it goes on from the checkpoint there."""
+    run = Realization(params, SEED, REALIZATION)
+    checkpoints = None if folder is None else Checkpoints(folder)
+    if checkpoints is not None:
+        run.resume(checkpoints)
     while run.done < run.examples:
         run.next()
+        if checkpoints is not None and (checkpoints.due() or run.done == run.examples):
+            run.keep(checkpoints)
+            print(f"{run.done:,} of {run.examples:,} examples learned", file=sys.stderr, flush=True)
+    return run
+
+
+def measure(params: Params, folder: Path | None) -> pd.DataFrame:
+    """Learn, show, and return the errors: ``images, readout, reading_ms, error_percent``."""
+    run = learned(params, folder)
     weights = run.simulation.weights(run.forward[-1]).astype(np.float64)
-    of_class = weights.reshape(run.params.hidden, CLASSES, -1).mean(axis=2)
-    kinds = {"learned": run.learned, "held back": run.tested}
+    of_class = weights.reshape(params.hidden, CLASSES, -1).mean(axis=2)
+    kinds = {"learned": run.learned.first(LARGEST), "held back": run.tested}
     seen = {
-        kind: counts(run.simulation, run.params, images, ("hidden", "output"), run.params.skip_ms)
+        kind: counts(run.simulation, params, images, ("hidden", "output"), params.skip_ms)
         for kind, images in kinds.items()
     }
     rows = []
     for k, reading_ms in enumerate(READINGS_MS):
-        layer, mean, spread = fitted(seen["learned"]["hidden"][k], run.learned.labels)
+        layer, mean, spread = fitted(seen["learned"]["hidden"][k], kinds["learned"].labels)
         for kind, images in kinds.items():
             hidden, output = seen[kind]["hidden"][k], seen[kind]["output"][k]
             answers = {
@@ -66,18 +88,25 @@ def measure() -> pd.DataFrame:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--variant", choices=tuple(VARIANTS), default="learned", metavar="NAME", help="of digits-spiking"
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="KEPT", help="folder of the checkpoint, from which it goes on"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     args = parser.parse_args()
-    table = measure()
+    params = replace(VARIANTS[args.variant], split="validation")
+    table = measure(params, args.keep and writable_folder(args.keep))
     print(table.pivot(index=["images", "readout"], columns="reading_ms", values="error_percent").to_string())
     args.out.mkdir(parents=True, exist_ok=True)
-    write_text(args.out / "limits_digits.csv", table.to_csv(index=False))
-    made = code_of_run(measure, {"params": Params()}) | provenance(
-        command=f"python benchmarks/digits_limits.py --out {args.out}",
+    write_text(args.out / f"limits_{args.variant}.csv", table.to_csv(index=False))
+    made = code_of_run(measure, {"params": params}) | provenance(
+        command=f"python benchmarks/digits_limits.py --variant {args.variant} --out {args.out}",
         seed=SEED,
         parameters={"readings_ms": READINGS_MS, "realization": REALIZATION, "split": "validation"},
     )
-    write_json(args.out / "limits_digits.json", plain(made))
+    write_json(args.out / f"limits_{args.variant}.json", plain(made))
 
 
 if __name__ == "__main__":

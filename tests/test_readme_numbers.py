@@ -357,7 +357,7 @@ def test_what_the_events_of_the_spiking_digits_carry():
 
 
 def test_what_limits_the_spiking_digits_after_learning():
-    frame = stored("digits-spiking/limits_digits").set_index(["readout", "images", "reading_ms"])
+    frame = stored("digits-spiking/limits_learned").set_index(["readout", "images", "reading_ms"])
     rows = table("readout after learning (error, %)")[1:]
     assert [row[0].partition(":")[0] for row in rows] == ["circuit", "weights", "perfect"]
     for words, *said in rows:

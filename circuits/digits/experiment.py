@@ -90,6 +90,9 @@ VARIANTS: dict[str, Params] = {
     "mnist_frozen": replace(MNIST, eta_hidden=0.0),
     "whole_mnist": WHOLE_MNIST,
     "whole_mnist_frozen": replace(WHOLE_MNIST, eta_hidden=0.0),
+    "whole_mnist_learned_feedback": replace(
+        WHOLE_MNIST, eta_hidden=2e-3, eta_output=0.6, learned_feedback=True
+    ),
 }
 CONTROLS = ("frozen_hidden",)
 """Variants whose hidden layer learns nothing; `EXTENDED` has those that learn otherwise."""
