@@ -12,7 +12,8 @@ made.
     python benchmarks/reduced_depth.py --study depth-short --data DIR  4 to 32 layers, 5,000 images
     python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
     python benchmarks/reduced_depth.py --study cifar10-quick --data DIR resnet-quick, 10 epochs: hours
-    python benchmarks/reduced_depth.py --study cifar10-residual --data DIR  the comparison, 24 epochs: a day
+    python benchmarks/reduced_depth.py --study cifar10-residual --data DIR  resnet-quick, 24 epochs: a day
+    python benchmarks/reduced_depth.py --study cifar10-retina --data DIR  resnet-retina, 24 epochs: a day
     python benchmarks/reduced_depth.py --study cifar10-long --data DIR resnet-small, 30 epochs: days
     python benchmarks/reduced_depth.py --study depth --data DIR        4 to 32 layers of one width: days
     python benchmarks/reduced_depth.py --study tiny-imagenet-quick --data DIR
@@ -153,6 +154,9 @@ STUDIES = {
     ),
     "cifar10-quick": CIFAR10_QUICK,
     "cifar10-residual": dataclasses.replace(CIFAR10_QUICK, epochs=24, changes=dict(small_epochs=16)),
+    "cifar10-retina": dataclasses.replace(
+        CIFAR10_QUICK, networks=("resnet-retina",), epochs=24, setting="retina"
+    ),
     "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "depth": Study("cifar10", DEPTHS),
     "tiny-imagenet-quick": Study(

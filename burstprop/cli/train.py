@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--data", metavar="DIR", help="folder of the data, or one above it; digits need none")
     what.add_argument(
         "--setting", metavar="NAME",
-        help="default, published, residual or quick (that made for a residual --network, else default)",
+        help="default, published, residual, quick, retina (that made for a residual --network, else default)",
     )  # fmt: skip
     what.add_argument(
         "--network", metavar="NAME", help="another network than the setting's: resnet-quick, resnet-small ..."

@@ -27,6 +27,7 @@ from burstprop.reduced.networks import (
     NetworkSpec,
     Pooling,
     Residual,
+    Retina,
     build_network,
     network_spec,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "NetworkSpec",
     "Pooling",
     "Residual",
+    "Retina",
     "Rule",
     "RuleLayer",
     "Setting",

@@ -10,6 +10,7 @@ import torch
 from burstprop.errors import BurstpropError
 from burstprop.reduced import Convolution, NetworkSpec, Pooling, Residual
 from burstprop.reduced.data import open_dataset
+from burstprop.reduced.data.augmentation import Augmentation
 from burstprop.reduced.train.averaging import MovingAverage
 from burstprop.reduced.train.checkpoint import load_checkpoint
 from burstprop.reduced.train.diagnostics import diagnose
@@ -182,11 +183,23 @@ def test_looking_at_layers_changes_no_statistics(digits):
 def test_a_record_of_before_is_known_again(digits):
     """What earlier versions did not know is not told while it is as it was then."""
     told = _plan().to_dict()
-    later = {"optimizer", "clip_norm", "average", "small_side", "small_epochs", "mirrored"}
+    later = {"optimizer", "clip_norm", "average", "small_side", "small_epochs", "mirrored", "padding"}
     assert not later & set(told["setting"])
     assert "channels_last" not in told
     changed = _plan(clip_norm=1.0, channels_last=True)
     assert Plan.from_dict(changed.to_dict()) == changed
+
+
+def test_a_setting_pads_instead_of_the_dataset(digits):
+    usual = dataclasses.replace(digits, augmentation=Augmentation(padding=4, flip=True))
+    assert _plan().augmentation(usual) == usual.augmentation
+    assert _plan(padding=2).augmentation(usual) == Augmentation(padding=2, flip=True)
+    assert _plan(padding=0).augmentation(usual) == Augmentation(flip=True)
+    unchanged = dataclasses.replace(_plan(padding=2), augment=False)
+    assert unchanged.augmentation(usual).nothing
+    photographs = dataclasses.replace(digits, augmentation=Augmentation(least_area=0.1, flip=True))
+    with pytest.raises(BurstpropError, match=r"padding = 2 pixels and least_area = 0\.1 exclude each other"):
+        _plan(padding=2).augmentation(photographs)
 
 
 def test_what_cannot_be_says_so():

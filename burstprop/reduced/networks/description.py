@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from burstprop.errors import BurstpropError, near
+from burstprop.reduced.layers import retina
 
 NORMS = ("batch", "group", "divisive")
 POOLINGS = ("max", "average")
@@ -90,7 +91,16 @@ class Residual:
             raise BurstpropError("Residual.layers pools: the shortcut does not; pool before the block")
 
 
-Layer = Convolution | Residual | Pooling | int
+@dataclass(frozen=True)
+class Retina:
+    """The first layer of a network for colour images: cells that do not learn.
+
+    24 maps, ON and OFF cells of three colours and four patterns of 2 x 2 pixels
+    (`burstprop.reduced.layers.retina`). Nothing is sent down to it.
+    """
+
+
+Layer = Convolution | Residual | Pooling | Retina | int
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,8 @@ class NetworkSpec:
     input_shape : tuple of int
         Channels, height and width of an image in pixels, or the number of inputs.
     layers : tuple
-        Hidden layers: `Convolution`, `Residual`, `Pooling`, or a number of units of a fully connected layer.
+        Hidden layers: `Convolution`, `Residual`, `Pooling`, or a number of units of a fully connected layer;
+        the first may be a `Retina`.
     classes : int
         Output units.
     activation : str
@@ -138,7 +149,8 @@ def layer_shapes(spec: NetworkSpec) -> list[Shape]:
     Raises
     ------
     BurstpropError
-        Where a kernel is larger than what it sees, groups do not fit, or a convolution follows a dense layer.
+        Where a kernel is larger than what it sees, groups do not fit, a convolution follows a dense layer, or
+        a retina does not see a colour image.
     """
     shapes = [tuple(spec.input_shape)]
     for number, layer in enumerate(spec.layers):
@@ -149,12 +161,26 @@ def layer_shapes(spec: NetworkSpec) -> list[Shape]:
         if len(shape) != 3:
             kind = "a convolution" if isinstance(layer, Convolution) else f"a {type(layer).__name__}"
             raise BurstpropError(f"network {spec.name!r}: layer {number} is {kind}, its input is {shape}")
+        if isinstance(layer, Retina):
+            shapes.append(_retina_shape(shape, number, f"network {spec.name!r}: layer {number} is a Retina"))
+            continue
         for part in layer.layers if isinstance(layer, Residual) else (layer,):
             shape = _output_shape(part, shape, f"network {spec.name!r}: layer {number}")
         if isinstance(layer, Residual):
             _output_shape(projection(layer), shapes[-1], f"network {spec.name!r}: layer {number}, shortcut")
         shapes.append(shape)
     return shapes
+
+
+def _retina_shape(shape: Shape, number: int, where: str) -> Shape:
+    if number:
+        raise BurstpropError(f"{where}: it sees the image; make it layer 0")
+    if shape[0] != 3 or min(shape[1:]) < retina.SIDE:
+        raise BurstpropError(
+            f"{where}: it sees red, green and blue on at least {retina.SIDE} x {retina.SIDE} pixels, and the "
+            f"input is {shape}; leave it out for other images"
+        )
+    return (retina.MAPS, *(side - retina.SIDE + 1 for side in shape[1:]))
 
 
 def _output_shape(layer: Convolution | Pooling, shape: Shape, where: str) -> Shape:
@@ -208,6 +234,8 @@ def _layer_to_dict(layer: Layer) -> Any:
         return layer
     if isinstance(layer, Residual):
         return {"block": [_layer_to_dict(one) for one in layer.layers], "cells": layer.cells}
+    if isinstance(layer, Retina):
+        return {"retina": {}}
     if isinstance(layer, Pooling):
         return {
             "pooling": layer.kind,
@@ -233,6 +261,8 @@ def _layer_from_dict(layer: Any) -> Layer:
         return int(layer)
     if "block" in layer:
         return Residual(tuple(Convolution(**one) for one in layer["block"]), layer["cells"])
+    if "retina" in layer:
+        return Retina(**layer["retina"])
     if "pooling" in layer:
         return Pooling(layer["pooling"], layer["kernel"], layer["stride"], layer["padding"])
     return Convolution(**layer)

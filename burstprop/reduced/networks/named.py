@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from burstprop.errors import BurstpropError, near
-from burstprop.reduced.networks.description import Convolution, Layer, NetworkSpec, Pooling, Residual
+from burstprop.reduced.networks.description import Convolution, Layer, NetworkSpec, Pooling, Residual, Retina
 
 
 def _cifar(first: int, second: int, third: int, dense: int) -> tuple[Convolution | int, ...]:
@@ -64,6 +64,11 @@ def _quick(first_stride: int) -> tuple[Layer, ...]:
     )
 
 
+def _retina() -> tuple[Layer, ...]:
+    """`_quick` behind a retina, whose first layer then needs 3 x 3 pixels: 24 million products."""
+    return (Retina(), _conv(32, pool=2), *_quick(1)[1:])
+
+
 def _digits() -> tuple[Layer, ...]:
     """Nine layers of weights for 8 x 8 pixels, 5,952 weights: trains in seconds."""
     block = Residual((_conv(8), _conv(8)))
@@ -117,6 +122,7 @@ NETWORKS: dict[str, NetworkSpec] = {
         _rectified("imagenet-burstccn", 224, (*_imagenet(48, 96, 96, 192, 192, 384, 470), 1500), 1000),
         _residual("resnet-digits", 8, _digits(), 10, channels=1),
         _residual("resnet-quick", 32, _quick(1), 10),
+        _residual("resnet-retina", 32, _retina(), 10),
         _residual("resnet-quick-64", 64, _quick(2), 200),
         _residual("resnet-small", 32, _small(1), 10),
         _residual("resnet-small-64", 64, _small(2), 200),

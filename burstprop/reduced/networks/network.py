@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from burstprop.errors import BurstpropError
-from burstprop.reduced.layers import Cells, Conv2d, Dense, DivisiveNorm, RuleLayer, RuleModule
+from burstprop.reduced.layers import Cells, Conv2d, Dense, DivisiveNorm, RetinalCells, RuleLayer, RuleModule
 from burstprop.reduced.layers.losses import teaching_loss
 from burstprop.reduced.networks.description import (
     Convolution,
@@ -16,6 +16,7 @@ from burstprop.reduced.networks.description import (
     NetworkSpec,
     Pooling,
     Residual,
+    Retina,
     Shape,
     layer_shapes,
     projection,
@@ -57,6 +58,8 @@ class _Builder:
 
     def layer(self, layer: Layer, shape: Shape, out: Shape) -> list[nn.Module]:
         """Return the modules of a hidden layer."""
+        if isinstance(layer, Retina):
+            return [RetinalCells()]
         if isinstance(layer, Pooling):
             return [_pooling(layer, shape)]
         if isinstance(layer, Residual):

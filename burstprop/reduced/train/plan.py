@@ -23,6 +23,7 @@ from burstprop.reduced.train.settings import Setting
 PRECISIONS = ("float32", "bfloat16")
 LATER = (
     "optimizer", "clip_norm", "average", "channels_last", "small_side", "small_epochs", "mirrored",
+    "padding",
 )  # fmt: skip
 """Fields that files of earlier versions lack. A record leaves them out while they have their defaults, so a
 run of an earlier version still counts as the same run."""
@@ -84,9 +85,16 @@ class Plan:
         return self.setting.dataset
 
     def augmentation(self, dataset: ImageDataset) -> Augmentation:
-        """Return what is done to training images."""
+        """Return what is done to training images.
+
+        Raises
+        ------
+        BurstpropError
+            Where the setting pads images that the dataset crops at random sizes.
+        """
         if self.augment:
-            return dataset.augmentation
+            usual, padding = dataset.augmentation, self.setting.padding
+            return usual if padding is None else dataclasses.replace(usual, padding=padding)
         # photographs of many sizes need some crop: the largest one that fits
         return Augmentation(least_area=1.0) if dataset.augmentation.least_area else Augmentation()
 

@@ -68,6 +68,10 @@ class Setting:
         0.0, "1", "decay a step of the moving average of the weights that is tested (0: none)", low=0.0,
         high=1.0,
     )  # fmt: skip
+    padding: int | None = quantity(
+        None, "pixels", "zeros around a training image before a crop of the old size; none: the dataset's",
+        low=0, optional=True,
+    )  # fmt: skip
     small_side: int = quantity(0, "pixels", "side of the training images of the first small_epochs", low=0)
     small_epochs: int = quantity(0, "1", "epochs at the start on images of small_side pixels", low=0)
     mirrored: bool = quantity(False, "", "test on the mean logits of an image and its mirror image")
