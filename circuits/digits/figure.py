@@ -33,12 +33,16 @@ NAMES = {
     "two_layers": "two layers of 50",
     "two_layers_layered": "two layers of 50, layered feedback",
     "three_layers": "three layers of 33",
+    "rates_up_to_4": "hidden rates up to 4 Hz",
+    "rates_up_to_8": "hidden rates up to 8 Hz",
+    "rates_up_to_30": "hidden rates up to 30 Hz",
     "dale": "Dale's law",
     "dale_frozen": "Dale's law, frozen",
     "mnist": "MNIST",
     "mnist_frozen": "MNIST, frozen",
     "whole_mnist": "all of MNIST",
     "whole_mnist_frozen": "all of MNIST, frozen",
+    "whole_mnist_learned_feedback": "all of MNIST, feedback learned",
 }
 
 
