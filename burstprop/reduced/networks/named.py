@@ -65,7 +65,7 @@ def _quick(first_stride: int) -> tuple[Layer, ...]:
 
 
 def _retina() -> tuple[Layer, ...]:
-    """`_quick` behind a retina, whose first layer then needs 3 x 3 pixels: 24 million products."""
+    """`_quick` behind a retina; 3 x 3 pixels are then enough for the layer above: 34 million products."""
     return (Retina(), _conv(32, pool=2), *_quick(1)[1:])
 
 

@@ -110,7 +110,7 @@ class Setting:
 
 def setting(rule: str, dataset: str = "digits", name: str = "default") -> Setting:
     """Return the setting ``name`` (``default``, ``published``, or, for residual networks on images of some
-    size, ``residual``, and ``quick`` for one core) of a rule for a dataset.
+    size, ``residual``, and, for one core, ``quick`` and ``retina``) of a rule for a dataset.
 
     ``rule`` is a name of `RULES`, or names a class of one's own (``path/to/file.py:ClassName``), which trains
     with the setting ``name`` of backprop unless its class changes the default of a field.
