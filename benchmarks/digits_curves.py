@@ -10,7 +10,9 @@ A   test error against reading time, 100 hidden neurons;
 B   test error after the last reading against all hidden neurons, learned and frozen, one to three layers;
 C   error of a perfect linear readout against the events that a neuron had: rate times reading time;
 D   what the teacher tells each of two and three hidden layers, numbered from the input on: correlation of a
-    neuron's surplus of bursts in one example with what its feedback should say.
+    neuron's surplus of bursts in one example with what its feedback should say;
+E   test error after two reading times against the event rate of the hidden neurons, whose upper bound
+    (``e_max_hz``) differs.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from burstprop.report import plotting
 from burstprop.system.files import write_text, writing
 
 RESULTS = Path(__file__).parent / "results" / "digits-spiking"
+BOUNDED = ("rates_up_to_4", "rates_up_to_8", "learned", "rates_up_to_30")
+"""Variants that differ in the bound of the hidden rates alone, from the lowest on."""
 
 
 def stored_errors(results: Path) -> pd.DataFrame:
@@ -39,38 +43,55 @@ def stored_errors(results: Path) -> pd.DataFrame:
     -------
     DataFrame
         ``variant, layers, hidden`` (neurons of all hidden layers), ``frozen, realization, reading_ms,
-        error_percent``.
+        error_percent, hidden_hz`` (events of a neuron of the first hidden layer while test images are shown;
+        missing for the frozen control, whose rates are not stored).
     """
-    found = [pd.read_csv(results / "controls_errors.csv")]
-    found += [
-        errors(pd.read_csv(folder / "answers.csv")).assign(variant=folder.name)
+    folders = {
+        folder.name: folder
         for folder in sorted(results.iterdir())
         if folder.name in VARIANTS and VARIANTS[folder.name].dataset == "digits"
+    }
+    found = [pd.read_csv(results / "controls_errors.csv")]
+    found += [
+        errors(pd.read_csv(folder / "answers.csv")).assign(variant=name) for name, folder in folders.items()
     ]
-    table = pd.concat(found, ignore_index=True)
+    rates = [
+        _rates(pd.read_csv(folder / "response.csv")).assign(variant=name)
+        for name, folder in {"learned": results, **folders}.items()
+    ]
+    table = pd.concat(found, ignore_index=True).merge(
+        pd.concat(rates), how="left", on=["variant", "realization"]
+    )
     of = table["variant"].map(VARIANTS)
     table["layers"] = of.map(lambda params: params.layers)
     table["hidden"] = of.map(lambda params: params.layers * params.hidden)
     table["frozen"] = of.map(lambda params: params.eta_hidden == 0.0)
     columns = ["variant", "layers", "hidden", "frozen", "realization", "reading_ms", "error_percent"]
-    return table[columns].round(3)
+    return table[[*columns, "hidden_hz"]].round(3)
+
+
+def _rates(response: pd.DataFrame) -> pd.DataFrame:
+    means = response.groupby("realization", as_index=False)["event_rate_hz"].mean()
+    return means.rename(columns={"event_rate_hz": "hidden_hz"})
 
 
 def draw(table: pd.DataFrame, readings: pd.DataFrame, layers: dict[str, pd.DataFrame]) -> Figure:
     """Return the figure; ``readings`` is reading_digits.csv, ``layers`` the stored layers.csv by variant."""
     with mpl.rc_context(plotting.STYLE):
-        page = Figure(figsize=(9.6, 7.0), layout="constrained")
-        axes = [page.add_subplot(2, 2, k) for k in range(1, 5)]
+        page = Figure(figsize=(9.6, 10.0), layout="constrained")
+        axes = [page.add_subplot(3, 2, k) for k in range(1, 6)]
         _by_time(table, axes[0])
         _by_neurons(table, axes[1])
         _by_events(readings, axes[2])
         _by_layer(layers, axes[3])
+        _by_rate(table, axes[4])
         plotting.panel_letters(axes)
     return page
 
 
 def _by_time(table: pd.DataFrame, axes: Axes) -> None:
-    own = table[(table["hidden"] == 100) & (table["layers"] == 1)]
+    bounds = set(BOUNDED) - {"learned"}
+    own = table[(table["hidden"] == 100) & (table["layers"] == 1) & ~table["variant"].isin(bounds)]
     last = own[own["reading_ms"] == own["reading_ms"].max()].groupby("variant")["error_percent"].mean()
     for k, variant in enumerate(last.sort_values().index):
         means = own[own["variant"] == variant].groupby("reading_ms")["error_percent"].mean()
@@ -143,6 +164,20 @@ def _by_layer(layers: dict[str, pd.DataFrame], axes: Axes) -> None:
     axes.set(xlabel="examples", ylabel="correlation of bursts and wanted signal", ylim=(0.0, 0.6))
     axes.legend(frameon=False, fontsize=7)
     plotting.title(axes, "the teacher's signal, layer by layer")
+
+
+def _by_rate(table: pd.DataFrame, axes: Axes) -> None:
+    last = table["reading_ms"].max()
+    for reading_ms, shade in ((0.5 * last, plotting.VERMILION), (last, plotting.BLUE)):
+        own = table[(table["reading_ms"] == reading_ms) & table["variant"].isin(BOUNDED)]
+        means = own.groupby("variant")[["hidden_hz", "error_percent"]].mean().sort_values("hidden_hz")
+        words = f"after {reading_ms / 1000.0:g} s"
+        axes.plot(means["hidden_hz"], means["error_percent"], "-", color=shade, label=words)
+        axes.scatter(own["hidden_hz"], own["error_percent"], s=12, color=shade)
+    axes.set(xlabel="event rate of a hidden neuron (Hz)", ylabel="test error (%)")
+    axes.set_ylim(bottom=0.0)
+    axes.legend(frameon=False, fontsize=7)
+    plotting.title(axes, "bounds of 4, 8, 15 and 30 Hz")
 
 
 def main() -> None:

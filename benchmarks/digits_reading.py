@@ -2,8 +2,10 @@
 
     python benchmarks/digits_reading.py --out benchmarks/results/digits-spiking      some minutes, one core
     python benchmarks/digits_reading.py --dataset mnist --out benchmarks/results/digits-spiking
+    python benchmarks/digits_reading.py --dataset whole_mnist --out benchmarks/results/digits-spiking
 
-The second finds its images through the environment variable BURSTPROP_DATA.
+``mnist`` has 14 x 14 pixels, ``whole_mnist`` 28 x 28 and 300 hidden neurons. They find their images
+through the environment variable BURSTPROP_DATA.
 
 Images are shown to the circuit of `burstprop.circuits.digits` with an untrained hidden layer and no output.
 Event counts of the input neurons, and of the hidden neurons, are read by logistic regression in double
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 from burstprop.circuit import Circuit
 from burstprop.circuit.connectivity import Matrix
 from burstprop.circuits.digits.circuit import build, image_current, plastic, start_weights
-from burstprop.circuits.digits.experiment import MNIST
+from burstprop.circuits.digits.experiment import MNIST, WHOLE_MNIST
 from burstprop.circuits.digits.images import Images, learned_and_tested
 from burstprop.circuits.digits.params import Params
 from burstprop.recording import Record
@@ -78,6 +80,7 @@ class Sample:
 SAMPLES = {
     "digits": Sample(Params(), (Code(1, 800.0), Code(4, 800.0), Code(4, 2000.0))),
     "mnist": Sample(MNIST, (Code(1, 2000.0), Code(2, 2000.0)), 2500, 500, 1),
+    "whole_mnist": Sample(WHOLE_MNIST, (Code(1, 2000.0),), 10_000, 2500, 1),
 }
 
 

@@ -44,11 +44,15 @@ def test_the_figure_of_curves_has_every_stored_run(curves):
     table = pd.read_csv(RESULTS / "curves.csv")
     layers = {"two_layers": pd.read_csv(RESULTS / "two_layers" / "layers.csv")}
     figure = curves.draw(table, pd.read_csv(RESULTS / "reading_digits.csv"), layers)
-    by_time, by_neurons, by_events, by_layer = figure.axes
-    assert (
-        len(by_time.get_lines())
-        == table.loc[table["hidden"] == 100].query("layers == 1")["variant"].nunique()
-    )
+    by_time, by_neurons, by_events, by_layer, by_rate = figure.axes
+    of_this_size = set(table.loc[table["hidden"] == 100].query("layers == 1")["variant"])
+    assert len(by_time.get_lines()) == len(of_this_size) - 3
+    bounded = table[table["variant"].isin(curves.BOUNDED)]
+    for line, reading_ms in zip(by_rate.get_lines(), (600.0, 1200.0), strict=True):
+        own = bounded[bounded["reading_ms"] == reading_ms].groupby("variant").mean(numeric_only=True)
+        assert len(own) == 4
+        assert sorted(line.get_xdata()) == pytest.approx(sorted(own["hidden_hz"]))
+        assert sorted(line.get_ydata()) == pytest.approx(sorted(own["error_percent"]))
     plain = table[table["variant"].isin(["learned", "hidden_50", "hidden_200"])]
     last = plain[plain["reading_ms"] == plain["reading_ms"].max()].groupby("hidden")["error_percent"].mean()
     assert list(by_neurons.get_lines()[0].get_ydata()) == pytest.approx(list(last))

@@ -312,6 +312,9 @@ VARIANTS = {
     "two layers of 50": "two_layers",
     "two layers of 50, layered feedback": "two_layers_layered",
     "three layers of 33": "three_layers",
+    "hidden rates up to 4 Hz": "rates_up_to_4",
+    "hidden rates up to 8 Hz": "rates_up_to_8",
+    "hidden rates up to 30 Hz": "rates_up_to_30",
     "two phases, examples of 1 s": "two_phases",
     "Dale's law": "dale",
     "Dale's law, frozen": "dale_frozen",
@@ -381,6 +384,12 @@ def test_the_signal_in_two_hidden_layers():
         said = re.search(words, text)
         assert said is not None, words
         assert [float(word) for word in said.groups()] == pytest.approx(list(last[column]), abs=0.0051)
+    layers = stored("digits-spiking/three_layers/layers")
+    last = layers[layers["examples"] == layers["examples"].max()].groupby("layer").mean(numeric_only=True)
+    said = re.search(r"three layers of 33 it survives as well: ([\d.]+), ([\d.]+) and ([\d.]+)", text)
+    assert said is not None
+    found = list(last["signal_correlation"])
+    assert [float(word) for word in said.groups()] == pytest.approx(found, abs=0.0051)
     layers = stored("digits-spiking/two_layers_layered/layers")
     last = layers[layers["examples"] == layers["examples"].max()].groupby("layer").mean(numeric_only=True)
     said = re.search(r"correlation is ([\d.]+) in the second layer and ([\d.]+) in the first", text)
