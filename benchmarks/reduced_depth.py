@@ -16,7 +16,7 @@ made.
     python benchmarks/reduced_depth.py --study cifar10-retina --data DIR  resnet-retina, 24 epochs: a day
     python benchmarks/reduced_depth.py --study cifar10-long --data DIR resnet-small, 30 epochs: days
     python benchmarks/reduced_depth.py --study depth --data DIR        4 to 32 layers of one width: days
-    python benchmarks/reduced_depth.py --study tiny-imagenet-quick --data DIR
+    python benchmarks/reduced_depth.py --study tiny-imagenet-retina --data DIR
     python benchmarks/reduced_depth.py --study cifar10-quick --data DIR --rules backprop,burstprop --seeds 1
 
 DIR is the folder above the data (or the variable BURSTPROP_DATA). Every rule has the same network, start
@@ -159,9 +159,9 @@ STUDIES = {
     ),
     "cifar10-long": Study("cifar10", ("resnet-small",), seeds=(1, 2, 3)),
     "depth": Study("cifar10", DEPTHS),
-    "tiny-imagenet-quick": Study(
-        "tiny-imagenet", ("resnet-quick-64",), rules=("backprop", "burstprop", "feedback_alignment"),
-        seeds=(1, 2), setting="quick", channels_last=True,
+    "tiny-imagenet-retina": Study(
+        "tiny-imagenet", ("resnet-retina-64",), rules=("backprop", "burstprop", "feedback_alignment"),
+        seeds=(1, 2), setting="retina", channels_last=True,
     ),
 }  # fmt: skip
 

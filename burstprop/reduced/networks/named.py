@@ -64,9 +64,9 @@ def _quick(first_stride: int) -> tuple[Layer, ...]:
     )
 
 
-def _retina() -> tuple[Layer, ...]:
+def _retina(first_stride: int) -> tuple[Layer, ...]:
     """`_quick` behind a retina; 3 x 3 pixels are then enough for the layer above: 34 million products."""
-    return (Retina(), _conv(32, pool=2), *_quick(1)[1:])
+    return (Retina(), _conv(32, first_stride, pool=2), *_quick(1)[1:])
 
 
 def _digits() -> tuple[Layer, ...]:
@@ -122,8 +122,9 @@ NETWORKS: dict[str, NetworkSpec] = {
         _rectified("imagenet-burstccn", 224, (*_imagenet(48, 96, 96, 192, 192, 384, 470), 1500), 1000),
         _residual("resnet-digits", 8, _digits(), 10, channels=1),
         _residual("resnet-quick", 32, _quick(1), 10),
-        _residual("resnet-retina", 32, _retina(), 10),
+        _residual("resnet-retina", 32, _retina(1), 10),
         _residual("resnet-quick-64", 64, _quick(2), 200),
+        _residual("resnet-retina-64", 64, _retina(2), 200),
         _residual("resnet-small", 32, _small(1), 10),
         _residual("resnet-small-64", 64, _small(2), 200),
         _residual("resnet18-64", 64, _eighteen((_conv(64, 2),)), 200),
