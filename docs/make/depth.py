@@ -201,10 +201,30 @@ def draw_depth(runs: pd.DataFrame, layers: pd.DataFrame) -> Figure:
     return drawn
 
 
+def draw_course(curves: pd.DataFrame, layers: pd.DataFrame) -> Figure:
+    """Return the figure: errors over the epochs, and what the layers are like after the last one."""
+    drawn, axes = figure(2, 2, width=7.0, height=5.2)
+    for axis, column, label in (
+        (axes[0, 0], "train_error_percent", "training error (%)"),
+        (axes[0, 1], "validation_error_percent", "validation error (%)"),
+    ):
+        for name, way in WAYS.items():
+            mean = curves[curves["rule"] == name].groupby("epoch")[column].mean()
+            if mean.size:
+                axis.plot(mean.index, mean.to_numpy(), way.line, color=way.colour, label=way.name)
+        axis.set(xlabel="epoch", ylabel=label, ylim=(0, 60))
+    for axis, column in ((axes[1, 0], "update_angle_deg"), (axes[1, 1], "weight_feedback_distance")):
+        panel(axis, layers, column)
+    axes[0, 0].legend(frameon=False, fontsize=7)
+    return drawn
+
+
 def main() -> None:
     """Write the figures and print the tables."""
     for study in ("starts", "cifar10-quick", "cifar10-residual"):
         print(seeds_table(*(pd.read_csv(RESULTS / f"{study}{suffix}.csv") for suffix in ("", "_layers"))))
+    course = (pd.read_csv(RESULTS / f"cifar10-quick{suffix}.csv") for suffix in ("_curves", "_layers"))
+    draw_course(*course).savefig(PICTURES / "depth_cifar10.png", dpi=130, metadata={"Software": None})
     for study, drawing, text in (
         ("constraints", draw, table),
         ("depth-short", draw_depth, depth_table),
