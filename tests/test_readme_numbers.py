@@ -402,6 +402,7 @@ def test_mnist_in_spikes():
     rows = {words: said for words, *said in table("MNIST | after 0.6 s (%)")[1:]}
     for words, name in (
         ("28 x 28, all images three times, 300 hidden neurons: learned", "whole_mnist"),
+        ("the same, hidden layer frozen", "whole_mnist_frozen"),
         ("14 x 14, 10,000 images once, 100 hidden neurons: learned", "mnist"),
         ("14 x 14: hidden layer frozen", "mnist_frozen"),
     ):
@@ -409,6 +410,16 @@ def test_mnist_in_spikes():
         wrong = 100.0 * (answers["answer"] != answers["label"])
         found = wrong.groupby(answers["reading_ms"]).mean()[[600.0, 1200.0]]
         assert [float(word) for word in rows[words]] == pytest.approx(list(found), abs=0.051), words
+    last = {
+        name: answers[answers["reading_ms"] == answers["reading_ms"].max()]
+        for name in ("whole_mnist", "whole_mnist_frozen")
+        for answers in [stored(f"digits-spiking/{name}/answers")]
+    }
+    learned, frozen = ((frame["answer"] != frame["label"]).mean() for frame in last.values())
+    text = (ROOT / "docs" / "results" / "digits.md").read_text(encoding="utf-8")
+    said = re.search(r"learned layer errs ([\d.]+) times as often as the frozen one\*\*", text)
+    assert said is not None
+    assert float(said[1]) == pytest.approx(learned / frozen, abs=0.0051)
     readings = stored("digits-spiking/reading_mnist").set_index(["population", "per_pixel", "reading_ms"])
     for population, words in (("input", "input events"), ("hidden", "untrained hidden events")):
         found = [readings.loc[(population, 2, ms), "error_percent"] for ms in (600.0, 1200.0)]
