@@ -315,6 +315,8 @@ VARIANTS = {
     "hidden rates up to 4 Hz": "rates_up_to_4",
     "hidden rates up to 8 Hz": "rates_up_to_8",
     "hidden rates up to 30 Hz": "rates_up_to_30",
+    "feedback learned, hidden rates up to 8 Hz": "learned_feedback_up_to_8",
+    "feedback without the class, hidden rates up to 8 Hz": "classless_feedback_up_to_8",
     "two phases, examples of 1 s": "two_phases",
     "Dale's law": "dale",
     "Dale's law, frozen": "dale_frozen",

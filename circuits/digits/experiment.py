@@ -87,6 +87,8 @@ VARIANTS: dict[str, Params] = {
     "rates_up_to_4": Params(e_max_hz=4.0),
     "rates_up_to_8": Params(e_max_hz=8.0),
     "rates_up_to_30": Params(e_max_hz=30.0),
+    "learned_feedback_up_to_8": Params(learned_feedback=True, e_max_hz=8.0),
+    "classless_feedback_up_to_8": Params(classless=True, e_max_hz=8.0),
     "dale": Params(dale=True, inhibition=0.15),
     "dale_frozen": Params(dale=True, inhibition=0.15, eta_hidden=0.0),
     "mnist": MNIST,

@@ -36,6 +36,8 @@ NAMES = {
     "rates_up_to_4": "hidden rates up to 4 Hz",
     "rates_up_to_8": "hidden rates up to 8 Hz",
     "rates_up_to_30": "hidden rates up to 30 Hz",
+    "learned_feedback_up_to_8": "feedback learned, hidden rates up to 8 Hz",
+    "classless_feedback_up_to_8": "feedback without the class, hidden rates up to 8 Hz",
     "dale": "Dale's law",
     "dale_frozen": "Dale's law, frozen",
     "mnist": "MNIST",

@@ -1,11 +1,11 @@
-"""`RetinalCells`: colours and edges as rates of ON and OFF cells, each colour and orientation equally strong.
+"""`RetinalCells`: colours and edges as rates of ON and OFF cells, all about equally strong.
 
 Neighbouring pixels and colours of a photograph say nearly the same. Synapses that learn from raw pixels learn
 their common part first and their differences late. The retina passes on what differs: it opposes colours and
 neighbouring places, and amplifies what varies little, down to its noise (Atick and Redlich 1992, doi
 10.1162/neco.1992.4.2.196). Photographs resemble one another so much that these filters need not be learned.
-Principal components of patches of 2 x 2 pixels are luminance, blue-yellow and red-green (Ruderman et al.
-1998, doi 10.1364/JOSAA.15.002036), each as mean, two edges and a corner. Their spreads are those of CIFAR-10.
+Principal components of patches of 2 x 2 pixels are luminance and two opponent colours (Ruderman et al. 1998,
+doi 10.1364/JOSAA.15.002036), each as mean, two edges and diagonals. Their spreads are those of CIFAR-10.
 An ON cell answers a rise and an OFF cell a fall, so rates are never negative.
 """
 
