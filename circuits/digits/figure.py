@@ -44,7 +44,6 @@ NAMES = {
     "mnist_frozen": "MNIST, frozen",
     "whole_mnist": "all of MNIST",
     "whole_mnist_frozen": "all of MNIST, frozen",
-    "whole_mnist_learned_feedback": "all of MNIST, feedback learned",
 }
 
 
