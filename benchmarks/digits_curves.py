@@ -174,10 +174,13 @@ def _by_rate(table: pd.DataFrame, axes: Axes) -> None:
         words = f"after {reading_ms / 1000.0:g} s"
         axes.plot(means["hidden_hz"], means["error_percent"], "-", color=shade, label=words)
         axes.scatter(own["hidden_hz"], own["error_percent"], s=12, color=shade)
-    axes.set(xlabel="event rate of a hidden neuron (Hz)", ylabel="test error (%)")
-    axes.set_ylim(bottom=0.0)
+    axes.set(
+        xlabel="event rate of a hidden neuron (Hz)", ylabel="test error (%)", yscale="log", ylim=(5, 100)
+    )
+    axes.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+    axes.minorticks_off()
     axes.legend(frameon=False, fontsize=7)
-    plotting.title(axes, "bounds of 4, 8, 15 and 30 Hz")
+    plotting.title(axes, "rates bounded at 4, 8, 15 and 30 Hz")
 
 
 def main() -> None:
