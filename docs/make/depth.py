@@ -1,8 +1,8 @@
 """Draw what each constraint costs a residual network of eight layers, and what depth does, and print tables.
 
 Run ``python docs/make/depth.py``. They are made from ``constraints*.csv``, ``starts*.csv``,
-``depth-short*.csv``, ``cifar10-quick*.csv`` and ``cifar10-residual*.csv`` in ``benchmarks/results/reduced``,
-which ``python benchmarks/reduced_depth.py --study NAME`` wrote; docs/explanation/depth.md holds them.
+``depth-short*.csv`` and ``cifar10-*.csv`` in ``benchmarks/results/reduced``, which ``python
+benchmarks/reduced_depth.py --study NAME`` wrote; docs/explanation/depth.md holds them.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def draw_course(curves: pd.DataFrame, layers: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Write the figures and print the tables."""
-    for study in ("starts", "cifar10-quick", "cifar10-residual"):
+    for study in ("starts", "cifar10-quick", "cifar10-residual", "cifar10-retina"):
         print(seeds_table(*(pd.read_csv(RESULTS / f"{study}{suffix}.csv") for suffix in ("", "_layers"))))
     course = (pd.read_csv(RESULTS / f"cifar10-quick{suffix}.csv") for suffix in ("_curves", "_layers"))
     draw_course(*course).savefig(PICTURES / "depth_cifar10.png", dpi=130, metadata={"Software": None})

@@ -40,6 +40,7 @@ def test_what_dendrites_cost_at_the_start():
         ("depth-short", "depth_table"),
         ("cifar10-quick", "seeds_table"),
         ("cifar10-residual", "seeds_table"),
+        ("cifar10-retina", "seeds_table"),
     ],
 )
 def test_tables_of_the_page(study, table):
