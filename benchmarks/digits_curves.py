@@ -71,8 +71,7 @@ def stored_errors(results: Path) -> pd.DataFrame:
 
 
 def _rates(response: pd.DataFrame) -> pd.DataFrame:
-    means = response.groupby("realization", as_index=False)["event_rate_hz"].mean()
-    return means.rename(columns={"event_rate_hz": "hidden_hz"})
+    return response.groupby("realization").agg(hidden_hz=("event_rate_hz", "mean")).reset_index()
 
 
 def draw(table: pd.DataFrame, readings: pd.DataFrame, layers: dict[str, pd.DataFrame]) -> Figure:

@@ -11,9 +11,9 @@ fold 0). Plasticity is off from then on. What it learned (at most 10,000 images)
 are shown for 1.2 s each. Test images stay untouched. Three readouts of the same events answer:
 
 circuit   the class with most output events, as everywhere;
-weights   the hidden events through the output's weights, averaged over a class: linear, and without the
-          output's own noise;
-perfect   logistic regression on the hidden events of the images that were learned.
+weights   the events of the last hidden layer through the output's weights, averaged over a class: linear, and
+          without the output's own noise;
+perfect   logistic regression on these events, for the images that were learned.
 
 A readout that errs on learned images is limited by noise, or by how it answers; one that errs only on the
 others has learned the images by heart.
@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,18 +39,18 @@ from burstprop.circuits.digits.params import CLASSES, Params
 from burstprop.circuits.digits.protocol import Realization
 from burstprop.report.report import provenance
 from burstprop.runs.checkpoints import Checkpoints
+from burstprop.runs.run import Run, identity
 from burstprop.runs.run_code import code_of_run
-from burstprop.system.files import plain, writable_folder, write_json, write_text
+from burstprop.system.files import plain, write_json, write_text
 
 REALIZATION = 1
 LARGEST = 10_000
 """Images of those that were learned that are shown again."""
 
 
-def learned(params: Params, folder: Path | None) -> Realization:
-    """Return a realization that has learned; with a folder, it goes on from the checkpoint there."""
+def learned(params: Params, checkpoints: Checkpoints | None) -> Realization:
+    """Return a realization that has learned; it goes on from the last checkpoint where there are any."""
     run = Realization(params, SEED, REALIZATION)
-    checkpoints = None if folder is None else Checkpoints(folder)
     if checkpoints is not None:
         run.resume(checkpoints)
     while run.done < run.examples:
@@ -61,20 +62,38 @@ def learned(params: Params, folder: Path | None) -> Realization:
 
 
 def measure(params: Params, folder: Path | None) -> pd.DataFrame:
-    """Learn, show, and return the errors: ``images, readout, reading_ms, error_percent``."""
-    run = learned(params, folder)
+    """Learn, show, and return the errors: ``images, readout, reading_ms, error_percent``.
+
+    Raises
+    ------
+    BurstpropError
+        ``folder``, where checkpoints are kept, holds another run.
+    """
+    if folder is None:
+        return errors(learned(params, None))
+    task = identity({"params": params, "seed": SEED, "realization": REALIZATION})
+    start = time.monotonic()
+    with Run(folder, task).working(code_of_run(measure, {"params": params}), again=True) as kept:
+        table = errors(learned(params, Checkpoints(folder)))
+        kept.finish((), time.monotonic() - start)
+    return table
+
+
+def errors(run: Realization) -> pd.DataFrame:
+    """Show images to a circuit that has learned, and return the errors of its readouts."""
+    params, last = run.params, run.params.hidden_layers[-1]
     weights = run.simulation.weights(run.forward[-1]).astype(np.float64)
     of_class = weights.reshape(params.hidden, CLASSES, -1).mean(axis=2)
     kinds = {"learned": run.learned.first(LARGEST), "held back": run.tested}
     seen = {
-        kind: counts(run.simulation, params, images, ("hidden", "output"), params.skip_ms)
+        kind: counts(run.simulation, params, images, (last, "output"), params.skip_ms)
         for kind, images in kinds.items()
     }
     rows = []
     for k, reading_ms in enumerate(READINGS_MS):
-        layer, mean, spread = fitted(seen["learned"]["hidden"][k], kinds["learned"].labels)
+        layer, mean, spread = fitted(seen["learned"][last][k], kinds["learned"].labels)
         for kind, images in kinds.items():
-            hidden, output = seen[kind]["hidden"][k], seen[kind]["output"][k]
+            hidden, output = seen[kind][last][k], seen[kind]["output"][k]
             answers = {
                 "circuit": output.reshape(len(images), CLASSES, -1).sum(axis=2).argmax(axis=1),
                 "weights": (hidden @ of_class).argmax(axis=1),
@@ -97,7 +116,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     args = parser.parse_args()
     params = replace(VARIANTS[args.variant], split="validation")
-    table = measure(params, args.keep and writable_folder(args.keep))
+    table = measure(params, args.keep)
     print(table.pivot(index=["images", "readout"], columns="reading_ms", values="error_percent").to_string())
     args.out.mkdir(parents=True, exist_ok=True)
     write_text(args.out / f"limits_{args.variant}.csv", table.to_csv(index=False))

@@ -13,7 +13,7 @@ made.
     python benchmarks/reduced_depth.py --study rates --data DIR        learning rates, on validation images
     python benchmarks/reduced_depth.py --study cifar10-quick --data DIR resnet-quick, 10 epochs: hours
     python benchmarks/reduced_depth.py --study cifar10-residual --data DIR  resnet-quick, 24 epochs: a day
-    python benchmarks/reduced_depth.py --study cifar10-retina --data DIR  resnet-retina, 24 epochs: a day
+    python benchmarks/reduced_depth.py --study cifar10-retina --data DIR  resnet-retina, 24 epochs: 12 hours
     python benchmarks/reduced_depth.py --study cifar10-long --data DIR resnet-small, 30 epochs: days
     python benchmarks/reduced_depth.py --study depth --data DIR        4 to 32 layers of one width: days
     python benchmarks/reduced_depth.py --study tiny-imagenet-retina --data DIR

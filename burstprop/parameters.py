@@ -44,6 +44,7 @@ def quantity(
     open_high: bool = False,
     per_neuron: bool = False,
     optional: bool = False,
+    whole: bool = False,
 ) -> Any:
     """Declare a dataclass field with unit, meaning and bounds.
 
@@ -62,6 +63,8 @@ def quantity(
         An array of one value per neuron is accepted too.
     optional : bool
         None is accepted.
+    whole : bool
+        Only whole numbers are accepted, as always where the default is one.
     """
     metadata = dict(
         unit=unit,
@@ -72,6 +75,7 @@ def quantity(
         open_high=open_high,
         per_neuron=per_neuron,
         optional=optional,
+        whole=whole,
     )
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -105,7 +109,12 @@ def validate(obj: Any) -> None:
         meta = field.metadata
         if "unit" not in meta:
             continue
-        check_value(f"{type(obj).__name__}.{field.name}", getattr(obj, field.name), meta, type(field.default))
+        check_value(f"{type(obj).__name__}.{field.name}", getattr(obj, field.name), meta, _kind(field))
+
+
+def _kind(field: Any) -> type:
+    """Return the type of a field's values, None apart."""
+    return int if field.metadata.get("whole") else type(field.default)
 
 
 def check_value(name: str, value: Any, meta: Any, default_type: type = float) -> None:
@@ -206,7 +215,7 @@ def _documented_field(owner: str, field: Any) -> list[str]:
     unit = f" {meta['unit']}" if meta["unit"] not in ("", "1") else ""
     if isinstance(field.default, bool):
         return [f"{field.name} : bool, default {field.default}", f"    {meaning}."]
-    kind = "whole number" if isinstance(field.default, int) else "number"
+    kind = "whole number" if _kind(field) is int else "number"
     kind += " or array of shape (n,)" * meta["per_neuron"] + " or None" * meta["optional"]
     default = field.default if field.default is None else f"{field.default:g}{unit}"
     return [f"{field.name} : {kind}, default {default}", f"    {meaning}; {allowed(meta)}."]
@@ -254,7 +263,7 @@ def parse(obj: Any, settings: list[str]) -> Any:
 
 
 def _parse_value(name: str, text: str, field: Any) -> Any:
-    kind = type(field.default)
+    kind = _kind(field)
     if kind is bool:
         if text.lower() in ("true", "yes", "on", "1"):
             return True

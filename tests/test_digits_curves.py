@@ -51,8 +51,9 @@ def test_the_figure_of_curves_has_every_stored_run(curves):
     for line, reading_ms in zip(by_rate.get_lines(), (600.0, 1200.0), strict=True):
         own = bounded[bounded["reading_ms"] == reading_ms].groupby("variant").mean(numeric_only=True)
         assert len(own) == 4
-        assert sorted(line.get_xdata()) == pytest.approx(sorted(own["hidden_hz"]))
-        assert sorted(line.get_ydata()) == pytest.approx(sorted(own["error_percent"]))
+        own = own.sort_values("hidden_hz")
+        assert list(line.get_xdata()) == pytest.approx(list(own["hidden_hz"]))
+        assert list(line.get_ydata()) == pytest.approx(list(own["error_percent"]))
     plain = table[table["variant"].isin(["learned", "hidden_50", "hidden_200"])]
     last = plain[plain["reading_ms"] == plain["reading_ms"].max()].groupby("hidden")["error_percent"].mean()
     assert list(by_neurons.get_lines()[0].get_ydata()) == pytest.approx(list(last))

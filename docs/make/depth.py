@@ -1,4 +1,4 @@
-"""Draw what each constraint costs a residual network of eight layers, and what depth does, and print tables.
+"""Draw what constraints cost eight layers, what depth does, and how CIFAR-10 is learned, and print tables.
 
 Run ``python docs/make/depth.py``. They are made from ``constraints*.csv``, ``starts*.csv``,
 ``depth-short*.csv`` and ``cifar10-*.csv`` in ``benchmarks/results/reduced``, which ``python
@@ -212,7 +212,7 @@ def draw_course(curves: pd.DataFrame, layers: pd.DataFrame) -> Figure:
             mean = curves[curves["rule"] == name].groupby("epoch")[column].mean()
             if mean.size:
                 axis.plot(mean.index, mean.to_numpy(), way.line, color=way.colour, label=way.name)
-        axis.set(xlabel="epoch", ylabel=label, ylim=(0, 60))
+        axis.set(xlabel="epoch", ylabel=label, ylim=(0, 75))
     for axis, column in ((axes[1, 0], "update_angle_deg"), (axes[1, 1], "weight_feedback_distance")):
         panel(axis, layers, column)
     axes[0, 0].legend(frameon=False, fontsize=7)

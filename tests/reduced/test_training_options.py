@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from burstprop.errors import BurstpropError
+from burstprop.parameters import parse
 from burstprop.reduced import Convolution, NetworkSpec, Pooling, Residual
 from burstprop.reduced.data import open_dataset
 from burstprop.reduced.data.augmentation import Augmentation
@@ -198,8 +199,18 @@ def test_a_setting_pads_instead_of_the_dataset(digits):
     unchanged = dataclasses.replace(_plan(padding=2), augment=False)
     assert unchanged.augmentation(usual).nothing
     photographs = dataclasses.replace(digits, augmentation=Augmentation(least_area=0.1, flip=True))
-    with pytest.raises(BurstpropError, match=r"padding = 2 pixels and least_area = 0\.1 exclude each other"):
+    with pytest.raises(BurstpropError, match="padding = 2 pixels: dataset 'digits' crops at random sizes"):
         _plan(padding=2).augmentation(photographs)
+
+
+def test_padding_is_a_whole_number_or_none():
+    usual = _plan(padding=3).setting
+    assert parse(usual, ["padding=2"]).padding == 2
+    assert parse(usual, ["padding=none"]).padding is None
+    with pytest.raises(BurstpropError, match=r"padding = '2\.5': give a whole number in pixels"):
+        parse(usual, ["padding=2.5"])
+    with pytest.raises(BurstpropError, match=r"Setting\.padding = 2\.5: give a whole number, at least 0"):
+        _plan(padding=2.5)
 
 
 def test_what_cannot_be_says_so():

@@ -65,7 +65,7 @@ def _quick(first_stride: int) -> tuple[Layer, ...]:
 
 
 def _retina(first_stride: int) -> tuple[Layer, ...]:
-    """`_quick` behind a retina; 3 x 3 pixels are then enough for the layer above: 34 million products."""
+    """`_quick` behind a retina; 3 x 3 pixels are then enough for the layer above: 35 million products."""
     return (Retina(), _conv(32, first_stride, pool=2), *_quick(1)[1:])
 
 
@@ -105,8 +105,8 @@ def residual_of_depth(
 
 #: ``cifar`` and ``imagenet`` are the published networks for learned feedback, ``...-fixed`` those for fixed
 #: feedback, ``imagenet-burstccn`` BurstCCN's. An output gain of 0.263 is the published sd of 0.01 for 384
-#: inputs. ``resnet-quick`` and ``resnet-small`` are for 32 x 32 pixels; they and ``resnet18`` exist for other
-#: sizes.
+#: inputs. ``resnet-quick``, ``resnet-retina`` and ``resnet-small`` are for 32 x 32 pixels; they and
+#: ``resnet18`` exist for other sizes.
 NETWORKS: dict[str, NetworkSpec] = {
     spec.name: spec
     for spec in (

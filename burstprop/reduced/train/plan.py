@@ -94,7 +94,14 @@ class Plan:
         """
         if self.augment:
             usual, padding = dataset.augmentation, self.setting.padding
-            return usual if padding is None else dataclasses.replace(usual, padding=padding)
+            if padding is None:
+                return usual
+            if usual.least_area is not None:
+                raise BurstpropError(
+                    f"Setting.padding = {padding} pixels: dataset {dataset.name!r} crops at random sizes; "
+                    "give padding=none"
+                )
+            return dataclasses.replace(usual, padding=padding)
         # photographs of many sizes need some crop: the largest one that fits
         return Augmentation(least_area=1.0) if dataset.augmentation.least_area else Augmentation()
 

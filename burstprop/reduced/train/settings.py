@@ -70,7 +70,7 @@ class Setting:
     )  # fmt: skip
     padding: int | None = quantity(
         None, "pixels", "zeros around a training image before a crop of the old size; none: the dataset's",
-        low=0, optional=True,
+        low=0, optional=True, whole=True,
     )  # fmt: skip
     small_side: int = quantity(0, "pixels", "side of the training images of the first small_epochs", low=0)
     small_epochs: int = quantity(0, "1", "epochs at the start on images of small_side pixels", low=0)
