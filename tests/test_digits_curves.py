@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from burstprop.circuits.digits.experiment import VARIANTS
 from burstprop.circuits.digits.params import Params
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -38,6 +41,18 @@ def test_the_stored_curves_are_those_of_the_stored_answers(curves):
     assert not own["frozen"].any()
     assert stored.loc[stored["variant"] == "frozen_hidden", "frozen"].all()
     assert set(stored.loc[stored["variant"] == "learned", "hidden"]) == {Params().hidden}
+
+
+@pytest.mark.parametrize(
+    "name", sorted(folder.name for folder in RESULTS.iterdir() if (folder / "run.json").is_file())
+)
+def test_a_stored_run_has_the_settings_of_its_variant(name):
+    """What earlier versions did not know is as it was then: the default."""
+    content = json.loads((RESULTS / name / "run.json").read_text(encoding="utf-8"))
+    stored = content["asked"]["parameters"] if "asked" in content else content["parameters"]
+    for field in dataclasses.fields(Params):
+        there = stored.get(field.name, field.default)
+        assert there == getattr(VARIANTS[name], field.name), field.name
 
 
 def test_the_figure_of_curves_has_every_stored_run(curves):
