@@ -224,7 +224,9 @@ def main() -> None:
     for study in ("starts", "cifar10-quick", "cifar10-residual", "cifar10-retina"):
         print(seeds_table(*(pd.read_csv(RESULTS / f"{study}{suffix}.csv") for suffix in ("", "_layers"))))
     course = (pd.read_csv(RESULTS / f"cifar10-quick{suffix}.csv") for suffix in ("_curves", "_layers"))
-    draw_course(*course).savefig(PICTURES / "depth_cifar10.png", dpi=130, metadata={"Software": None})
+    picture = PICTURES / "depth_cifar10.png"
+    draw_course(*course).savefig(picture, dpi=130, metadata={"Software": None})
+    print(f"written: {picture}")
     for study, drawing, text in (
         ("constraints", draw, table),
         ("depth-short", draw_depth, depth_table),

@@ -47,3 +47,17 @@ def test_tables_of_the_page(study, table):
     made = runpy.run_path(str(ROOT / "docs" / "make" / "depth.py"))
     runs, layers = (pd.read_csv(RESULTS / f"{study}{suffix}.csv") for suffix in ("", "_layers"))
     assert made[table](runs, layers) in PAGE
+
+
+def test_the_course_of_learning_has_every_rule_and_epoch():
+    made = runpy.run_path(str(ROOT / "docs" / "make" / "depth.py"))
+    curves, layers = (
+        pd.read_csv(RESULTS / f"cifar10-quick{suffix}.csv") for suffix in ("_curves", "_layers")
+    )
+    training, validation, *_ = made["draw_course"](curves, layers).axes
+    for axis, column in ((training, "train_error_percent"), (validation, "validation_error_percent")):
+        assert len(axis.get_lines()) == curves["rule"].nunique()
+        drawn = sorted(y for line in axis.get_lines() for y in line.get_ydata())
+        expected = curves.groupby(["rule", "epoch"])[column].mean()
+        assert drawn == pytest.approx(sorted(expected))
+        assert axis.get_ylim()[1] > expected.max()
