@@ -25,7 +25,6 @@ was made.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -38,26 +37,21 @@ from burstprop.circuits.digits.experiment import VARIANTS
 from burstprop.circuits.digits.params import CLASSES, Params
 from burstprop.circuits.digits.protocol import Realization
 from burstprop.report.report import provenance
-from burstprop.runs.checkpoints import Checkpoints
 from burstprop.runs.run import Run, identity
 from burstprop.runs.run_code import code_of_run
 from burstprop.system.files import plain, write_json, write_text
+from burstprop.system.progress import Progress
 
 REALIZATION = 1
 LARGEST = 10_000
 """Images of those that were learned that are shown again."""
 
 
-def learned(params: Params, checkpoints: Checkpoints | None) -> Realization:
-    """Return a realization that has learned; it goes on from the last checkpoint where there are any."""
+def learned(params: Params, folder: Path | None) -> Realization:
+    """Return a realization that has learned; with a folder, it goes on from the checkpoint there."""
     run = Realization(params, SEED, REALIZATION)
-    if checkpoints is not None:
-        run.resume(checkpoints)
-    while run.done < run.examples:
-        run.next()
-        if checkpoints is not None and (checkpoints.due() or run.done == run.examples):
-            run.keep(checkpoints)
-            print(f"{run.done:,} of {run.examples:,} examples learned", file=sys.stderr, flush=True)
+    with Progress(run.examples, "learning", "examples") as progress:
+        run.work(run.examples, lambda share: progress.update(share * run.examples), folder)
     return run
 
 
@@ -74,7 +68,7 @@ def measure(params: Params, folder: Path | None) -> pd.DataFrame:
     task = identity({"params": params, "seed": SEED, "realization": REALIZATION})
     start = time.monotonic()
     with Run(folder, task).working(code_of_run(measure, {"params": params}), again=True) as kept:
-        table = errors(learned(params, Checkpoints(folder)))
+        table = errors(learned(params, folder))
         kept.finish((), time.monotonic() - start)
     return table
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from burstprop.circuits.digits.params import Params
+from burstprop.circuits.digits.protocol import Realization
 from burstprop.errors import BurstpropError
 from burstprop.runs.run import Run, identity
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-SMALL = Params(split="validation", learned=40, tested=20, epochs=0.0, hidden=12, per_class=2)
+SMALL = Params(split="validation", learned=40, tested=20, hidden=12, per_class=2)
 
 
 @pytest.fixture
@@ -39,8 +41,8 @@ def test_readouts_hear_the_layer_that_the_output_hears(limits, monkeypatch, laye
         return {name: draw.poisson(5.0, (3, len(images), sizes[name])).astype(float) for name in populations}
 
     monkeypatch.setattr(limits, "counts", counts)
-    params = Params(**{**SMALL.__dict__, "layers": layers})
-    table = limits.measure(params, None)
+    monkeypatch.setattr(limits, "learned", lambda params, folder: Realization(params, 1, 1))
+    table = limits.measure(replace(SMALL, layers=layers), None)
     assert asked == [(expected, "output")] * 2
     assert len(table) == 3 * 3 * 2
 
@@ -49,6 +51,5 @@ def test_a_folder_of_another_variant_is_refused(limits, tmp_path):
     task = identity({"params": SMALL, "seed": limits.SEED, "realization": limits.REALIZATION})
     with Run(tmp_path, task).working():
         pass
-    other = Params(**{**SMALL.__dict__, "teacher": "rates"})
     with pytest.raises(BurstpropError, match=r"holds another run \(params\.teacher"):
-        limits.measure(other, tmp_path)
+        limits.measure(replace(SMALL, teacher="rates"), tmp_path)

@@ -48,9 +48,9 @@ class KeptRealization:
     def take_back(self, kept: Mapping[str, Any]) -> None:
         """Take over what `more_to_keep` returned when the checkpoint was made."""
 
-    def units(self) -> Iterator[int]:
-        """Carry out the units that are left; yield after each how many are done."""
-        while self.done < self.total:
+    def units(self, until: int | None = None) -> Iterator[int]:
+        """Carry out units until so many are done (None: all); yield after each how many are."""
+        while self.done < (self.total if until is None else until):
             self.next()
             yield self.done
 
@@ -64,16 +64,23 @@ class KeptRealization:
         BurstpropError
             The checkpoint cannot be read, or a file of it is lost.
         """
+        self.work(self.total, progress, folder)
+        return self.frames()
+
+    def work(self, until: int, progress: Callable[[float], None], folder: Path | None) -> None:
+        """Go on as `carry_out` does, until so many units are done.
+
+        ``progress`` takes the share of these that is done.
+        """
         checkpoints = None if folder is None else Checkpoints(folder)
         if checkpoints is not None:
             self.resume(checkpoints)
         self.simulation.compile(getattr(progress, "say", lambda doing: None))
-        progress(self.done / self.total)
-        for done in self.units():
-            progress(done / self.total)
+        progress(self.done / until)
+        for done in self.units(until):
+            progress(done / until)
             if checkpoints is not None and checkpoints.due():
                 self.keep(checkpoints)
-        return self.frames()
 
     def keep(self, checkpoints: Checkpoints) -> None:
         """Make a checkpoint."""

@@ -52,21 +52,29 @@ def _small(first_stride: int) -> tuple[Layer, ...]:
     )
 
 
-def _quick(first_stride: int) -> tuple[Layer, ...]:
-    """Pooling before the norms, so that few cells are costly: 0.64 million weights, 38 million products."""
+def _quick(*first: Layer) -> tuple[Layer, ...]:
+    """Pooling before the norms, so that few cells are costly: 0.64 million weights, 38 million products.
+
+    ``first``: layers that leave about 16 x 16 places and 32 maps.
+    """
     return (
-        Convolution(32, 5, first_stride, 2, norm="batch", pool=2),
+        *first,
         _conv(32),
         _conv(128, pool=2),
         _conv(128),
         _conv(128, pool=2),
-        Residual((_conv(128), _conv(128))),
+        Residual((_conv(128),) * 2),
     )
 
 
-def _retina(first_stride: int) -> tuple[Layer, ...]:
-    """`_quick` behind a retina; 3 x 3 pixels are then enough for the layer above: 35 million products."""
-    return (Retina(), _conv(32, first_stride, pool=2), *_quick(1)[1:])
+def _wide(stride: int) -> Layer:
+    """Return a first layer of `_quick` that sees 5 x 5 pixels."""
+    return Convolution(32, 5, stride, 2, norm="batch", pool=2)
+
+
+def _seeing(stride: int) -> tuple[Layer, ...]:
+    """Return first layers of `_quick` behind a retina: 3 x 3 pixels are then enough."""
+    return Retina(), _conv(32, stride, pool=2)
 
 
 def _digits() -> tuple[Layer, ...]:
@@ -121,10 +129,10 @@ NETWORKS: dict[str, NetworkSpec] = {
         _rectified("imagenet-fixed", 224, _imagenet(48, 96, 96, 192, 192, 384, 470), 1000),
         _rectified("imagenet-burstccn", 224, (*_imagenet(48, 96, 96, 192, 192, 384, 470), 1500), 1000),
         _residual("resnet-digits", 8, _digits(), 10, channels=1),
-        _residual("resnet-quick", 32, _quick(1), 10),
-        _residual("resnet-retina", 32, _retina(1), 10),
-        _residual("resnet-quick-64", 64, _quick(2), 200),
-        _residual("resnet-retina-64", 64, _retina(2), 200),
+        _residual("resnet-quick", 32, _quick(_wide(1)), 10),
+        _residual("resnet-retina", 32, _quick(*_seeing(1)), 10),
+        _residual("resnet-quick-64", 64, _quick(_wide(2)), 200),
+        _residual("resnet-retina-64", 64, _quick(*_seeing(2)), 200),
         _residual("resnet-small", 32, _small(1), 10),
         _residual("resnet-small-64", 64, _small(2), 200),
         _residual("resnet18-64", 64, _eighteen((_conv(64, 2),)), 200),
